@@ -1,0 +1,38 @@
+"""Write a network as formulas; SymPy derives every gradient; readable Numba loops train it one example at a time.
+
+    >>> from symbackprop import Network, build, derive
+    >>> derivation = derive(Network(activations=("tanh",), penalty="l2"))
+    >>> print(derivation.result("output")[0])
+    ∂l/∂a⁽ᴸ⁺¹⁾ᵢ = fᵢ - 1[i=y]
+
+Public names are found when they are first used, so that ``import symbackprop.train`` never loads SymPy.
+"""
+
+from importlib import import_module
+from typing import Any
+
+_PUBLIC = {
+    "Network": "symbackprop.definitions.network",
+    "derive": "symbackprop.derive",
+    "build": "symbackprop.build",
+    "Module": "symbackprop.build",
+    "backpropagate": "symbackprop.calculus.chain",
+    "Wanted": "symbackprop.calculus.chain",
+    "check_module": "symbackprop.check",
+    "render": "symbackprop.explain",
+    "Axis": "symbackprop.symbols",
+    "Derivation": "symbackprop.terms",
+    "Equation": "symbackprop.terms",
+    "Step": "symbackprop.terms",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
+    return getattr(import_module(_PUBLIC[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,1 @@
+"""What follows: derivation rules over any list of equations."""

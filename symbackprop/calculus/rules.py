@@ -1,0 +1,142 @@
+"""The rules of differentiation over arrays: partial (one equation), contract (the chain rule's sum, carried out).
+
+Local partials by SymPy, the global chain by us. Every array access becomes a scalar, SymPy differentiates the scalar
+formula, and the index equations "access index = wanted index" are solved, so that no delta ever has to be simplified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import (
+    Add, And, Derivative, DiracDelta, Dummy, Eq, Expr, Heaviside, Indexed, Integer, Max, Min, Piecewise, Subs, Sum,
+    sign,
+)  # fmt: skip
+
+from symbackprop.calculus.algebra import tidy
+from symbackprop.indices import Reduction, canonical, factor_out, fresh, outermost
+from symbackprop.symbols import Axis
+from symbackprop.terms import Equation
+
+
+@dataclass(frozen=True)
+class Read:
+    """One place where an array is read: under which indices, at which, and how the whole changes with it."""
+
+    bound: tuple[tuple[Expr, Expr], ...]
+    indices: tuple[Expr, ...]
+    slope: Expr
+
+
+def desugar(expr: Expr) -> Expr:
+    """Return `expr` with Max, Min and Heaviside written as pieces; at a tie the first argument counts, Heaviside(0) = 0."""
+
+    def chain(args: tuple[Expr, ...], relation: str) -> Expr:
+        first, *rest = args
+        if not rest:
+            return first
+        other = chain(tuple(rest), relation)
+        smaller = other <= first if relation == ">" else first <= other
+        return Piecewise((first, smaller), (other, True))
+
+    expr = expr.replace(Max, lambda *args: chain(args, ">")).replace(Min, lambda *args: chain(args, "<"))
+    return expr.replace(lambda e: isinstance(e, Heaviside), lambda e: Piecewise((0, e.args[0] <= 0), (1, True)))
+
+
+def slope(expr: Expr, place: Dummy) -> Expr:
+    """Return d expr / d place, with the subgradient 0 of abs(u) at 0.
+
+    Raises
+    ------
+    ValueError
+        If SymPy finds no derivative, or one with a delta function in it.
+    """
+    found = expr.diff(place)
+    if found.has(DiracDelta, Derivative, Subs):
+        raise ValueError(f"the formula {expr} has no derivative that a kernel could compute: {found}")
+    return tidy(found) if found.has(place) else found
+
+
+def signs(expr: Expr) -> Expr:
+    """Return `expr` with sign(u) written as pieces, 0 at 0."""
+    return expr.replace(sign, lambda u: Piecewise((-1, u < 0), (1, u > 0), (0, True)))
+
+
+def reads(expr: Expr, name: str) -> list[Read]:
+    """Return every read of an array in `expr`, whose bound indices must be fresh."""
+    nodes = [n for n in outermost(expr, Indexed, *Reduction)]
+    places = {node: Dummy(real=True) for node in nodes}
+    back = {dummy: node for node, dummy in places.items()}
+    flat = expr.xreplace(places)
+    found = []
+    for node, place in places.items():
+        if isinstance(node, Indexed):
+            if str(node.base.label) == name:
+                found.append(Read((), node.indices, slope(flat, place).xreplace(back)))
+        elif isinstance(node, Sum):
+            bound = tuple((limit[0], limit[2] + 1) for limit in node.limits)
+            for inner in reads(node.function, name):
+                outer = slope(flat, place).xreplace(back)
+                found.append(Read((*bound, *inner.bound), inner.indices, outer * inner.slope))
+        elif any(str(e.base.label) == name for e in node.atoms(Indexed)):
+            raise ValueError(f"the derivative of {node} with respect to {name} is not known")
+    return found
+
+
+def partial(equation: Equation, name: str, wanted: tuple[Axis, ...]) -> Expr:
+    """Return ∂lhs/∂name[wanted] of one equation; its own indices stay free and must differ from those wanted."""
+    rhs = fresh(desugar(equation.rhs))
+    return signs(canonical(Add(*(_solve(read, {}, wanted) for read in reads(rhs, name)))))
+
+
+def contract(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, ...]) -> Expr:
+    """Return Σ adjoint · ∂lhs/∂name[wanted] over the equation's axes, every solvable index solved.
+
+    Parameters
+    ----------
+    equation
+        q = rhs, in which the array `name` is read.
+    adjoint
+        ∂l/∂q at the equation's own indices.
+    name, wanted
+        The array and the axes with which its derivative is wanted.
+    """
+    own = {axis.index: Dummy(axis.name, integer=True, nonnegative=True) for axis in equation.over}
+    rhs = fresh(desugar(equation.rhs.xreplace(own)))
+    variables = {own[axis.index]: axis.size for axis in equation.over}
+    terms = [
+        _solve(Read(read.bound, read.indices, adjoint.xreplace(own) * read.slope), variables, wanted)
+        for read in reads(rhs, name)
+    ]
+    return signs(canonical(Add(*terms)))
+
+
+def _solve(read: Read, variables: dict[Expr, Expr], wanted: tuple[Axis, ...]) -> Expr:
+    """Sum a read over all variables subject to "read index = wanted index"."""
+    sizes = {**variables, **dict(read.bound)}
+    expr, guards = read.slope, []
+    open_ = list(zip(read.indices, (axis.index for axis in wanted), (axis.size for axis in wanted), strict=True))
+    while open_:
+        index, target, extent = open_.pop(0)
+        free = next((v for v in sizes if index.coeff(v) in {1, -1} and not (index - index.coeff(v) * v).has(v)), None)
+        if free is None:
+            guards.append(Eq(index, target))
+            continue
+        solution = (target - (index - index.coeff(free) * free)) / index.coeff(free)
+        if index != free or sizes[free] != extent:
+            guards += [g for g in (solution >= 0, solution < sizes[free]) if g != True]  # noqa: E712 (a SymPy truth)
+        del sizes[free]
+        expr = expr.xreplace({free: solution})
+        guards = [g.xreplace({free: solution}) for g in guards]
+        open_ = [(i.xreplace({free: solution}), t, n) for i, t, n in open_]
+    if guards:
+        inside = Integer(1) if all(isinstance(g, Eq) for g in guards) else expr  # out of range it must not be read
+        expr = expr / inside * Piecewise((inside, And(*guards)), (Integer(0), True))
+    for v, extent in reversed(sizes.items()):
+        if expr.has(v):
+            expr = Sum(expr, (v, 0, extent - 1))
+        else:
+            expr = expr * extent
+    return factor_out(expr)
+
+

@@ -1,0 +1,117 @@
+"""From a network to the derivation of its gradients and of its SGD update, in the order of the lecture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sympy import Expr
+
+from symbackprop.calculus.chain import Wanted, backpropagate, compose
+from symbackprop.indices import named
+from symbackprop.calculus.rules import contract
+from symbackprop.definitions.network import Formula, Network
+from symbackprop.definitions.schedules import α
+from symbackprop.symbols import Axis, Partial, scalar
+from symbackprop.terms import Derivation, Equation, Step
+
+
+@dataclass(frozen=True)
+class Sections:
+    """The derivations of a network's kinds of layer, each for a generic layer."""
+
+    output: Derivation
+    hidden: tuple[tuple[Formula, Derivation], ...]
+    parameters: Derivation
+
+
+def derive(network: Network) -> Derivation:
+    """Derive every gradient of a network and its SGD update.
+
+    Parameters
+    ----------
+    network
+        The definitions.
+
+    Returns
+    -------
+    Derivation
+        Sections for the output layer, the hidden layer k of each distinct activation, and the parameters with their
+        update; `str` and `symbackprop.explain.render` show it.
+
+    References
+    ----------
+    H. Larochelle, neural networks course, lectures 2.3 to 2.8 (loss, output, hidden-layer, parameter gradients, SGD).
+
+    Examples
+    --------
+    >>> for result in derive(Network(activations=("tanh",))).result("hidden layer"):
+    ...     print(result)
+    ∂l/∂h⁽ᵏ⁾ⱼ = Σᵢ W⁽ᵏ⁺¹⁾ᵢⱼ ∂l/∂a⁽ᵏ⁺¹⁾ᵢ
+    """
+    parts = sections(network)
+    given = (
+        network.pre_activation("k"),
+        *(network.activation(g, "k") for g, _ in parts.hidden),
+        network.outputs(), network.losses(), *network.penalised("k"),
+    )  # fmt: skip
+    hidden = tuple(section for _, section in parts.hidden)
+    return Derivation(_title(network), given, sections=(parts.output, *hidden, parts.parameters))
+
+
+def sections(network: Network) -> Sections:
+    """Return the derivations of the kinds of layer in a network, each derived once however deep it is."""
+    kinds = dict.fromkeys(network.activations)
+    return Sections(_output(network), tuple((g, _hidden(network, g)) for g in kinds), _parameters(network))
+
+
+def _title(network: Network) -> str:
+    names = network.names()
+    hidden = ", ".join(names["activations"]) or "no hidden layer"
+    penalty = "" if names["penalty"] == "none" else f", penalty {names['penalty']}"
+    return f"{hidden}; {names['output']}, {names['loss']}{penalty}"
+
+
+def _output(network: Network) -> Derivation:
+    output, loss = network.outputs(), network.losses()
+    steps, composed = compose(loss, output)
+    i = Axis("i", output.over[0].size)
+    chain = backpropagate((composed,), [Wanted("a^L+1", (i,), "output")], stored=(output,))
+    return Derivation("Output layer", (output, loss), (*steps, *chain.steps), (composed, *chain.results))
+
+
+def _hidden(network: Network, g: Formula) -> Derivation:
+    above, activation = network.pre_activation("k+1"), network.activation(g, "k")
+    (j,) = activation.over
+    i = network.pre_activation("k").over[0]
+    wanted = [Wanted("h^k", (j,), "hidden layer"), Wanted("a^k", (i,), "pre-activation")]
+    name = "" if len(set(network.activations)) == 1 else f", {network.names()['activations'][network.activations.index(g)]}"
+    return backpropagate((above, activation), wanted, f"Hidden layer k = 1..L{name}")
+
+
+def _parameters(network: Network) -> Derivation:
+    layer = network.pre_activation("k")
+    wanted = [Wanted(name, axes, "parameters") for name, axes in network.parameters("k").items()]
+    gradients = backpropagate((layer,), wanted, "Parameters of layer k = 1..L+1, and their update")
+    steps, results = list(gradients.steps), list(gradients.results)
+    for want, gradient in zip(wanted, gradients.results, strict=True):
+        made, update = _update(network, want, gradient)
+        steps += made
+        results.append(update)
+    return Derivation(gradients.title, (layer, *network.penalised("k")), tuple(steps), tuple(results))
+
+
+def _update(network: Network, want: Wanted, gradient: Equation) -> tuple[list[Step], Equation]:
+    """Return θ ← θ + αΔ, Δ = -∂l/∂θ - λ∂Ω/∂θ, for one parameter."""
+    θ, steps = want.element, []
+    slopes: list[tuple[Expr, Expr, Expr]] = []
+    for coefficient, Ω in zip(network.penalties(), network.penalised("k"), strict=True):
+        slope = named(contract(Ω, 1 + 0 * θ, want.name, want.axes))
+        if slope != 0:
+            local = Partial(Ω.lhs, θ)
+            steps.append(Step("regulariser", local, local, slope, want.axes, (Ω,)))
+            slopes.append((scalar(coefficient), local, slope))
+    stated = θ + α * (-gradient.lhs - sum(λ * local for λ, local, _ in slopes))
+    update = θ + α * (-gradient.rhs - sum(λ * slope for λ, _, slope in slopes))
+    given = (gradient, *network.penalised("k"))
+    steps.append(Step("update", θ, stated, update, want.axes, given, "θ ← θ + αΔ, Δ = -∂l/∂θ - λ∂Ω/∂θ"))
+    return steps, Equation(θ, update, want.axes, "update")

@@ -1,0 +1,1 @@
+"""How it is written: Python text that Numba compiles."""

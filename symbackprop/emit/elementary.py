@@ -1,0 +1,237 @@
+"""Elementary functions that LLVM vectorises, written as source text for generated modules.
+
+`math.exp` in a Numba loop is a call for each element. The text written here has no branch and no call: it is
+a range reduction, a polynomial and selects, in one type, so that a loop takes 4 to 16 elements at a time.
+Its habits have reasons:
+
+- `min(max(x, low), high)`, in this order, lets NaN through, and NaN then reaches the result by itself;
+- `np.float32(...).view(np.int32)`, because Numba wants to see the type called right where `view` is;
+- adding 1.5 · 2^(p-1) and taking it away rounds to an integer, and leaves its bits at the low end of the sum.
+
+The order of operations matters, so the text is compiled without fast-math flags (`DECORATOR`). Loops that
+have such flags may call it: LLVM keeps the flags of each instruction when it inlines. In return every machine
+computes the same bits, and so does the text run as ordinary Python on NumPy scalars. -0.0 gives -0.0 in tanh,
+expm1, log1p and erf, but a caller compiled with `nsz` may lose the sign in its own arithmetic.
+
+Examples
+--------
+>>> print(helpers(["sigmoid"], "float32").split("@elementary")[-1].strip())
+def sigmoid(x):
+    \"\"\"1 / (1 + e⁻ˣ), from e = exp(-|x|): e / (1 + e) for x ≤ 0.
+<BLANKLINE>
+    Max error 2.4 ULP (every float32). Underflow is gradual, as that of exp.
+    \"\"\"
+    e = exp(-abs(x))
+    return (real(1.0) if x > real(0.0) else e) / (real(1.0) + e)
+"""
+
+from collections.abc import Collection
+from functools import cache
+
+from mpmath import mp
+
+from symbackprop.emit.approximation import DIGITS, FORMATS, Format, approximate, erf_one, polynomial
+
+# fastmath is said because a function that says nothing takes the flags of its caller. forceinline is LLVM's
+# inlining, of instructions that have their flags already; inline="always" would give them the caller's.
+DECORATOR = 'elementary = njit(error_model="numpy", fastmath=False, forceinline=True)'
+
+# Largest errors in ULP, rounded up, as benchmarks/elementary.py measured them.
+ERRORS = {
+    ("exp", "float32"): 1.0,
+    ("exp", "float64"): 1.0,
+    ("expm1", "float32"): 1.7,
+    ("expm1", "float64"): 1.7,
+    ("log", "float32"): 0.9,
+    ("log", "float64"): 0.9,
+    ("log1p", "float32"): 1.5,
+    ("log1p", "float64"): 1.5,
+    ("tanh", "float32"): 2.5,
+    ("tanh", "float64"): 2.5,
+    ("sigmoid", "float32"): 2.4,
+    ("sigmoid", "float64"): 2.4,
+    ("softplus", "float32"): 2.2,
+    ("softplus", "float64"): 2.2,
+    ("erf", "float32"): 3.2,
+    ("erf", "float64"): 3.2,
+}
+SAMPLES = {"float32": "every float32", "float64": "200,000 float64"}
+
+REDUCE = """\
+m = t * {log2_e} + {magic}  # the sum is rounded to an integer, n, which lies in its low bits
+    n = m - {magic}
+    r = (t - n * {ln2_high}) - n * {ln2_low}  # the first product is exact
+    {polynomial}
+    k = np.{real}(m).view(np.{integer}) - {magic_bits}"""
+
+LOG_SUM = """\
+s = f / ({two} + f)
+    z = s * s
+    {polynomial}
+    h = {half} * f * f"""
+
+TEXTS = {
+    "exp": '''
+@elementary
+def exp(x):
+    """eˣ = 2ⁿ eʳ with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree {degree}.
+
+    {error} Overflow gives inf. Underflow is gradual: a subnormal result is rounded once more.
+    """
+    t = min(max(x, {exp_low}), {exp_high})
+    {reduce}
+    half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
+    y = ({one} + (r + r2 * q)) * np.{integer}((half + {bias}) << {shift}).view(np.{real})
+    return y * np.{integer}((k - half + {bias}) << {shift}).view(np.{real})
+''',
+    "expm1": '''
+@elementary
+def expm1(x):
+    """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree {degree}.
+
+    {error} Overflow gives inf. Subnormals and ±0 are returned as they are.
+    """
+    t = min(max(x, {expm1_low}), {exp_high})
+    {reduce}
+    s = np.{integer}((k + {bias} - 1) << {shift}).view(np.{real})  # 2ⁿ⁻¹, for 2ⁿ may overflow
+    y = {two} * (s * (r + r2 * q) + (s - {half}))
+    return y if abs(x) > {tiny} else x
+''',
+    "log": '''
+@elementary
+def log(x):
+    """log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
+
+    log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree {degree}.
+    {error} log 0 = -inf, below 0 NaN. Subnormals are scaled first and lose nothing.
+    """
+    small = x < {least}
+    i = np.{real}(x * {scale} if small else x).view(np.{integer})
+    k = np.{integer}((i - {root_half_bits}) >> {shift})
+    e = real(np.int32(k)) - ({scale_log2} if small else {zero})
+    f = np.{integer}(i - (k << {shift})).view(np.{real}) - {one}
+    {log_sum}
+    y = e * {ln2_high} - ((h - (s * (h + z * p) + e * {ln2_low})) - f)
+    y = y if x > {zero} else (-{inf} if x == {zero} else {nan})
+    return y if x < {inf} else x
+''',
+    "log1p": '''
+@elementary
+def log1p(x):
+    """log(1 + x) = k log 2 + log(1 + f), as log x, where f gets back what the rounding of u = 1 + x lost.
+
+    log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree {degree}.
+    {error} log1p(-1) = -inf, below -1 NaN. Subnormals and ±0 are returned as they are.
+    """
+    u = {one} + x
+    i = np.{real}(u).view(np.{integer})
+    k = np.{integer}((i - {root_half_bits}) >> {shift})
+    e = real(np.int32(k))
+    lost = (x - (u - {one})) * np.{integer}(({bias} - min(k, 64)) << {shift}).view(np.{real})
+    f = (np.{integer}(i - (k << {shift})).view(np.{real}) - {one}) + lost
+    {log_sum}
+    y = e * {ln2_high} - ((h - (s * (h + z * p) + e * {ln2_low})) - f)
+    y = y if x > -{one} else (-{inf} if x == -{one} else {nan})
+    y = y if x < {inf} else x
+    return y if abs(x) > {tiny} else x
+''',
+    "tanh": '''
+@elementary
+def tanh(x):
+    """tanh x = ±e / (e + 2), from e = expm1(2 |x|).
+
+    {error} Subnormals and ±0 are returned as they are.
+    """
+    e = expm1({two} * min(abs(x), {tanh_one}))
+    return np.copysign(e / (e + {two}), x)
+''',
+    "sigmoid": '''
+@elementary
+def sigmoid(x):
+    """1 / (1 + e⁻ˣ), from e = exp(-|x|): e / (1 + e) for x ≤ 0.
+
+    {error} Underflow is gradual, as that of exp.
+    """
+    e = exp(-abs(x))
+    return ({one} if x > {zero} else e) / ({one} + e)
+''',
+    "softplus": '''
+@elementary
+def softplus(x):
+    """log(1 + eˣ) = max(x, 0) + log(1 + f), f = exp(-|x|).
+
+    log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree {degree}.
+    {error} Underflow is gradual, as that of exp.
+    """
+    f = exp(-abs(x))
+    {log_sum}
+    return max(x, {zero}) + (f - (h - s * (h + z * p)))
+''',
+    "erf": '''
+@elementary
+def erf(x):
+    """erf x = ±(1 - exp(-t - t g(t))), t = |x|, g of degree {degree}; above {erf_limit} it rounds to 1.
+
+    {error} Subnormal results are rounded once more.
+    """
+    t = min(abs(x), {erf_one})
+    {polynomial}
+    return np.copysign(-expm1(-(t + t * g)), x)
+''',
+}
+NEEDS = {"tanh": "expm1", "sigmoid": "exp", "softplus": "exp", "erf": "expm1"}
+AVAILABLE = frozenset(TEXTS)
+
+
+@cache
+def constants(f: Format) -> dict[str, object]:
+    """What the texts call by name, in the format f."""
+    with mp.workdps(DIGITS):
+        ln2, magic = mp.log(2), mp.ldexp(3, f.shift - 1)
+        high, low = f.split(ln2, spare=f.bias.bit_length() + 1)
+        reals = {"zero": 0, "half": 0.5, "one": 1, "two": 2, "magic": magic, "log2_e": 1 / ln2}
+        reals |= {"ln2_high": high, "ln2_low": low}
+        reals["exp_low"] = -(f.bias + f.precision + 1) * ln2  # exp is a quarter of the least subnormal: 0
+        reals["exp_high"] = (f.bias + 1.001) * ln2  # exp is above the largest number: inf
+        reals["expm1_low"] = -(f.precision + 2) * ln2  # expm1 is a quarter of a rounding above -1: -1
+        reals["tanh_one"] = mp.ceil((f.precision + 2) * ln2 / 2)  # tanh is less than half a rounding below 1
+        reals["erf_one"] = erf_one(f)
+        reals["tiny"] = f.roundoff  # below it, x² / 2 does not count next to x
+        reals |= {"least": mp.ldexp(1, 1 - f.bias), "scale": 1 / f.roundoff, "scale_log2": f.precision}
+        words: dict[str, object] = {name: f.literal(x) for name, x in reals.items()}
+        words |= {"real": f.real, "integer": f.integer, "shift": f.shift, "bias": f.bias}
+        words |= {"magic_bits": f.bits(magic), "root_half_bits": f.bits(mp.sqrt(0.5))}
+        words["erf_limit"] = reals["erf_one"]
+        return words | {"inf": "real(np.inf)", "nan": "real(np.nan)"}
+
+
+@cache
+def function(name: str, dtype: str) -> str:
+    """The source text of one function, without the one it calls."""
+    f = FORMATS[dtype]
+    text = TEXTS[name].replace("{reduce}", REDUCE).replace("{log_sum}", LOG_SUM)
+    words = constants(f) | {"error": f"Max error {ERRORS[name, dtype]} ULP ({SAMPLES[dtype]})."}
+    if "{polynomial}" in text:
+        result, variable, coefficients = approximate(name, f)
+        lines = polynomial(f, result, variable, coefficients)
+        words |= {"polynomial": "\n    ".join(lines), "degree": len(coefficients) - 1}
+    return text.format_map(words)
+
+
+def helpers(names: Collection[str], dtype: str) -> str:
+    """Write the functions `names` and those they call, each after what it calls.
+
+    The text expects in its module `np`, the type `real` (np.float32 or np.float64, as `dtype` says) and the
+    decorator `elementary` (`DECORATOR`). It is the same on every machine.
+
+    Raises
+    ------
+    ValueError
+        If a name is not in `AVAILABLE`, or `dtype` is neither float32 nor float64.
+    """
+    if unknown := sorted(set(names) - AVAILABLE):
+        raise ValueError(f"no text for {', '.join(unknown)}; there are {', '.join(sorted(AVAILABLE))}")
+    if dtype not in FORMATS:
+        raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(FORMATS)}")
+    needed = {*names, *(NEEDS[name] for name in names if name in NEEDS)}
+    return "\n".join(function(name, dtype) for name in TEXTS if name in needed)

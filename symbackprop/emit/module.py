@@ -1,0 +1,118 @@
+"""A whole generated module as text: header, SPEC, kernels, Trainer; nothing in it but NumPy, Numba and the standard library."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from sympy import Expr
+
+from symbackprop.emit.to_numba import functions, kernel_text, real
+from symbackprop.loops.ir import Assign, Kernel
+from symbackprop.symbols import scalar
+
+MARKER = "# --- copied from here ---\n"
+WIDTH = 100
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands above the code: a title, the formulas by heading, how to regenerate, and with which versions."""
+
+    title: str
+    formulas: Mapping[str, Sequence[str]]
+    command: str
+    versions: str
+
+
+def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kernel], scalars: Mapping[str, Expr]) -> str:
+    """Return the source of a module.
+
+    Parameters
+    ----------
+    header
+        Its docstring.
+    spec
+        Strings, numbers, lists and dicts; printed as SPEC.
+    kernels
+        In the order in which they are written.
+    scalars
+        Formulas that become plain functions: ``initial_scale`` of the fans, ``step_size`` of t.
+    """
+    called = functions(kernels) + [f for f in functions([_as_kernel(e) for e in scalars.values()])]
+    body = "\n\n\n".join(
+        [_preamble(spec, sorted(set(called))), *(_function(n, e, spec) for n, e in scalars.items()),
+         *map(kernel_text, kernels), trainer_text().strip("\n")]
+    )  # fmt: skip
+    digest = hashlib.sha256(body.encode()).hexdigest()[:16]
+    return f'"""{_docstring(header)}\n\nBy {header.versions}; digest of what follows: {digest}.\n"""\n\n{body}\n'
+
+
+def trainer_text() -> str:
+    """Return the source of the Trainer, as every module has it."""
+    source = files("symbackprop.emit").joinpath("trainer.py").read_text(encoding="utf-8")
+    return source.split(MARKER)[1]
+
+
+def _docstring(header: Header) -> str:
+    made = [header.title]
+    for heading, formulas in ((h, f) for h, f in header.formulas.items() if f):
+        made += ["", f"{heading}:", ""]
+        for formula in formulas:
+            made += textwrap.wrap(formula, WIDTH, initial_indent="    ", subsequent_indent="        ")
+    made += ["", "Regenerate with:", ""]
+    made += textwrap.wrap(
+        header.command, WIDTH - 8, initial_indent="    ", subsequent_indent="        ", break_on_hyphens=False,
+        break_long_words=False,
+    )  # fmt: skip
+    return "\n".join(made)
+
+
+def _preamble(spec: Mapping[str, Any], called: Sequence[str]) -> str:
+    imports = ["import json", "import os"]
+    if called:
+        imports.append(f"from math import {', '.join(called)}")
+    imports += ["from pathlib import Path", "", "import numpy as np", "from numba import njit"]
+    return "\n".join(imports) + "\n\n" + _spec_text(spec) + "\n\n" + _CONSTANTS.format(
+        dtype=spec["dtype"]
+    )
+
+
+def _spec_text(spec: Mapping[str, Any]) -> str:
+    """Return SPEC as JSON that is Python too."""
+    rows = [f"    {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}," for key, value in spec.items()]
+    return "\n".join(["SPEC = {", *rows, "}"])
+
+
+_CONSTANTS = '''real = np.{dtype}  # the type of every constant: an untyped one would make float32 sums float64
+zero, one = real(0), real(1)
+
+# Sums may be reordered and products contracted; NaN and infinity keep their meaning.
+FAST = {{"reassoc", "contract", "nsz", "arcp", "afn"}}
+
+
+def kernel(function):
+    """Compile at the first call; keep the machine code on disk where there is a place for it."""
+    try:
+        return njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
+    except RuntimeError:  # no directory that a cache can be written to
+        return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)'''
+
+
+def _as_kernel(expr: Expr) -> Kernel:
+    return Kernel("", (), (), (Assign(scalar("value"), expr),))
+
+
+def _function(name: str, expr: Expr, spec: Mapping[str, Any]) -> str:
+    if name == "initial_scale":
+        arguments, doc = ["fan_in", "fan_out", *(f"{k}=None" for k in spec["initial"]["defaults"])], (
+            "Return the bound of the uniform, or the deviation of the normal, initial weights."
+        )
+    else:
+        arguments, doc = ["learning_rate", *(k for k in spec["hyperparameters"]), "t"], "Return the step size of update t."
+    return f'def {name}({", ".join(arguments)}):\n    """{doc}"""\n    return {real(expr)}'

@@ -1,0 +1,260 @@
+"""Statements as lines of Python that Numba compiles well: typed constants, scalar sums, conditional expressions."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable
+
+from sympy import Abs, Add, And, Expr, Indexed, Max, Min, Mul, Not, Or, Piecewise, Pow, Rational, S, Symbol, fraction
+from sympy.core.function import Function
+from sympy.core.relational import Relational
+
+from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row, Statement, walk
+from symbackprop.notation import by_kind, by_size, identifier, is_negative
+from symbackprop.symbols import Finite, name_of
+
+WIDTH = 100
+_FUNCTIONS = {"exp", "log", "log1p", "expm1", "tanh", "sin", "cos", "tan", "atan", "asin", "acos", "sinh", "cosh", "asinh",
+              "acosh", "atanh", "erf", "erfc", "sqrt", "gamma"}  # fmt: skip
+_SUM, _PRODUCT, _ATOM = 1, 2, 3
+
+
+def functions(kernels: Iterable[Kernel]) -> list[str]:
+    """Return the elementary functions that some kernels call, sorted."""
+    found = set()
+    for kernel in kernels:
+        for statement in walk(kernel.body):
+            if isinstance(statement, If) and statement.condition.has(Finite):
+                found.add("isfinite")
+            if isinstance(statement, Assign | Accumulate):
+                found |= {type(f).__name__ for f in statement.value.atoms(Function)}
+                found |= {"sqrt" for p in statement.value.atoms(Pow) if not p.is_number and (2 * p.exp).is_odd}
+    return sorted(found & (_FUNCTIONS | {"isfinite"}))
+
+
+def number(value: Expr) -> str:
+    """Return a constant of the kernel's type.
+
+    >>> number(Rational(3, 2)), number(S.Zero), number(S(2))
+    ('real(1.5)', 'zero', 'real(2)')
+    """
+    if value in {0, 1}:
+        return "one" if value == 1 else "zero"
+    if value.is_negative:
+        return "-" + number(-value)
+    return f"real({int(value) if value.is_Integer and value < 10**6 else repr(float(value))})"
+
+
+def integer(expr: Expr) -> str:
+    """Return an index or a size as an integer expression."""
+    match expr:
+        case Symbol():
+            return identifier(expr.name)
+        case Indexed():
+            return _element(expr)
+        case Add():
+            terms = [integer(t) for t in sorted(expr.args, key=lambda t: (t.is_Number or is_negative(t), str(t)))]
+            return " + ".join(terms).replace("+ -", "- ")
+        case Mul():
+            return " * ".join(f"({integer(a)})" if a.is_Add else integer(a) for a in expr.args).replace("-1 * ", "-")
+    return str(expr)
+
+
+def real(expr: Expr, around: int = 0) -> str:
+    """Return a real expression as Python text, in parentheses where `around` binds tighter."""
+    text, level = _real(expr)
+    return f"({text})" if level < around else text
+
+
+def _real(expr: Expr) -> tuple[str, int]:
+    if expr.is_number:
+        return number(expr), _ATOM if not expr.is_negative else _SUM
+    if expr.is_integer and not expr.has(Indexed, Piecewise):
+        return f"real({integer(expr)})", _ATOM
+    match expr:
+        case Indexed():
+            return _element(expr), _ATOM
+        case Symbol():
+            return identifier(expr.name), _ATOM
+        case Add():
+            return _sum(expr), _SUM
+        case Mul():
+            return _product(expr)
+        case Pow():
+            return _power(expr)
+        case Piecewise():
+            return _choice(expr), 0
+        case Abs():
+            return f"abs({real(expr.args[0])})", _ATOM
+        case Max() | Min():
+            return f"{type(expr).__name__.lower()}({', '.join(real(a) for a in expr.args)})", _ATOM
+        case Function() if type(expr).__name__ in _FUNCTIONS:
+            return f"{type(expr).__name__}({', '.join(real(a) for a in expr.args)})", _ATOM
+    raise ValueError(f"the formula {expr} has {type(expr).__name__}, which no kernel can compute")
+
+
+def _element(expr: Indexed) -> str:
+    return f"{identifier(name_of(expr))}[{', '.join(integer(i) for i in expr.indices)}]"
+
+
+def _sum(expr: Add) -> str:
+    terms = sorted(expr.args, key=by_size)
+    text = real(terms[0], _SUM)
+    for term in terms[1:]:
+        text += f" - {real(-term, _PRODUCT)}" if is_negative(term) else f" + {real(term, _SUM)}"
+    return text
+
+
+def _product(expr: Mul) -> tuple[str, int]:
+    if is_negative(expr):
+        return "-" + real(-expr, _PRODUCT), _SUM
+    above, below = fraction(expr, exact=True)
+    if below != 1 and not below.is_number:
+        return f"{real(above, _PRODUCT)} / {real(below, _ATOM)}", _PRODUCT
+    constant, rest = expr.as_independent(*expr.free_symbols, as_Add=False)
+    factors = [real(f, _PRODUCT) for f in sorted(Mul.make_args(rest), key=by_kind)]
+    return " * ".join([number(constant), *factors] if constant != 1 else factors), _PRODUCT
+
+
+def _power(expr: Pow) -> tuple[str, int]:
+    base, power = expr.args
+    if power.is_negative:
+        return f"one / {real(base ** (-power), _ATOM)}", _PRODUCT
+    if power == S.Half:
+        return f"sqrt({real(base)})", _ATOM
+    if power.is_Integer and power <= 4:
+        return " * ".join([real(base, _ATOM)] * int(power)), _PRODUCT
+    if isinstance(power, Rational) and power.q == 2:
+        return _product(Mul(base ** (power - S.Half), Pow(base, S.Half), evaluate=False))
+    exponent = str(power) if power.is_Integer else real(power, _ATOM)
+    return f"{real(base, _ATOM)} ** {exponent}", _PRODUCT
+
+
+def _choice(expr: Piecewise) -> str:
+    *pairs, last = expr.args
+    text = real(last.expr, _SUM)
+    for value, condition in reversed([(p.expr, p.cond) for p in pairs]):
+        text = f"{real(value, _SUM)} if {truth(condition)} else {text}"
+    return text
+
+
+def truth(expr: Expr) -> str:
+    """Return a condition as Python text."""
+    match expr:
+        case And() | Or():
+            word = " and " if isinstance(expr, And) else " or "
+            parts = sorted((truth(a) for a in expr.args))
+            return word.join(f"({p})" if " and " in p or " or " in p else p for p in parts)
+        case Finite():
+            return f"isfinite({real(expr.args[0])})"
+        case Not() if isinstance(expr.args[0], Finite):
+            return f"not {truth(expr.args[0])}"
+        case Not():
+            return f"not ({truth(expr.args[0])})"
+        case Relational():
+            whole = all(side.is_integer for side in expr.args) and any(side.free_symbols for side in expr.args)
+            show = integer if whole else real
+            return f"{show(expr.lhs)} {expr.rel_op} {show(expr.rhs)}"
+    return str(expr)
+
+
+def lines(body: Body) -> list[str]:
+    """Return the statements of a body as lines, each formula above the loop that computes it."""
+    made = []
+    for statement in body:
+        made += comment(statement.why)
+        made += _lines(statement)
+    return made
+
+
+def comment(text: str) -> list[str]:
+    """Return a text as comment lines."""
+    return [f"# {line}" for line in textwrap.wrap(text, WIDTH - 16, subsequent_indent="    ")]
+
+
+def _lines(statement: Statement) -> list[str]:
+    match statement:
+        case Assign(target, value) if target.is_integer:
+            return [f"{_target(target)} = {integer(value)}"]
+        case Assign(target, value):
+            return _wrapped(f"{_target(target)} = ", real(value))
+        case Accumulate(target, value, "max"):
+            return [f"{_target(target)} = max({_target(target)}, {real(value)})"]
+        case Accumulate(target, value) if target.is_integer:
+            return [f"{_target(target)} += {integer(value)}"]
+        case Accumulate(target, value):
+            minus = all(is_negative(t) for t in Add.make_args(value))
+            return _wrapped(f"{_target(target)} {'-=' if minus else '+='} ", real(-value if minus else value))
+        case Loop(index, stop, body, _, start):
+            bounds = integer(stop) if start == 0 else f"{integer(start)}, {integer(stop)}"
+            return [f"for {index.name} in range({bounds}):", *_indented(lines(body))]
+        case If(condition, body):
+            return [f"if {truth(condition)}:", *_indented(lines(body))]
+        case Break():
+            return ["break"]
+        case Row(name, array, at):
+            return [f"{identifier(name)} = {identifier(array)}[{integer(at)}]"]
+    raise TypeError(f"not a statement: {statement!r}")
+
+
+def _wrapped(start: str, value: str) -> list[str]:
+    """Return a statement, in parentheses over several lines where one would be too long."""
+    if len(start) + len(value) <= WIDTH - 16:
+        return [start + value]
+    rows = re.split(r" (?=[+-] |if |else )", value)
+    made, row = [], rows[0]
+    for part in rows[1:]:
+        if len(row) + len(part) < WIDTH - 20:
+            row += " " + part
+        else:
+            made.append(row)
+            row = part
+    return [start + "(", *_indented([*made, row]), ")"]
+
+
+def _target(target: Expr) -> str:
+    return _element(target) if isinstance(target, Indexed) else identifier(target.name)
+
+
+def _indented(text: list[str]) -> list[str]:
+    return [f"    {line}" if line else "" for line in text]
+
+
+def kernel_text(kernel: Kernel) -> str:
+    """Return the source of one kernel: signature, docstring, sizes, work arrays, loops, result."""
+    names = ", ".join(identifier(a.name) for a in kernel.arguments)
+    signature = f"def {kernel.name}({names}):"
+    if len(signature) > WIDTH:
+        signature = "\n".join([f"def {kernel.name}(", *textwrap.wrap(names, WIDTH - 4, initial_indent="    ",
+                               subsequent_indent="    "), "):"])  # fmt: skip
+    body = [f'"""{kernel.doc}"""', *_sizes(kernel), *map(_allocate, kernel.locals, [kernel] * len(kernel.locals))]
+    body += lines(kernel.body)
+    if kernel.returns:
+        body.append("return " + ", ".join(r.name if r.is_integer else real(r) for r in kernel.returns))
+    return "\n".join(["@kernel", signature, *_indented(body)])
+
+
+def _sizes(kernel: Kernel) -> list[str]:
+    """Read each size that is used from the first array that has it."""
+    used = {s for st in walk(kernel.body) if isinstance(st, Loop) for s in st.stop.free_symbols}
+    used |= {s for a in kernel.locals for size in a.sizes for s in size.free_symbols}
+    values = [st.value for st in walk(kernel.body) if isinstance(st, Assign | Accumulate)]
+    used |= {s for v in (*values, *kernel.returns) for s in v.free_symbols if s.is_integer}
+    made = []
+    for argument in kernel.arguments:
+        for n, size in enumerate(argument.sizes):
+            if size in used and size.is_Symbol:
+                used.discard(size)
+                made.append(f"{identifier(size.name)} = {identifier(argument.name)}.shape[{n}]")
+    return made
+
+
+def _allocate(array: Argument, kernel: Kernel) -> str:
+    name = identifier(array.name)
+    for argument in kernel.arguments:
+        if argument.sizes == array.sizes and argument.about == "parameter":
+            return f"{name} = np.empty_like({identifier(argument.name)})"
+    shape = ", ".join(integer(s) for s in array.sizes)
+    like = next(identifier(a.name) for a in kernel.arguments if a.about == "parameter")
+    return f"{name} = np.empty({shape}, {like}.dtype)"

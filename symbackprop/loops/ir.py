@@ -1,0 +1,150 @@
+"""The statements that kernels are made of: frozen, equal by value, their expressions SymPy's.
+
+    Statement = Assign | Accumulate | Loop | If | Break | Row
+    Kernel    = name, arguments, locals, body, returns
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from sympy import Expr, Indexed, Integer, Symbol
+
+from symbackprop.symbols import name_of
+
+
+@dataclass(frozen=True)
+class Assign:
+    """``target = value``."""
+
+    target: Expr
+    value: Expr
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Accumulate:
+    """``target = target op value``, op one of ``+`` and ``max``."""
+
+    target: Expr
+    value: Expr
+    op: str = "+"
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Loop:
+    """The body once for each value of `index` from `start` to `stop` - 1."""
+
+    index: Symbol
+    stop: Expr
+    body: tuple[Statement, ...]
+    why: str = ""
+    start: Expr = Integer(0)  # noqa: RUF009 (an immutable number)
+
+
+@dataclass(frozen=True)
+class If:
+    """The body where the condition holds."""
+
+    condition: Expr
+    body: tuple[Statement, ...]
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Break:
+    """Leave the innermost loop."""
+
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A name for one row of an array, or for one element of a vector: ``name = array[at]``."""
+
+    name: str
+    array: str
+    at: Expr
+    why: str = ""
+
+
+Statement = Assign | Accumulate | Loop | If | Break | Row
+Body = tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a kernel: an array with the sizes of its axes, or a scalar without."""
+
+    name: str
+    sizes: tuple[Expr, ...] = ()
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function over arrays: what it takes, the arrays it allocates, its statements, and what it returns."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+    locals: tuple[Argument, ...]
+    body: Body
+    returns: tuple[Expr, ...] = ()
+    doc: str = ""
+
+
+def walk(body: Body) -> Iterator[Statement]:
+    """Yield every statement, outer before inner."""
+    for statement in body:
+        yield statement
+        if isinstance(statement, Loop | If):
+            yield from walk(statement.body)
+
+
+def expressions(statement: Statement) -> tuple[Expr, ...]:
+    """Return the expressions that a statement evaluates itself, its target's indices included."""
+    match statement:
+        case Assign(target, value):
+            return (*_indices(target), value)
+        case Accumulate(target, value):
+            return (*_indices(target), value)
+        case Loop(_, stop, _, _, start):
+            return (start, stop)
+        case If(condition):
+            return (condition,)
+        case Row(_, _, at):
+            return (at,)
+    return ()
+
+
+def _indices(target: Expr) -> tuple[Expr, ...]:
+    return tuple(target.indices) if isinstance(target, Indexed) else ()
+
+
+def written(body: Body) -> frozenset[str]:
+    """Return the names of the arrays and scalars that a body writes."""
+    names = set()
+    for statement in walk(body):
+        if isinstance(statement, Assign | Accumulate):
+            names.add(name_of(statement.target))
+        elif isinstance(statement, Loop):
+            names.add(statement.index.name)
+        elif isinstance(statement, Row):
+            names.add(statement.name)
+    return frozenset(names)
+
+
+def map_values(body: Body, change: Callable[[Expr], Expr]) -> Body:
+    """Return a body with `change` applied to every value."""
+    made: list[Statement] = []
+    for statement in body:
+        match statement:
+            case Assign(_, value) | Accumulate(_, value):
+                made.append(replace(statement, value=change(value)))
+            case Loop() | If():
+                made.append(replace(statement, body=map_values(statement.body, change)))
+            case _:
+                made.append(statement)
+    return tuple(made)

@@ -1,0 +1,49 @@
+"""cse: an expensive subexpression that occurs twice in one value is computed once, under a name.
+
+Precondition: the values hold no reductions; `lower` has turned them into loops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sympy import Expr, Function, Piecewise, Pow, cse
+
+from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement
+from symbackprop.symbols import scalar
+
+
+def share(body: Body) -> Body:
+    """Return a body in which functions and quotients that a value uses twice are assigned first."""
+    made: list[Statement] = []
+    for statement in body:
+        match statement:
+            case Assign() | Accumulate():
+                shared, value = _shared(statement.value)
+                made += [*shared, replace(statement, value=value)]
+            case Loop() | If():
+                made.append(replace(statement, body=share(statement.body)))
+            case _:
+                made.append(statement)
+    return tuple(made)
+
+
+def _shared(value: Expr) -> tuple[list[Assign], Expr]:
+    found, (rest,) = cse([value], list=True)
+    keep: list[Assign] = []
+    back: dict[Expr, Expr] = {}
+    for name, expr in found:
+        expr_ = expr.xreplace(back)
+        if _is_dear(expr_):
+            target = scalar(f"shared{len(keep) + 1}" if keep else "shared")
+            keep.append(Assign(target, expr_))
+            back[name] = target
+        else:
+            back[name] = expr_
+    return keep, rest.xreplace(back)
+
+
+def _is_dear(expr: Expr) -> bool:
+    return any(isinstance(e, Function) and not isinstance(e, Piecewise) for e in [expr]) or (
+        isinstance(expr, Pow) and bool(expr.exp.is_negative)
+    )

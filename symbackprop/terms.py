@@ -1,0 +1,100 @@
+"""The words every floor speaks: Equation, Step, Derivation. Frozen data; no derivative is taken here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from sympy import Expr, Integer
+
+from symbackprop.notation import formula
+from symbackprop.numeric import World
+from symbackprop.symbols import Axis, name_of
+
+STEP_TOLERANCE = 1e-20
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``lhs = rhs`` for every value of the axes in `over`; an update where `lhs` occurs in `rhs`."""
+
+    lhs: Expr
+    rhs: Expr
+    over: tuple[Axis, ...] = ()
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name of the array or scalar that this equation defines."""
+        return name_of(self.lhs)
+
+    @property
+    def is_update(self) -> bool:
+        """Whether the new value is computed from the old one."""
+        return self.rhs.has(self.lhs)
+
+    def __str__(self) -> str:
+        return f"{formula(self.lhs)} {'←' if self.is_update else '='} {formula(self.rhs)}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One application of one named rule: under the equations `given`, `before` equals `after`.
+
+    Both are values of `target`, for every value of the axes in `over`.
+    """
+
+    rule: str
+    target: Expr
+    before: Expr
+    after: Expr
+    over: tuple[Axis, ...] = ()
+    given: tuple[Equation, ...] = ()
+    note: str = ""
+
+    def difference(self, seed: int = 0) -> float:
+        """Return the largest relative difference between the two sides at random values."""
+        world, worst = World(self.given, seed), 0.0
+        for at in product(*(world.range(axis) for axis in self.over)):
+            bound = {axis.index: Integer(v) for axis, v in zip(self.over, at, strict=True)}
+            before, after = world.value(self.before, bound), world.value(self.after, bound)
+            worst = max(worst, float(abs(before - after) / (1 + abs(before))))
+        return worst
+
+    def check(self, seed: int = 0) -> None:
+        """Raise ValueError unless both sides agree to 20 digits at random values."""
+        difference = self.difference(seed)
+        if not difference <= STEP_TOLERANCE:
+            raise ValueError(f"the step '{self}' is wrong: its sides differ by {difference:.3g} at random values")
+
+    def __str__(self) -> str:
+        sides = [formula(side) for side in (self.target, self.before, self.after)]
+        shown = [side for n, side in enumerate(sides) if n == 0 or side != sides[n - 1]]
+        return " = ".join(shown) + (f"   ({self.note})" if self.note else "")
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """What is given, the steps taken, and what follows from them; the results are equations again."""
+
+    title: str
+    given: tuple[Equation, ...] = ()
+    steps: tuple[Step, ...] = ()
+    results: tuple[Equation, ...] = ()
+    sections: tuple[Derivation, ...] = ()
+
+    def __iter__(self) -> Iterator[Step]:
+        yield from self.steps
+        for section in self.sections:
+            yield from section
+
+    def check(self) -> None:
+        """Raise ValueError at the first step whose two sides differ."""
+        for step in self:
+            step.check()
+
+    def result(self, why: str) -> tuple[Equation, ...]:
+        """Return the results that carry one name, e.g. ``"hidden layer"``."""
+        own = tuple(e for e in self.results if e.why == why)
+        return own + tuple(e for section in self.sections for e in section.result(why))

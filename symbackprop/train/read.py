@@ -1,0 +1,112 @@
+"""Examples from a file: .csv or .npz, chosen by its ending."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from symbackprop.train.archive import read_arrays
+from symbackprop.train.contract import Array, Spec
+from symbackprop.train.data import Dataset, as_inputs
+from symbackprop.train.place import Place
+from symbackprop.train.table import Table, labelled, read_table, unlabelled
+from symbackprop.train.targets import as_labels, as_vectors
+
+
+def read_data(path: str | Path, spec: Spec, labels: Sequence[str] = ()) -> Dataset:
+    """Return the examples of a file, with targets of the kind that a module takes.
+
+    Parameters
+    ----------
+    path
+        ``.csv``: numbers in all columns but the label's, with or without a header.
+        ``.npz``: X (N, inputs), or images of more dimensions, and y (N,) or (N, outputs).
+    spec
+        The SPEC of the module to train: its target and loss decide what y may be.
+    labels
+        Label columns by name or number (the last one by default), or the key of y in an ``.npz`` (``"y"``).
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read or has a wrong value: one line that names it and its place.
+    """
+    path = _existing(path)
+    if path.suffix.lower() == ".csv":
+        return _from_table(path, spec, labels or ("-1",))
+    return _from_archive(path, spec, labels or ("y",))
+
+
+def read_inputs(
+    path: str | Path, width: int, features: Sequence[str] = (), labels: Sequence[str] = ()
+) -> Array:
+    """Return the inputs of a file to predict, (N, width); columns of labels in it are left out.
+
+    Parameters
+    ----------
+    path
+        A ``.csv``, or an ``.npz`` with X.
+    width
+        The number of the model's inputs.
+    features, labels
+        The columns it was trained with, see `Dataset`.
+
+    Raises
+    ------
+    ValueError
+        If the file cannot be read, has a wrong value or another number of columns.
+    """
+    path = _existing(path)
+    if path.suffix.lower() == ".csv":
+        table = read_table(path, unlabelled(path, features, width, labels))
+        return as_inputs(table.X, _inputs_of(path, table))
+    X = as_inputs(read_arrays(path, ["X"])["X"], Place(f"X of {path}"))
+    if X.shape[1] != width:
+        raise ValueError(f"X of {path} has {X.shape[1]} inputs, the model expects {width}")
+    return X
+
+
+def _from_table(path: Path, spec: Spec, labels: Sequence[str]) -> Dataset:
+    table = read_table(path, labelled(path, labels))
+    X = as_inputs(table.X, _inputs_of(path, table))
+    names = tuple(table.columns[j] for j in table.layout.labels)
+    found = tuple(map(str, table.layout.labels))
+    if spec["target"] == "label":
+        y, classes = as_labels(
+            table.labels, Place(f"label {' '.join(map(repr, names))} of {path}", table.lines)
+        )
+    else:
+        y, classes = (
+            as_vectors(table.labels, Place(str(path), table.lines, names), unit=spec["loss"] == "bce"),
+            (),
+        )
+    return Dataset(X, y, classes, table.names, found, str(path))
+
+
+def _from_archive(path: Path, spec: Spec, labels: Sequence[str]) -> Dataset:
+    if len(labels) > 1:
+        raise ValueError(f"{path}: {len(labels)} labels were named, but an .npz has one array of targets")
+    place = Place(f"{labels[0]} of {path}")
+    arrays = read_arrays(path, ["X", labels[0]])
+    X, values = as_inputs(arrays["X"], Place(f"X of {path}")), arrays[labels[0]]
+    if len(values.shape) == 0 or len(values) != len(X):
+        raise ValueError(
+            f"{place} has shape {values.shape}, expected one target for each of the {len(X)} rows of X"
+        )
+    if spec["target"] == "label":
+        y, classes = as_labels(values, place)
+        return Dataset(X, y, classes, name=str(path))
+    return Dataset(X, as_vectors(values, place, unit=spec["loss"] == "bce"), name=str(path))
+
+
+def _inputs_of(path: Path, table: Table) -> Place:
+    return Place(str(path), table.lines, [table.columns[j] for j in table.layout.inputs])
+
+
+def _existing(path: str | Path) -> Path:
+    path = Path(path)
+    if path.suffix.lower() not in {".csv", ".npz"}:
+        raise ValueError(f"{path} ends in {path.suffix or 'nothing'!r}, expected a .csv or .npz file")
+    if not path.is_file():
+        raise ValueError(
+            f"{path} is a folder, expected a file" if path.is_dir() else f"{path} does not exist"
+        )
+    return path
