@@ -13,9 +13,9 @@ from typing import Any
 
 _PUBLIC = {
     "Network": "symbackprop.definitions.network",
-    "derive": "symbackprop.derive",
-    "build": "symbackprop.build",
-    "Module": "symbackprop.build",
+    "derive": "symbackprop.derivation",
+    "build": "symbackprop.pipeline",
+    "Module": "symbackprop.pipeline",
     "backpropagate": "symbackprop.calculus.chain",
     "Wanted": "symbackprop.calculus.chain",
     "check_module": "symbackprop.check",

@@ -17,7 +17,7 @@ from symbackprop.calculus.instance import at_layer
 from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import t, α
-from symbackprop.derive import Sections, sections
+from symbackprop.derivation import Sections, sections
 from symbackprop.emit.module import Header, module_text
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
 from symbackprop.loops.lower import lower
