@@ -25,7 +25,9 @@ _PUBLIC = {
     "Equation": "symbackprop.terms",
     "Step": "symbackprop.terms",
 }
-__all__ = sorted(_PUBLIC)
+__all__ = [  # noqa: PLE0604 (found by `__getattr__`)
+    *_PUBLIC,
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -35,4 +37,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(_PUBLIC)

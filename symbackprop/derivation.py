@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sympy import Expr
 
 from symbackprop.calculus.chain import Wanted, backpropagate, compose
-from symbackprop.indices import named
 from symbackprop.calculus.rules import contract
 from symbackprop.definitions.network import Formula, Network
 from symbackprop.definitions.schedules import α
+from symbackprop.indices import named
 from symbackprop.symbols import Axis, Partial, scalar
 from symbackprop.terms import Derivation, Equation, Step
 
@@ -84,8 +84,9 @@ def _hidden(network: Network, g: Formula) -> Derivation:
     (j,) = activation.over
     i = network.pre_activation("k").over[0]
     wanted = [Wanted("h^k", (j,), "hidden layer"), Wanted("a^k", (i,), "pre-activation")]
-    name = "" if len(set(network.activations)) == 1 else f", {network.names()['activations'][network.activations.index(g)]}"
-    return backpropagate((above, activation), wanted, f"Hidden layer k = 1..L{name}")
+    names = dict(zip(network.activations, network.names()["activations"], strict=True))
+    mark = "" if len(names) == 1 else f", {names[g]}"
+    return backpropagate((above, activation), wanted, f"Hidden layer k = 1..L{mark}")
 
 
 def _parameters(network: Network) -> Derivation:

@@ -72,7 +72,8 @@ def factor_out(expr: Expr) -> Expr:
         if not isinstance(reduction, Sum):
             return reduction
         indices = [limit[0] for limit in reduction.limits]
-        outside, inside = [], []
+        outside: list[Expr] = []
+        inside: list[Expr] = []
         for factor in Mul.make_args(reduction.function):
             (inside if factor.has(*indices) else outside).append(factor)
         return Mul(*outside, Sum(Mul(*inside), *reduction.limits)) if inside and outside else reduction
@@ -99,4 +100,3 @@ def opaque(expr: Expr, *kinds: type, **assumptions: bool) -> tuple[Expr, dict[Ex
 def indices_of(expr: Expr, name: str) -> set[tuple[Expr, ...]]:
     """Return the index tuples with which an array is read in `expr`."""
     return {e.indices for e in expr.atoms(Indexed) if str(e.base.label) == name}
-

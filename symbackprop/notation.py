@@ -15,8 +15,16 @@ from sympy.printing.str import StrPrinter
 _SUPER = str.maketrans("0123456789+-()kLnt", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵏᴸⁿᵗ")
 _SUB = str.maketrans("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
 _GREEK = {
-    "α": "learning_rate", "δ": "decay", "λ": "penalty", "λ₁": "l1", "λ₂": "l2", "Ω": "omega", "β": "beta",
-    "γ": "gamma", "μ": "mu", "σ": "sigma",
+    "α": "learning_rate",
+    "δ": "decay",
+    "λ": "penalty",
+    "λ₁": "l1",
+    "λ₂": "l2",
+    "Ω": "omega",
+    "β": "beta",
+    "γ": "gamma",
+    "μ": "mu",
+    "σ": "sigma",
 }
 
 
@@ -116,11 +124,20 @@ class MathPrinter(StrPrinter):
         pairs = list(expr.args)
         if len(pairs) == 2 and pairs[1].expr == 0 and isinstance(pairs[0].cond, Eq):
             mark = f"1[{self._print(pairs[0].cond.lhs)}={self._print(pairs[0].cond.rhs)}]"
-            return mark if pairs[0].expr == 1 else f"{mark} {self.parenthesize(pairs[0].expr, PRECEDENCE['Mul'], strict=True)}"
+            return (
+                mark
+                if pairs[0].expr == 1
+                else f"{mark} {self.parenthesize(pairs[0].expr, PRECEDENCE['Mul'], strict=True)}"
+            )
         rows = [f"{self._print(e)} if {self._print(c)}" for e, c in pairs[:-1]]
         last = self._print(pairs[-1].expr)
-        return "{" + "; ".join([*rows, f"{last} otherwise" if pairs[-1].cond == S.true else
-                                f"{last} if {self._print(pairs[-1].cond)}"]) + "}"
+        return (
+            "{"
+            + "; ".join(
+                [*rows, f"{last} otherwise" if pairs[-1].cond == S.true else f"{last} if {self._print(pairs[-1].cond)}"]
+            )
+            + "}"
+        )
 
     def _print_Relational(self, expr: Expr) -> str:
         signs = {"==": "=", "<=": "≤", ">=": "≥", "!=": "≠"}
@@ -157,7 +174,7 @@ class MathPrinter(StrPrinter):
         for prime in (2, 5):
             while rest % prime == 0:
                 rest //= prime
-        decimal = (rest == 1 and expr.q > 9) or expr.q > 9999  # noqa: PLR2004
+        decimal = (rest == 1 and expr.q > 9) or expr.q > 9999
         return f"{float(expr):.10g}" if decimal else f"{expr.p}/{expr.q}"
 
 

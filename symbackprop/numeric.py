@@ -56,7 +56,7 @@ class World:
             case Symbol():
                 return bound[expr] if expr in bound else self._symbol(expr)
             case Partial():
-                return self._difference(*expr.args, bound)
+                return self._difference(expr.args[0], expr.args[1], bound)
             case Piecewise():
                 return next(self.value(e, bound) for e, c in expr.args if self.value(c, bound) == S.true)
             case _ if not expr.args:

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-
 from typing import Any
 
 from sympy import (
-    Abs, Add, Dummy, Expr, Function, Indexed, Mul, Piecewise, Pow, Sum, cancel, exp, expand, expand_log, factor,
-    log, sign, together,
+    Abs,
+    Add,
+    Dummy,
+    Expr,
+    Function,
+    Indexed,
+    Mul,
+    Piecewise,
+    Pow,
+    Sum,
+    cancel,
+    exp,
+    expand,
+    expand_log,
+    factor,
+    log,
+    sign,
+    together,
 )  # fmt: skip
 
 from symbackprop.indices import Reduction, canonical, factor_out, opaque, outermost, rebuild
@@ -141,7 +156,8 @@ def fold(expr: Expr, definition: Equation) -> Expr:
 
     Notes
     -----
-    Equal in exact arithmetic only: in float32 1 - h² is 0 beyond abs(a) = 10, a small absolute and a large relative error.
+    Equal in exact arithmetic only: in float32 1 - h² is 0 beyond abs(a) = 10, a small absolute error and a large
+    relative one.
     """
     best = expr
     for candidate in _folded(canonical(expr), canonical(definition.rhs), definition):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sympy import Add, Expr, Indexed, Integer, Sum
 
 from symbackprop.calculus.algebra import expand_logs, fold
-from symbackprop.indices import canonical, fresh, indices_of, named
 from symbackprop.calculus.rules import contract, partial
+from symbackprop.indices import canonical, fresh, indices_of, named
 from symbackprop.symbols import Axis, Partial, array, scalar
 from symbackprop.terms import Derivation, Equation, Step
 
@@ -99,7 +99,7 @@ def _apart(user: Equation, want: Wanted) -> Equation:
     """Rename the user's own indices where they are also wanted, ∂a[r]/∂W[i, j], and its bound ones out of the way."""
     taken = {axis.name for axis in want.axes}
     swap: dict[Expr, Expr] = {}
-    over = []
+    over: list[Axis] = []
     for axis in user.over:
         name = axis.name
         if name in taken:
@@ -134,5 +134,3 @@ def compose(loss: Equation, output: Equation) -> tuple[list[Step], Equation]:
     if expanded.rhs != composed.rhs:
         steps.append(Step("expand the logarithm", loss.lhs, composed.rhs, expanded.rhs, (), (output,)))
     return steps, expanded
-
-

@@ -9,7 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sympy import (
-    Add, And, Derivative, DiracDelta, Dummy, Eq, Expr, Heaviside, Indexed, Integer, Max, Min, Piecewise, Subs, Sum,
+    Add,
+    And,
+    Derivative,
+    DiracDelta,
+    Dummy,
+    Eq,
+    Expr,
+    Heaviside,
+    Indexed,
+    Integer,
+    Max,
+    Min,
+    Piecewise,
+    Subs,
+    Sum,
     sign,
 )  # fmt: skip
 
@@ -29,7 +43,7 @@ class Read:
 
 
 def desugar(expr: Expr) -> Expr:
-    """Return `expr` with Max, Min and Heaviside written as pieces; at a tie the first argument counts, Heaviside(0) = 0."""
+    """Return `expr` with Max, Min and Heaviside as pieces; a tie goes to the first argument, Heaviside(0) = 0."""
 
     def chain(args: tuple[Expr, ...], relation: str) -> Expr:
         first, *rest = args
@@ -64,8 +78,7 @@ def signs(expr: Expr) -> Expr:
 
 def reads(expr: Expr, name: str) -> list[Read]:
     """Return every read of an array in `expr`, whose bound indices must be fresh."""
-    nodes = [n for n in outermost(expr, Indexed, *Reduction)]
-    places = {node: Dummy(real=True) for node in nodes}
+    places = {node: Dummy(real=True) for node in outermost(expr, Indexed, *Reduction)}
     back = {dummy: node for node, dummy in places.items()}
     flat = expr.xreplace(places)
     found = []
@@ -133,10 +146,5 @@ def _solve(read: Read, variables: dict[Expr, Expr], wanted: tuple[Axis, ...]) ->
         inside = Integer(1) if all(isinstance(g, Eq) for g in guards) else expr  # out of range it must not be read
         expr = expr / inside * Piecewise((inside, And(*guards)), (Integer(0), True))
     for v, extent in reversed(sizes.items()):
-        if expr.has(v):
-            expr = Sum(expr, (v, 0, extent - 1))
-        else:
-            expr = expr * extent
+        expr = Sum(expr, (v, 0, extent - 1)) if expr.has(v) else expr * extent
     return factor_out(expr)
-
-

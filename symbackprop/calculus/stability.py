@@ -29,7 +29,7 @@ def stabilise(equations: Iterable[Equation]) -> tuple[Equation, ...]:
 
 
 def shift_by_maximum(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:
-    """Shift every Σ exp(u) by m = max u: exp(u) = M exp(u - m), M = exp(m), wherever M cancels or is inside a logarithm."""
+    """Shift every Σ exp(u) by m = max u: exp(u) = M exp(u - m), M = exp(m), wherever M cancels or meets a logarithm."""
     equations = tuple(Equation(e.lhs, canonical(e.rhs), e.over, e.why) for e in equations)
     sums = {s: None for e in equations for s in e.rhs.atoms(Sum) if isinstance(s.function, exp)}
     for n, total in enumerate(sums):
@@ -56,7 +56,8 @@ def _shift(equations: tuple[Equation, ...], total: Sum, mark: str) -> tuple[Equa
         Equation(s, axis.sum(lambda i: e[i]), (), "shift by the maximum"),
     )
     first = next(n for n, made in enumerate(changed) if made is not None)
-    rest = [q if made is None else Equation(q.lhs, made, q.over, q.why) for q, made in zip(equations, changed, strict=True)]
+    both = zip(equations, changed, strict=True)
+    rest = [q if made is None else Equation(q.lhs, made, q.over, q.why) for q, made in both]
     return (*rest[:first], *extra, *rest[first:])
 
 

@@ -5,7 +5,7 @@ kink is that of the piece which holds there. A NaN fails every comparison and fa
 
 References
 ----------
-Sigmoid, tanh: H. Larochelle, neural networks course, lecture 1.3. ReLU: Nair and Hinton 2010. Leaky ReLU: Maas et al. 2013.
+Sigmoid, tanh: H. Larochelle, neural networks course, lecture 1.3. ReLU: Nair and Hinton 2010. Leaky ReLU: Maas 2013.
 Softplus: Dugas et al. 2001. ELU: Clevert et al. 2016. SELU: Klambauer et al. 2017. GELU: Hendrycks and Gimpel 2016.
 SiLU: Elfwing et al. 2018. Scaled tanh: LeCun et al. 1998, "Efficient BackProp". Squared ReLU: So et al. 2021.
 """

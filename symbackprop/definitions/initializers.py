@@ -1,7 +1,7 @@
 """Initial values of a weight matrix with fan-in H_{k-1} and fan-out H_k; biases start at 0.
 
-A uniform distribution spans ±scale, a normal one has mean 0 and standard deviation `scale`. Free symbols besides the two
-fans become keywords of the generated Trainer, with the default given here.
+A uniform distribution spans ±scale, a normal one has mean 0 and standard deviation `scale`. Free symbols besides the
+two fans become keywords of the generated Trainer, with the default given here.
 
 References
 ----------

@@ -1,6 +1,6 @@
 """Outputs f of the last pre-activation and losses l(f, y), as formulas.
 
-An output takes the array a, one index i and the axis of the outputs; a loss takes the array f, the target y and the axis.
+An output takes the array a, one index i and the axis of the outputs; a loss the array f, the target y and the axis.
 `y` is the number of the right class where the target is a ``label``, an array where it is a ``vector``.
 """
 

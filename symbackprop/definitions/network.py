@@ -1,13 +1,13 @@
-"""A network: one choice from each table, or a formula of your own in its place; it yields the equations of its layers."""
+"""A network: one choice from each table, or a formula of your own in its place; it yields its layers' equations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, TypeAlias
 
-from sympy import Add, Expr, Float, Indexed, Rational, S, Symbol
+from sympy import Add, Expr, Float, Indexed, Rational, S, Sum, Symbol
 
 from symbackprop.definitions.activations import ACTIVATIONS, a
 from symbackprop.definitions.initializers import INITIALIZERS, Initializer
@@ -19,7 +19,7 @@ from symbackprop.notation import formula
 from symbackprop.symbols import LABEL, Axis, array, scalar, size
 from symbackprop.terms import Equation
 
-Formula = str | Expr | Callable[..., Expr]
+Formula: TypeAlias = str | Expr | Callable[..., Expr]
 _BELOW = {"k": "k-1", "k+1": "k", "L+1": "L"}
 
 
@@ -38,7 +38,7 @@ class Network:
         ``"nll"``, ``"bce"``, ``"squared"``, or a function of (f, y, axis):
         ``lambda f, y, axis: -log(f[y]) + axis.sum(lambda i: f[i] ** 2) / 10``.
     penalty
-        ``"none"``, ``"l2"``, ``"l1"``, ``"l1+l2"``, or p(w) with Ω = Σ p(w): ``lambda w: w**4``. Its coefficient is then λ.
+        ``"none"``, ``"l2"``, ``"l1"``, ``"l1+l2"``, or p(w), Ω = Σ p(w): ``lambda w: w**4``, with the coefficient λ.
     initializer
         ``"glorot"``, ``"he"``, ``"lecun"``, ``"fan_in"`` or ``"normal"``.
     step_size
@@ -47,7 +47,7 @@ class Network:
         ``"dense"`` or a function of (W, b, h, i, axis):
         ``lambda W, b, h, i, axis: b[i] + axis.sum(lambda j: sin(W[i, j]) * h[j])``.
     output
-        ``"softmax"``, ``"sigmoid"``, ``"identity"``; by default the one that goes with the loss, softmax for an own loss.
+        ``"softmax"``, ``"sigmoid"``, ``"identity"``; by default the loss's own, softmax for an own loss.
     target
         For an own loss: ``"label"`` (y is the number of a class) or ``"vector"``; by default what the output suggests.
 
@@ -99,7 +99,7 @@ class Network:
         if isinstance(self.loss, str):
             return LOSSES[self.loss]
         output = self.output if isinstance(self.output, str) else "softmax"
-        return Loss(self.loss, output, "label" if output == "softmax" else "vector")  # type: ignore[arg-type]
+        return Loss(self.loss, output, "label" if output == "softmax" else "vector")
 
     @property
     def target_kind(self) -> str:
@@ -163,7 +163,7 @@ class Network:
         equations = []
         for n, p in enumerate(self.penalties().values()):
             terms = [
-                axes[0].sum(lambda i, axes=axes, p=p, name=name: axes[1].sum(lambda j: p.xreplace({w: array(name)[i, j]})))
+                Sum(p.xreplace({w: array(name)[axes[0].index, axes[1].index]}), axes[1].limits, axes[0].limits)
                 for name, axes in self.parameters(layer).items()
                 if len(axes) > 1
             ]
@@ -176,7 +176,8 @@ class Network:
         loss = self.loss if isinstance(self.loss, str) else formula(self.losses().rhs)
         output = self.output or self.chosen_loss.output
         return {
-            "preactivation": self.preactivation if isinstance(self.preactivation, str)
+            "preactivation": self.preactivation
+            if isinstance(self.preactivation, str)
             else formula(self.pre_activation("k").rhs),
             "activations": [g if isinstance(g, str) else formula(_apply(g, a, a)) for g in self.activations],
             "output": output if isinstance(output, str) else formula(self.outputs().rhs),
@@ -214,7 +215,7 @@ def _apply(made: Any, argument: Expr, symbol: Symbol) -> Expr:
     free = made.free_symbols
     if not free <= {symbol} and len(free) != 1:
         raise ValueError(f"the formula {made} has the symbols {sorted(map(str, free))}, expected one")
-    return made.xreplace({s: symbol for s in free}).xreplace({symbol: argument})
+    return made.xreplace(dict.fromkeys(free, symbol)).xreplace({symbol: argument})
 
 
 def _exact(made: Any) -> Expr:

@@ -1,4 +1,4 @@
-"""A whole generated module as text: header, SPEC, kernels, Trainer; nothing in it but NumPy, Numba and the standard library."""
+"""A whole generated module as text: header, SPEC, kernels, Trainer; it needs only NumPy and Numba."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     scalars
         Formulas that become plain functions: ``initial_scale`` of the fans, ``step_size`` of t.
     """
-    called = functions(kernels) + [f for f in functions([_as_kernel(e) for e in scalars.values()])]
+    called = functions(kernels) + functions(_as_kernel(e) for e in scalars.values())
     body = "\n\n\n".join(
         [_preamble(spec, sorted(set(called))), *(_function(n, e, spec) for n, e in scalars.items()),
          *map(kernel_text, kernels), trainer_text().strip("\n")]
@@ -78,9 +78,7 @@ def _preamble(spec: Mapping[str, Any], called: Sequence[str]) -> str:
     if called:
         imports.append(f"from math import {', '.join(called)}")
     imports += ["from pathlib import Path", "", "import numpy as np", "from numba import njit"]
-    return "\n".join(imports) + "\n\n" + _spec_text(spec) + "\n\n" + _CONSTANTS.format(
-        dtype=spec["dtype"]
-    )
+    return "\n\n".join(["\n".join(imports), _spec_text(spec), _CONSTANTS.format(dtype=spec["dtype"])])
 
 
 def _spec_text(spec: Mapping[str, Any]) -> str:
@@ -110,9 +108,13 @@ def _as_kernel(expr: Expr) -> Kernel:
 
 def _function(name: str, expr: Expr, spec: Mapping[str, Any]) -> str:
     if name == "initial_scale":
-        arguments, doc = ["fan_in", "fan_out", *(f"{k}=None" for k in spec["initial"]["defaults"])], (
-            "Return the bound of the uniform, or the deviation of the normal, initial weights."
+        arguments, doc = (
+            ["fan_in", "fan_out", *(f"{k}=None" for k in spec["initial"]["defaults"])],
+            ("Return the bound of the uniform, or the deviation of the normal, initial weights."),
         )
     else:
-        arguments, doc = ["learning_rate", *(k for k in spec["hyperparameters"]), "t"], "Return the step size of update t."
+        arguments, doc = (
+            ["learning_rate", *(k for k in spec["hyperparameters"]), "t"],
+            "Return the step size of update t.",
+        )
     return f'def {name}({", ".join(arguments)}):\n    """{doc}"""\n    return {real(expr)}'

@@ -15,8 +15,8 @@ from symbackprop.notation import by_kind, by_size, identifier, is_negative
 from symbackprop.symbols import Finite, name_of
 
 WIDTH = 100
-_FUNCTIONS = {"exp", "log", "log1p", "expm1", "tanh", "sin", "cos", "tan", "atan", "asin", "acos", "sinh", "cosh", "asinh",
-              "acosh", "atanh", "erf", "erfc", "sqrt", "gamma"}  # fmt: skip
+_FUNCTIONS = {"exp", "log", "log1p", "expm1", "tanh", "sin", "cos", "tan", "atan", "asin", "acos", "sinh", "cosh",
+              "asinh", "acosh", "atanh", "erf", "erfc", "sqrt", "gamma"}  # fmt: skip
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 
 
@@ -73,18 +73,12 @@ def _real(expr: Expr) -> tuple[str, int]:
     if expr.is_integer and not expr.has(Indexed, Piecewise):
         return f"real({integer(expr)})", _ATOM
     match expr:
-        case Indexed():
-            return _element(expr), _ATOM
-        case Symbol():
-            return identifier(expr.name), _ATOM
-        case Add():
-            return _sum(expr), _SUM
-        case Mul():
-            return _product(expr)
-        case Pow():
-            return _power(expr)
-        case Piecewise():
-            return _choice(expr), 0
+        case Indexed() | Symbol():
+            return _element(expr) if isinstance(expr, Indexed) else identifier(expr.name), _ATOM
+        case Add() | Piecewise():
+            return (_sum(expr), _SUM) if isinstance(expr, Add) else (_choice(expr), 0)
+        case Mul() | Pow():
+            return _product(expr) if isinstance(expr, Mul) else _power(expr)
         case Abs():
             return f"abs({real(expr.args[0])})", _ATOM
         case Max() | Min():
@@ -144,7 +138,7 @@ def truth(expr: Expr) -> str:
     match expr:
         case And() | Or():
             word = " and " if isinstance(expr, And) else " or "
-            parts = sorted((truth(a) for a in expr.args))
+            parts = sorted(truth(a) for a in expr.args)
             return word.join(f"({p})" if " and " in p or " or " in p else p for p in parts)
         case Finite():
             return f"isfinite({real(expr.args[0])})"

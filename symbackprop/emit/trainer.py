@@ -2,7 +2,6 @@
 
 The names above the marker stand in for what a module defines itself, so that this file can be read and checked alone.
 """
-# ruff: noqa: D101, D102
 
 from __future__ import annotations
 

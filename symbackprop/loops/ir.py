@@ -1,7 +1,7 @@
 """The statements that kernels are made of: frozen, equal by value, their expressions SymPy's.
 
-    Statement = Assign | Accumulate | Loop | If | Break | Row
-    Kernel    = name, arguments, locals, body, returns
+Statement = Assign | Accumulate | Loop | If | Break | Row
+Kernel    = name, arguments, locals, body, returns
 """
 
 from __future__ import annotations

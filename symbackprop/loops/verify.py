@@ -13,7 +13,9 @@ def verify(kernel: Kernel) -> None:
 
     Arrays that the kernel allocates count as bound once a statement before, in program order, has assigned to them.
     """
-    bound = {a.name for a in kernel.arguments} | {s.name for a in kernel.arguments for n in a.sizes for s in n.free_symbols}
+    bound = {a.name for a in kernel.arguments} | {
+        s.name for a in kernel.arguments for n in a.sizes for s in n.free_symbols
+    }
     _verify(kernel.body, bound, kernel)
     for expr in kernel.returns:
         _require(expr, bound, kernel)

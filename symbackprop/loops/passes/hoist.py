@@ -72,8 +72,9 @@ def _known(made: list[Statement], names: _Names) -> dict[Expr, Assign]:
     """Return what was moved into this body earlier and still has its value."""
     known: dict[Expr, Assign] = {}
     for n, statement in enumerate(made):
-        ours = isinstance(statement, Assign) and statement.target in names.made
-        if ours and _is_invariant(statement.value, written(tuple(made[n + 1 :]))):
+        if not isinstance(statement, Assign) or statement.target not in names.made:
+            continue
+        if _is_invariant(statement.value, written(tuple(made[n + 1 :]))):
             known[statement.value] = statement
     return known
 

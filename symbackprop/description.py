@@ -1,0 +1,91 @@
+"""What a module says of itself: SPEC, the header's formulas, the command that regenerates it, its name."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import version
+from typing import Any
+
+from symbackprop.definitions.network import Network
+from symbackprop.emit.module import Header
+from symbackprop.kernels import hyperparameters, parameter_sizes, with_step
+from symbackprop.notation import formula, identifier
+from symbackprop.stages import Stages
+from symbackprop.terms import Equation
+
+FORMAT = 1
+
+
+def specification(network: Network, name: str, dtype: str) -> dict[str, Any]:
+    """Return SPEC: the choices as strings, the shapes by layer, the hyperparameters with their defaults."""
+    initializer = network.chosen_initializer
+    names = network.names()
+    return {
+        "format": FORMAT,
+        "name": name,
+        **names,
+        "dtype": dtype,
+        "layers": network.depth + 1,
+        "parameters": {
+            identifier(n): [int(str(s).removeprefix("n^")) for s in sizes]
+            for n, sizes in parameter_sizes(network).items()
+        },
+        "hyperparameters": {identifier(c): 0.0 for c in hyperparameters(network)},
+        "initial": {"distribution": initializer.distribution, "defaults": dict(initializer.defaults)},
+        "network": "; ".join(f"{k}={v}" for k, v in names.items() if k not in {"initializer", "step_size"}),
+    }
+
+
+def header_of(network: Network, spec: dict[str, Any], stages: Stages) -> Header:
+    """Return the docstring of a module: every formula, given and derived, with the names of the code."""
+    penalties = [
+        f"{formula(λ, code=True)} times {' + '.join(formula(e.rhs, code=True) for e in of)}"
+        for λ, of in stages.penalties
+    ]
+    shown = {
+        "Given": [*map(_written, stages.forward), f"l = {formula(network.losses().rhs, code=True)}"],
+        "Penalty": penalties,
+        "Derived": [*map(_written, (*stages.backward, *stages.gradients))],
+        "Update after each example": [
+            f"step = {formula(network.step_size_formula, code=True)}",
+            *(_written(e) for e in with_step(stages.updates)),
+        ],
+    }
+    versions = f"symbackprop {version('symbackprop')} and SymPy {version('sympy')}"
+    return Header(f"{_title(network)}.", shown, command_of(spec), versions)
+
+
+def _written(equation: Equation) -> str:
+    sign = "←" if equation.is_update else "="
+    return f"{formula(equation.lhs, code=True)} {sign} {formula(equation.rhs, code=True)}"
+
+
+def _title(network: Network) -> str:
+    names = network.names()
+    hidden = " and ".join([", ".join(names["activations"][:-1]), names["activations"][-1]] if network.depth > 1 else
+                          names["activations"]).strip()  # fmt: skip
+    layers = f"{hidden} hidden layer{'s' * (network.depth > 1)}, " if hidden else ""
+    penalty = f", penalty {names['penalty']}" if names["penalty"] != "none" else ""
+    kinds = f"{names['output']} output, {names['loss']} loss{penalty}, {names['step_size']} step size"
+    return f"Exact per-example SGD: {layers}{kinds}"
+
+
+def command_of(spec: dict[str, Any]) -> str:
+    """Return the command that generates a module again."""
+    hidden = [f"--activation {g}" for g in dict.fromkeys(spec["activations"])]
+    if len(set(spec["activations"])) > 1:
+        hidden = [f"--activation {g}" for g in spec["activations"]]
+    return " ".join(
+        ["symbackprop generate", *hidden, f"--hidden-layers {len(spec['activations'])}", f"--loss {spec['loss']}",
+         f"--penalty {spec['penalty']}", f"--initializer {spec['initializer']}", f"--step-size {spec['step_size']}",
+         f"--dtype {spec['dtype']}", f"-o {spec['name']}.py"]
+    )  # fmt: skip
+
+
+def default_name(network: Network) -> str:
+    """Return a file name made of the choices: tanh_nll_l2."""
+    names = network.names()
+    hidden = list(dict.fromkeys(names["activations"])) or ["linear"]
+    depth = [str(network.depth)] if network.depth > 1 else []
+    penalty = [names["penalty"]] if names["penalty"] != "none" else []
+    return re.sub(r"\W+", "_", "_".join([*hidden, *depth, names["loss"], *penalty])).strip("_")

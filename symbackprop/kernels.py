@@ -1,0 +1,146 @@
+"""The kernels of a module, each put together from the equations of the stages it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sympy import Expr, Indexed, Integer, Symbol
+
+from symbackprop.calculus.stability import stabilise
+from symbackprop.definitions.network import Network
+from symbackprop.definitions.schedules import t, α
+from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
+from symbackprop.loops.lower import lower
+from symbackprop.loops.passes.cse import share
+from symbackprop.loops.passes.hoist import hoist
+from symbackprop.notation import formula
+from symbackprop.stages import Stages
+from symbackprop.symbols import LABEL, Finite, scalar, size
+from symbackprop.terms import Equation
+
+STEP = scalar("step")
+N = size("N")
+
+
+def _statements(equations: Iterable[Equation]) -> Body:
+    return tuple(s for e in stabilise(equations) for s in lower(e))
+
+
+def parameter_sizes(network: Network) -> dict[str, tuple[Expr, ...]]:
+    """Return the sizes of every parameter array, layer by layer."""
+    return {
+        name: tuple(axis.size for axis in axes)
+        for k in range(1, network.depth + 2)
+        for name, axes in network.parameters(str(k)).items()
+    }
+
+
+def _weights(network: Network) -> tuple[Argument, ...]:
+    return tuple(Argument(name, sizes, "parameter") for name, sizes in parameter_sizes(network).items())
+
+
+def hyperparameters(network: Network) -> list[str]:
+    """Return the names of the step size's and the penalties' constants."""
+    free = sorted(s.name for s in network.step_size_formula.free_symbols - {α, t})
+    return [*free, *network.penalties()]
+
+
+def _work(equations: Iterable[Equation], arguments: Iterable[Argument]) -> tuple[Argument, ...]:
+    """Return the arrays that some equations write and no argument holds, each once."""
+    known = {a.name for a in arguments}
+    found = {
+        e.name: Argument(e.name, tuple(axis.size for axis in e.over))
+        for e in stabilise(equations)
+        if isinstance(e.lhs, Indexed) and e.name not in known and not e.is_update
+    }
+    return tuple(found.values())
+
+
+def _input(network: Network) -> tuple[Argument, Argument, str]:
+    """Return the arguments X and Y of a run of examples, and the name of one target."""
+    outputs = size(f"n^{network.depth + 1}")
+    target = Argument("Y", (N,)) if network.target_kind == "label" else Argument("Y", (N, outputs))
+    return Argument("X", (N, size("n^0"))), target, "y"
+
+
+def _example(at: Expr, *, with_target: bool = True) -> Body:
+    rows: Body = (Row("h^0", "X", at),)
+    return (*rows, Row(LABEL.name, "Y", at)) if with_target else rows
+
+
+def _kernel(name: str, doc: str, arguments: tuple[Argument, ...], locals_: tuple[Argument, ...], body: Body,
+            returns: tuple[Expr, ...] = ()) -> Kernel:  # fmt: skip
+    names = frozenset(a.name for a in (*arguments, *locals_))
+    return Kernel(name, arguments, locals_, hoist(share(body), names), returns, doc)
+
+
+def forward_kernel(network: Network, stages: Stages) -> Kernel:
+    """Return the kernel that writes the outputs of a run of examples."""
+    X, _, _ = _input(network)
+    F = Argument("F", (N, size(f"n^{network.depth + 1}")))
+    arguments = (X, *_weights(network), F)
+    s = Symbol("n", integer=True, nonnegative=True)
+    body = (*_example(s, with_target=False), Row("f", "F", s), *_statements(stages.forward))
+    work = tuple(w for w in _work(stages.forward, arguments) if w.name != "f")
+    return _kernel("forward", "Write the outputs of every example of X to F.", arguments, work, (Loop(s, N, body),))
+
+
+def loss_kernel(network: Network, stages: Stages) -> Kernel:
+    """Return the kernel of the mean loss."""
+    X, Y, _ = _input(network)
+    arguments = (X, Y, *_weights(network))
+    equations = (*stages.forward, stages.loss)
+    s, mean = Symbol("n", integer=True, nonnegative=True), scalar("mean")
+    body = (*_example(s), *_statements(equations), Accumulate(mean, stages.loss.lhs))
+    doc = "Return the mean loss of the examples, without the penalty."
+    loop = (Assign(mean, Integer(0)), Loop(s, N, body))
+    return _kernel("loss", doc, arguments, _work(equations, arguments), loop, (mean / N,))
+
+
+def backward_kernel(network: Network, stages: Stages) -> Kernel:
+    """Return the kernel of all parameter gradients for one example."""
+    _, Y, y = _input(network)
+    x = Argument("h^0", (size("n^0"),))
+    target = Argument(y, Y.sizes[1:])
+    gradients = tuple(Argument(f"∂l/∂{name}", sizes) for name, sizes in parameter_sizes(network).items())
+    arguments = (x, target, *_weights(network), *gradients, *(Argument(c) for c in network.penalties()))
+    equations = (*stages.forward, stages.loss, *stages.backward, *_with_penalty(stages))
+    doc = "Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."
+    return _kernel("backward", doc, arguments, _work(equations, arguments), _statements(equations), (stages.loss.lhs,))
+
+
+def _with_penalty(stages: Stages) -> tuple[Equation, ...]:
+    """Return ∂(l + λΩ)/∂θ, which is what the update θ + αΔ subtracts: -Δ."""
+    made = []
+    for gradient, update in zip(stages.gradients, stages.updates, strict=True):
+        total = ((update.lhs - update.rhs) / α).expand()
+        made.append(Equation(gradient.lhs, total, gradient.over, gradient.why))
+    return tuple(made)
+
+
+def sgd_kernel(network: Network, stages: Stages) -> Kernel:
+    """Return the kernel of per-example updates, in the order of the lecture."""
+    X, Y, _ = _input(network)
+    order = Argument("order", (size("updates"),))
+    settings = tuple(Argument(c) for c in (α.name, *hyperparameters(network), t.name))
+    arguments = (X, Y, order, *_weights(network), *settings)
+    equations = (*stages.forward, stages.loss, *stages.backward)
+    updates = with_step(stages.updates)
+    s, row = (Symbol(n, integer=True, nonnegative=True) for n in ("n", "row"))
+    losses, done = scalar("losses"), Symbol("done", integer=True)
+    step = network.step_size_formula.xreplace({t: t + s})
+    body = (
+        Row("row", "order", s), *_example(row), *_statements(equations),
+        If(~Finite(stages.loss.lhs), (Break(),), "nothing is learnt from a loss that is not finite"),
+        Accumulate(losses, stages.loss.lhs),
+        Assign(STEP, step, f"step = {formula(network.step_size_formula, code=True)}"),
+        *_statements(updates), Accumulate(done, Integer(1)),
+    )  # fmt: skip
+    loop = (Assign(losses, Integer(0)), Assign(done, Integer(0)), Loop(s, size("updates"), body))
+    doc = "Update after each example of X[order]; return how many were done and the sum of their losses."
+    return _kernel("sgd", doc, arguments, _work(equations, arguments), loop, (done, losses))
+
+
+def with_step(updates: Iterable[Equation]) -> tuple[Equation, ...]:
+    """Name the step size of this update, so that it is computed once."""
+    return tuple(Equation(e.lhs, e.rhs.xreplace({α: STEP}), e.over, e.why) for e in updates)

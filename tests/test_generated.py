@@ -1,0 +1,41 @@
+"""The committed modules are what the generator writes today; `pytest tests/test_generated.py --rewrite` renews them."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from symbackprop import Network, build
+
+FOLDER = Path(__file__).parent.parent / "generated"
+CANONICAL = {
+    "tanh_nll_l2": (Network(("tanh",), penalty="l2"), "float32"),
+    "sigmoid_nll_l1": (Network(("sigmoid",), penalty="l1"), "float32"),
+    "relu_2_nll": (Network(("relu", "relu")), "float32"),
+    "tanh_squared": (Network(("tanh",), loss="squared"), "float64"),
+    "sigmoid_bce": (Network(("sigmoid",), loss="bce"), "float64"),
+    "linear_nll": (Network(()), "float32"),
+    "silu_softplus_nll_l1_l2": (Network(("silu", "softplus"), penalty="l1+l2", initializer="he"), "float32"),
+}
+
+
+@pytest.mark.parametrize("name", CANONICAL)
+def test_committed_module_is_what_the_generator_writes(name, request):
+    network, dtype = CANONICAL[name]
+    text = build(network, name=name, dtype=dtype).text
+    path = FOLDER / f"{name}.py"
+    if request.config.getoption("--rewrite"):
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text
+
+
+def test_no_other_module_is_committed():
+    assert {p.stem for p in FOLDER.glob("*.py")} == {*CANONICAL, "__init__"}
+
+
+@pytest.mark.parametrize("name", CANONICAL)
+def test_module_needs_only_numpy_numba_and_the_standard_library(name):
+    tree = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
+    imported = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
+    imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= {"json", "os", "math", "pathlib", "numpy", "numba"}
