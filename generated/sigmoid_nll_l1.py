@@ -30,17 +30,24 @@ Update after each example:
     W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0 otherwise})
     b2[i] ← b2[i] - step da2[i]
 
+Schedules:
+
+    plain: the order of the lecture.
+    overlapped: every update joins the last sweep that reads its weights; the first layer's joins
+        the next use.
+    deferred: not here, the update of W^1 is not linear in W^1.
+
 Regenerate with:
 
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 30d0bed445ea4089.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 34d0344e1e6523b3.
 """
 
 import json
 import os
-from math import exp, isfinite, log, sqrt
+from math import isfinite, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +69,7 @@ SPEC = {
     "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2]},
     "hyperparameters": {"decay": 0.0, "l1": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}},
+    "refused": {"deferred": "the update of W^1 is not linear in W^1"},
     "network": "preactivation=dense; activations=['sigmoid']; output=softmax; loss=nll; target=label; penalty=l1",
 }
 
@@ -88,6 +96,62 @@ def initial_scale(fan_in, fan_out):
 def step_size(learning_rate, decay, l1, t):
     """Return the step size of update t."""
     return learning_rate / (one + real(t) * decay)
+
+
+def shrinkage(learning_rate, decay, l1, t):
+    """Return by what part of itself update t shrinks a weight of the first layer."""
+    return zero
+
+
+elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
+
+
+@elementary
+def exp(x):
+    """eˣ = 2ⁿ eʳ with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
+
+    Max error 1.0 ULP (every float32). Overflow gives inf.
+    Underflow is gradual: a subnormal result is rounded once more.
+    """
+    t = min(max(x, real(-105.35837)), real(88.72353))
+    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    n = m - real(12582912.0)
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r2 = r * r
+    q0 = real(0.0013933642)
+    q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
+    q1 = real(0.00019890981)
+    q1 = (q1 * r2 + real(0.0083333105)) * r2 + real(0.16666667)
+    q = q1 * r + q0
+    k = np.float32(m).view(np.int32) - 1262485504
+    half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
+    y = (real(1.0) + (r + r2 * q)) * np.int32((half + 127) << 23).view(np.float32)
+    return y * np.int32((k - half + 127) << 23).view(np.float32)
+
+
+@elementary
+def log(x):
+    """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
+
+    log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
+    Subnormals are scaled first and lose nothing.
+    """
+    small = x < real(1.1754944e-38)
+    i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
+    k = np.int32((i - 1060439283) >> 23)
+    e = real(np.int32(k)) - (real(24.0) if small else real(0.0))
+    f = np.int32(i - (k << 23)).view(np.float32) - real(1.0)
+    s = f / (real(2.0) + f)
+    z = s * s
+    z2 = z * z
+    p0 = real(0.2957995) * z2 + real(0.66666687)
+    p1 = real(0.3998878)
+    p = p1 * z + p0
+    h = real(0.5) * f * f
+    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
+    return y if x < real(np.inf) else x
 
 
 @kernel
@@ -373,6 +437,268 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
     return done, losses
 
 
+@kernel
+def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
+    """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
+    n0 = X.shape[1]
+    updates = order.shape[0]
+    n1 = W1.shape[0]
+    n2 = W2.shape[0]
+    a1 = np.empty_like(b1)
+    h1 = np.empty_like(b1)
+    a2 = np.empty_like(b2)
+    e = np.empty_like(b2)
+    f = np.empty_like(b2)
+    da2 = np.empty_like(b2)
+    dh1 = np.empty_like(b1)
+    da1 = np.empty_like(b1)
+    losses = zero
+    done = 0
+    row = order[0]
+    x = X[row]
+    # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
+    for i in range(0, n1 - n1 % 2, 2):
+        total_0 = zero
+        total_1 = zero
+        for j in range(n0):
+            x_j = x[j]
+            total_0 += x_j * W1[i, j]
+            total_1 += x_j * W1[i + 1, j]
+        a1[i] = b1[i] + total_0
+        a1[i + 1] = total_1 + b1[i + 1]
+    for i in range(n1 - n1 % 2, n1):
+        total = zero
+        for j in range(n0):
+            total += W1[i, j] * x[j]
+        a1[i] = b1[i] + total
+    for n in range(updates):
+        row = order[n]
+        x = X[row]
+        y = Y[row]
+        # h1[j] = 1/(1 + exp(-a1[j]))
+        for j in range(n1):
+            h1[j] = one / (one + exp(-a1[j]))
+        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
+        for i in range(0, n2 - n2 % 2, 2):
+            total_0 = zero
+            total_1 = zero
+            for j in range(n1):
+                h1_j = h1[j]
+                total_0 += h1_j * W2[i, j]
+                total_1 += h1_j * W2[i + 1, j]
+            a2[i] = b2[i] + total_0
+            a2[i + 1] = total_1 + b2[i + 1]
+        for i in range(n2 - n2 % 2, n2):
+            total = zero
+            for j in range(n1):
+                total += W2[i, j] * h1[j]
+            a2[i] = b2[i] + total
+        # m = max_i a2[i]
+        m = a2[0]
+        for i in range(0, n2 - n2 % 2, 2):
+            m = max(m, a2[i])
+            m = max(m, a2[i + 1])
+        for i in range(n2 - n2 % 2, n2):
+            m = max(m, a2[i])
+        # s = Σ_i e[i]
+        s = zero
+        # e[i] = exp(a2[i] - m)
+        for i in range(0, n2 - n2 % 2, 2):
+            e[i] = exp(a2[i] - m)
+            e[i + 1] = exp(a2[i + 1] - m)
+            s += e[i]
+            s += e[i + 1]
+        for i in range(n2 - n2 % 2, n2):
+            e[i] = exp(a2[i] - m)
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(0, n2 - n2 % 2, 2):
+            f[i] = per_s * e[i]
+            f[i + 1] = per_s * e[i + 1]
+        for i in range(n2 - n2 % 2, n2):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a2[y]
+        l = m + log(s) - a2[y]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(l):
+            break
+        losses += l
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(n + t))
+        # da2[i] = f[i] - 1[i=y]; b2[i] ← b2[i] - step da2[i]
+        for i in range(0, n2 - n2 % 5, 5):
+            da2[i] = f[i] - (one if i == y else zero)
+            da2[i + 1] = f[i + 1] - (one if y == i + 1 else zero)
+            da2[i + 2] = f[i + 2] - (one if y == i + 2 else zero)
+            da2[i + 3] = f[i + 3] - (one if y == i + 3 else zero)
+            da2[i + 4] = f[i + 4] - (one if y == i + 4 else zero)
+            b2[i] -= step * da2[i]
+            b2[i + 1] -= step * da2[i + 1]
+            b2[i + 2] -= step * da2[i + 2]
+            b2[i + 3] -= step * da2[i + 3]
+            b2[i + 4] -= step * da2[i + 4]
+        for i in range(n2 - n2 % 5, n2):
+            da2[i] = f[i] - (one if i == y else zero)
+            b2[i] -= step * da2[i]
+        # dh1[j] = Σ_i W2[i,j] da2[i]
+        for j in range(n1):
+            dh1[j] = zero
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0
+        #     otherwise})
+        step_l1 = step * l1
+        for i in range(0, n2 - n2 % 5, 5):
+            da2_i_0 = da2[i]
+            da2_i_1 = da2[i + 1]
+            da2_i_2 = da2[i + 2]
+            da2_i_3 = da2[i + 3]
+            da2_i_4 = da2[i + 4]
+            step_da2_0 = step * da2[i]
+            step_da2_1 = step * da2[i + 1]
+            step_da2_2 = step * da2[i + 2]
+            step_da2_3 = step * da2[i + 3]
+            step_da2_4 = step * da2[i + 4]
+            for j in range(n1):
+                W2_i1_j = W2[i + 1, j]
+                W2_i2_j = W2[i + 2, j]
+                W2_i3_j = W2[i + 3, j]
+                W2_i4_j = W2[i + 4, j]
+                W2_i_j = W2[i, j]
+                h1_j = h1[j]
+                dh1[j] += (
+                    W2_i1_j * da2_i_1 + W2_i2_j * da2_i_2 + W2_i3_j * da2_i_3 + W2_i4_j * da2_i_4
+                    + W2_i_j * da2_i_0
+                )
+                W2_i_j -= (
+                    h1_j * step_da2_0 + step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero
+                    else zero)
+                )
+                W2_i1_j -= (
+                    h1_j * step_da2_1 + step_l1 * (-one if W2_i1_j < zero else one if W2_i1_j > zero
+                    else zero)
+                )
+                W2_i2_j -= (
+                    h1_j * step_da2_2 + step_l1 * (-one if W2_i2_j < zero else one if W2_i2_j > zero
+                    else zero)
+                )
+                W2_i3_j -= (
+                    h1_j * step_da2_3 + step_l1 * (-one if W2_i3_j < zero else one if W2_i3_j > zero
+                    else zero)
+                )
+                W2_i4_j -= (
+                    h1_j * step_da2_4 + step_l1 * (-one if W2_i4_j < zero else one if W2_i4_j > zero
+                    else zero)
+                )
+                W2[i, j] = W2_i_j
+                W2[i + 1, j] = W2_i1_j
+                W2[i + 2, j] = W2_i2_j
+                W2[i + 3, j] = W2_i3_j
+                W2[i + 4, j] = W2_i4_j
+        for i in range(n2 - n2 % 5, n2):
+            da2_i = da2[i]
+            step_da2 = step * da2[i]
+            for j in range(n1):
+                W2_i_j = W2[i, j]
+                dh1[j] += W2_i_j * da2_i
+                W2_i_j -= (
+                    step_da2 * h1[j] + step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero
+                    else zero)
+                )
+                W2[i, j] = W2_i_j
+        # da1[i] = dh1[i] h1[i] (1 - h1[i])
+        for i in range(0, n1 - n1 % 5, 5):
+            da1[i] = dh1[i] * h1[i] * (one - h1[i])
+            da1[i + 1] = dh1[i + 1] * h1[i + 1] * (one - h1[i + 1])
+            da1[i + 2] = dh1[i + 2] * h1[i + 2] * (one - h1[i + 2])
+            da1[i + 3] = dh1[i + 3] * h1[i + 3] * (one - h1[i + 3])
+            da1[i + 4] = dh1[i + 4] * h1[i + 4] * (one - h1[i + 4])
+        for i in range(n1 - n1 % 5, n1):
+            da1[i] = dh1[i] * h1[i] * (one - h1[i])
+        row = order[min(n + 1, updates - 1)]
+        x_next = X[row]
+        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - l1 {-1 if
+        #     W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}); a1[i] = b1[i] + Σ_j W1[i,j]
+        #     x_next[j]
+        step_l1 = step * l1
+        for i in range(0, n1 - n1 % 5, 5):
+            b1[i] -= step * da1[i]
+            b1[i + 1] -= step * da1[i + 1]
+            b1[i + 2] -= step * da1[i + 2]
+            b1[i + 3] -= step * da1[i + 3]
+            b1[i + 4] -= step * da1[i + 4]
+            total_0 = zero
+            total_1 = zero
+            total_2 = zero
+            total_3 = zero
+            total_4 = zero
+            step_da1_0 = step * da1[i]
+            step_da1_1 = step * da1[i + 1]
+            step_da1_2 = step * da1[i + 2]
+            step_da1_3 = step * da1[i + 3]
+            step_da1_4 = step * da1[i + 4]
+            for j in range(n0):
+                W1_i_j = W1[i, j]
+                x_j = x[j]
+                W1_i1_j = W1[i + 1, j]
+                W1_i2_j = W1[i + 2, j]
+                W1_i3_j = W1[i + 3, j]
+                W1_i4_j = W1[i + 4, j]
+                x_next_j = x_next[j]
+                W1_i_j -= (
+                    step_da1_0 * x_j + step_l1 * (-one if W1_i_j < zero else one if W1_i_j > zero
+                    else zero)
+                )
+                W1_i1_j -= (
+                    step_da1_1 * x_j + step_l1 * (-one if W1_i1_j < zero else one if W1_i1_j > zero
+                    else zero)
+                )
+                W1_i2_j -= (
+                    step_da1_2 * x_j + step_l1 * (-one if W1_i2_j < zero else one if W1_i2_j > zero
+                    else zero)
+                )
+                W1_i3_j -= (
+                    step_da1_3 * x_j + step_l1 * (-one if W1_i3_j < zero else one if W1_i3_j > zero
+                    else zero)
+                )
+                W1_i4_j -= (
+                    step_da1_4 * x_j + step_l1 * (-one if W1_i4_j < zero else one if W1_i4_j > zero
+                    else zero)
+                )
+                total_0 += W1_i_j * x_next_j
+                total_1 += W1_i1_j * x_next_j
+                total_2 += W1_i2_j * x_next_j
+                total_3 += W1_i3_j * x_next_j
+                total_4 += W1_i4_j * x_next_j
+                W1[i, j] = W1_i_j
+                W1[i + 1, j] = W1_i1_j
+                W1[i + 2, j] = W1_i2_j
+                W1[i + 3, j] = W1_i3_j
+                W1[i + 4, j] = W1_i4_j
+            a1[i] = b1[i] + total_0
+            a1[i + 1] = total_1 + b1[i + 1]
+            a1[i + 2] = total_2 + b1[i + 2]
+            a1[i + 3] = total_3 + b1[i + 3]
+            a1[i + 4] = total_4 + b1[i + 4]
+        for i in range(n1 - n1 % 5, n1):
+            b1[i] -= step * da1[i]
+            total = zero
+            step_da1 = step * da1[i]
+            for j in range(n0):
+                W1_i_j = W1[i, j]
+                W1_i_j -= (
+                    step_da1 * x[j] + step_l1 * (-one if W1_i_j < zero else one if W1_i_j > zero
+                    else zero)
+                )
+                total += W1_i_j * x_next[j]
+                W1[i, j] = W1_i_j
+            a1[i] = b1[i] + total
+        done += 1
+    return done, losses
+
+
+SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
+
+
 class Trainer:
     """Parameters and the kernels that train them, one example at a time.
 
@@ -382,6 +708,8 @@ class Trainer:
         Units of every layer: (inputs, hidden ..., outputs).
     seed
         Seed of the initial values.
+    schedule
+        The order of computation, never the result: one of SCHEDULES, or ``"auto"`` for what is fastest at these sizes.
     **scales
         Values for the initializer, where it has any (see SPEC["initial"]).
 
@@ -395,8 +723,9 @@ class Trainer:
 
     BLOCK = 1024  # examples between two looks at the clock, the keyboard and the losses
 
-    def __init__(self, sizes, seed=0, **scales):
+    def __init__(self, sizes, seed=0, schedule="auto", **scales):
         self.sizes = _sizes(sizes)
+        self.schedule = _schedule(schedule, self.sizes)
         self.t = 0
         scales = _known(scales, SPEC["initial"]["defaults"], "initial value")
         generator = np.random.default_rng(seed)
@@ -427,10 +756,11 @@ class Trainer:
         X, y = self._examples(X, y)
         order = _order(order, len(X))
         settings = self._settings(learning_rate, hyperparameters)
+        kernel, extra = self._kernel(settings)
         before, t, total = {k: v.copy() for k, v in self.parameters.items()}, self.t, 0.0
         for start in range(0, order.size, self.BLOCK):
             block = order[start : start + self.BLOCK]
-            done, losses = sgd(X, y, block, *self.parameters.values(), *map(real, settings), self.t)
+            done, losses = kernel(X, y, block, *self.parameters.values(), *map(real, settings), self.t, *extra)
             self.t += int(done)
             total += float(losses)
             last = start + int(done)
@@ -493,13 +823,23 @@ class Trainer:
             raise ValueError(f"{path} is damaged: {error}") from None
         if spec.get("network") != SPEC["network"]:
             raise ValueError(f"{path} holds a network {spec.get('network')}, expected {SPEC['network']}")
-        trainer = cls(tuple(sizes.tolist()), **SPEC["initial"]["defaults"])
+        trainer = cls(tuple(sizes.tolist()))
         for name, value in values.items():
             if value.shape != trainer.parameters[name].shape or not np.isfinite(value).all():
                 raise ValueError(f"{path} is damaged: {name} has shape {value.shape} or values that are not finite")
             trainer.parameters[name][...] = value
         trainer.t = t
         return trainer
+
+    def _kernel(self, settings):
+        """Return the kernel of the schedule and what it takes beside the others' arguments."""
+        if self.schedule != "deferred":
+            return SCHEDULES[self.schedule], ()
+        examples = _examples_a_block(self.sizes)
+        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
+        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
+            return SCHEDULES["overlapped"], ()
+        return SCHEDULES["deferred"], (examples,)
 
     def _is_finite(self):
         return all(np.isfinite(value).all() for value in self.parameters.values())
@@ -532,6 +872,25 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return X, y
+
+
+SMALLEST_DECAY = 2.0**-10
+
+
+def _schedule(schedule, sizes):
+    """Return the schedule asked for, or the one that is fastest at these sizes: small layers do not repay a block."""
+    if schedule == "auto":
+        small = sizes[0] * sizes[1] < 1024
+        return "deferred" if "deferred" in SCHEDULES and not small else "plain" if small else "overlapped"
+    if schedule not in SCHEDULES:
+        reason = SPEC["refused"].get(schedule, "no such schedule")
+        raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")
+    return schedule
+
+
+def _examples_a_block(sizes):
+    """Return how many examples share one update of the first weights: more where these are larger."""
+    return 16 if sizes[1] < 64 else 24 if sizes[1] < 256 else 48
 
 
 def _sizes(sizes):

@@ -42,18 +42,25 @@ Update after each example:
         0; 0 otherwise})
     b3[i] ← b3[i] - step da3[i]
 
+Schedules:
+
+    plain: the order of the lecture.
+    overlapped: every update joins the last sweep that reads its weights; the first layer's joins
+        the next use.
+    deferred: not here, the update of W^1 is not linear in W^1.
+
 Regenerate with:
 
     symbackprop generate --activation silu --activation softplus --hidden-layers 2 --loss
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 2b5a4cc89e30ed4d.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 1406ad52bbcdcd37.
 """
 
 import json
 import os
-from math import exp, expm1, isfinite, log, log1p, sqrt
+from math import isfinite, sqrt
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +82,7 @@ SPEC = {
     "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2], "W3": [3, 2], "b3": [3]},
     "hyperparameters": {"decay": 0.0, "l1": 0.0, "l2": 0.0},
     "initial": {"distribution": "normal", "defaults": {}},
+    "refused": {"deferred": "the update of W^1 is not linear in W^1"},
     "network": "preactivation=dense; activations=['silu', 'softplus']; output=softmax; loss=nll; target=label; penalty=l1+l2",
 }
 
@@ -101,6 +109,111 @@ def initial_scale(fan_in, fan_out):
 def step_size(learning_rate, decay, l1, l2, t):
     """Return the step size of update t."""
     return learning_rate / (one + real(t) * decay)
+
+
+def shrinkage(learning_rate, decay, l1, l2, t):
+    """Return by what part of itself update t shrinks a weight of the first layer."""
+    return zero
+
+
+elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
+
+
+@elementary
+def exp(x):
+    """eˣ = 2ⁿ eʳ with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
+
+    Max error 1.0 ULP (every float32). Overflow gives inf.
+    Underflow is gradual: a subnormal result is rounded once more.
+    """
+    t = min(max(x, real(-105.35837)), real(88.72353))
+    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    n = m - real(12582912.0)
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r2 = r * r
+    q0 = real(0.0013933642)
+    q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
+    q1 = real(0.00019890981)
+    q1 = (q1 * r2 + real(0.0083333105)) * r2 + real(0.16666667)
+    q = q1 * r + q0
+    k = np.float32(m).view(np.int32) - 1262485504
+    half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
+    y = (real(1.0) + (r + r2 * q)) * np.int32((half + 127) << 23).view(np.float32)
+    return y * np.int32((k - half + 127) << 23).view(np.float32)
+
+
+@elementary
+def expm1(x):
+    """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
+
+    Max error 1.7 ULP (every float32). Overflow gives inf. Subnormals and ±0 are returned as they are.
+    """
+    t = min(max(x, real(-18.021826)), real(88.72353))
+    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    n = m - real(12582912.0)
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r2 = r * r
+    q0 = real(0.0013933642)
+    q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
+    q1 = real(0.00019890981)
+    q1 = (q1 * r2 + real(0.0083333105)) * r2 + real(0.16666667)
+    q = q1 * r + q0
+    k = np.float32(m).view(np.int32) - 1262485504
+    s = np.int32((k + 127 - 1) << 23).view(np.float32)  # 2ⁿ⁻¹, for 2ⁿ may overflow
+    y = real(2.0) * (s * (r + r2 * q) + (s - real(0.5)))
+    return y if abs(x) > real(5.9604645e-08) else x
+
+
+@elementary
+def log(x):
+    """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
+
+    log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
+    Subnormals are scaled first and lose nothing.
+    """
+    small = x < real(1.1754944e-38)
+    i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
+    k = np.int32((i - 1060439283) >> 23)
+    e = real(np.int32(k)) - (real(24.0) if small else real(0.0))
+    f = np.int32(i - (k << 23)).view(np.float32) - real(1.0)
+    s = f / (real(2.0) + f)
+    z = s * s
+    z2 = z * z
+    p0 = real(0.2957995) * z2 + real(0.66666687)
+    p1 = real(0.3998878)
+    p = p1 * z + p0
+    h = real(0.5) * f * f
+    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
+    return y if x < real(np.inf) else x
+
+
+@elementary
+def log1p(x):
+    """Natural logarithm of 1 + x, as log u, where f gets back what the rounding of u = 1 + x lost.
+
+    log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
+    Max error 1.5 ULP (every float32). log1p(-1) = -inf, below -1 NaN.
+    Subnormals and ±0 are returned as they are.
+    """
+    u = real(1.0) + x
+    i = np.float32(u).view(np.int32)
+    k = np.int32((i - 1060439283) >> 23)
+    e = real(np.int32(k))
+    lost = (x - (u - real(1.0))) * np.int32((127 - min(k, 64)) << 23).view(np.float32)
+    f = (np.int32(i - (k << 23)).view(np.float32) - real(1.0)) + lost
+    s = f / (real(2.0) + f)
+    z = s * s
+    z2 = z * z
+    p0 = real(0.2957995) * z2 + real(0.66666687)
+    p1 = real(0.3998878)
+    p = p1 * z + p0
+    h = real(0.5) * f * f
+    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    y = y if x > -real(1.0) else (-real(np.inf) if x == -real(1.0) else real(np.nan))
+    y = y if x < real(np.inf) else x
+    return y if abs(x) > real(5.9604645e-08) else x
 
 
 @kernel
@@ -489,6 +602,385 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
     return done, losses
 
 
+@kernel
+def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
+    """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
+    n0 = X.shape[1]
+    updates = order.shape[0]
+    n1 = W1.shape[0]
+    n2 = W2.shape[0]
+    n3 = W3.shape[0]
+    a1 = np.empty_like(b1)
+    h1 = np.empty_like(b1)
+    a2 = np.empty_like(b2)
+    h2 = np.empty_like(b2)
+    a3 = np.empty_like(b3)
+    e = np.empty_like(b3)
+    f = np.empty_like(b3)
+    da3 = np.empty_like(b3)
+    dh2 = np.empty_like(b2)
+    da2 = np.empty_like(b2)
+    dh1 = np.empty_like(b1)
+    da1 = np.empty_like(b1)
+    losses = zero
+    done = 0
+    row = order[0]
+    x = X[row]
+    # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
+    for i in range(0, n1 - n1 % 2, 2):
+        total_0 = zero
+        total_1 = zero
+        for j in range(n0):
+            x_j = x[j]
+            total_0 += x_j * W1[i, j]
+            total_1 += x_j * W1[i + 1, j]
+        a1[i] = b1[i] + total_0
+        a1[i + 1] = total_1 + b1[i + 1]
+    for i in range(n1 - n1 % 2, n1):
+        total = zero
+        for j in range(n0):
+            total += W1[i, j] * x[j]
+        a1[i] = b1[i] + total
+    for n in range(updates):
+        row = order[n]
+        x = X[row]
+        y = Y[row]
+        # h1[j] = a1[j]/(1 + exp(-a1[j]))
+        for j in range(n1):
+            h1[j] = a1[j] / (one + exp(-a1[j]))
+        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
+        for i in range(0, n2 - n2 % 2, 2):
+            total_0 = zero
+            total_1 = zero
+            for j in range(n1):
+                h1_j = h1[j]
+                total_0 += h1_j * W2[i, j]
+                total_1 += h1_j * W2[i + 1, j]
+            a2[i] = b2[i] + total_0
+            a2[i + 1] = total_1 + b2[i + 1]
+        for i in range(n2 - n2 % 2, n2):
+            total = zero
+            for j in range(n1):
+                total += W2[i, j] * h1[j]
+            a2[i] = b2[i] + total
+        # h2[j] = {a2[j] + log1p(exp(-a2[j])) if a2[j] > 0; log1p(exp(a2[j])) otherwise}
+        for j in range(n2):
+            h2[j] = a2[j] + log1p(exp(-a2[j])) if a2[j] > zero else log1p(exp(a2[j]))
+        # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
+        for i in range(0, n3 - n3 % 2, 2):
+            total_0 = zero
+            total_1 = zero
+            for j in range(n2):
+                h2_j = h2[j]
+                total_0 += h2_j * W3[i, j]
+                total_1 += h2_j * W3[i + 1, j]
+            a3[i] = b3[i] + total_0
+            a3[i + 1] = total_1 + b3[i + 1]
+        for i in range(n3 - n3 % 2, n3):
+            total = zero
+            for j in range(n2):
+                total += W3[i, j] * h2[j]
+            a3[i] = b3[i] + total
+        # m = max_i a3[i]
+        m = a3[0]
+        for i in range(0, n3 - n3 % 2, 2):
+            m = max(m, a3[i])
+            m = max(m, a3[i + 1])
+        for i in range(n3 - n3 % 2, n3):
+            m = max(m, a3[i])
+        # s = Σ_i e[i]
+        s = zero
+        # e[i] = exp(a3[i] - m)
+        for i in range(0, n3 - n3 % 2, 2):
+            e[i] = exp(a3[i] - m)
+            e[i + 1] = exp(a3[i + 1] - m)
+            s += e[i]
+            s += e[i + 1]
+        for i in range(n3 - n3 % 2, n3):
+            e[i] = exp(a3[i] - m)
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(0, n3 - n3 % 2, 2):
+            f[i] = per_s * e[i]
+            f[i + 1] = per_s * e[i + 1]
+        for i in range(n3 - n3 % 2, n3):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a3[y]
+        l = m + log(s) - a3[y]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(l):
+            break
+        losses += l
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(n + t))
+        # da3[i] = f[i] - 1[i=y]; b3[i] ← b3[i] - step da3[i]
+        for i in range(0, n3 - n3 % 5, 5):
+            da3[i] = f[i] - (one if i == y else zero)
+            da3[i + 1] = f[i + 1] - (one if y == i + 1 else zero)
+            da3[i + 2] = f[i + 2] - (one if y == i + 2 else zero)
+            da3[i + 3] = f[i + 3] - (one if y == i + 3 else zero)
+            da3[i + 4] = f[i + 4] - (one if y == i + 4 else zero)
+            b3[i] -= step * da3[i]
+            b3[i + 1] -= step * da3[i + 1]
+            b3[i + 2] -= step * da3[i + 2]
+            b3[i + 3] -= step * da3[i + 3]
+            b3[i + 4] -= step * da3[i + 4]
+        for i in range(n3 - n3 % 5, n3):
+            da3[i] = f[i] - (one if i == y else zero)
+            b3[i] -= step * da3[i]
+        # dh2[j] = Σ_i W3[i,j] da3[i]
+        for j in range(n2):
+            dh2[j] = zero
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j] - l1 {-1 if W3[i,j] < 0; 1 if
+        #     W3[i,j] > 0; 0 otherwise})
+        step_l1 = step * l1
+        step_l2_x2 = real(2) * step * l2
+        for i in range(0, n3 - n3 % 5, 5):
+            da3_i_0 = da3[i]
+            da3_i_1 = da3[i + 1]
+            da3_i_2 = da3[i + 2]
+            da3_i_3 = da3[i + 3]
+            da3_i_4 = da3[i + 4]
+            step_da3_0 = step * da3[i]
+            step_da3_1 = step * da3[i + 1]
+            step_da3_2 = step * da3[i + 2]
+            step_da3_3 = step * da3[i + 3]
+            step_da3_4 = step * da3[i + 4]
+            for j in range(n2):
+                W3_i1_j = W3[i + 1, j]
+                W3_i2_j = W3[i + 2, j]
+                W3_i3_j = W3[i + 3, j]
+                W3_i4_j = W3[i + 4, j]
+                W3_i_j = W3[i, j]
+                h2_j = h2[j]
+                dh2[j] += (
+                    W3_i1_j * da3_i_1 + W3_i2_j * da3_i_2 + W3_i3_j * da3_i_3 + W3_i4_j * da3_i_4
+                    + W3_i_j * da3_i_0
+                )
+                W3_i_j -= (
+                    W3_i_j * step_l2_x2 + h2_j * step_da3_0 + step_l1 * (-one if W3_i_j < zero
+                    else one if W3_i_j > zero else zero)
+                )
+                W3_i1_j -= (
+                    W3_i1_j * step_l2_x2 + h2_j * step_da3_1 + step_l1 * (-one if W3_i1_j < zero
+                    else one if W3_i1_j > zero else zero)
+                )
+                W3_i2_j -= (
+                    W3_i2_j * step_l2_x2 + h2_j * step_da3_2 + step_l1 * (-one if W3_i2_j < zero
+                    else one if W3_i2_j > zero else zero)
+                )
+                W3_i3_j -= (
+                    W3_i3_j * step_l2_x2 + h2_j * step_da3_3 + step_l1 * (-one if W3_i3_j < zero
+                    else one if W3_i3_j > zero else zero)
+                )
+                W3_i4_j -= (
+                    W3_i4_j * step_l2_x2 + h2_j * step_da3_4 + step_l1 * (-one if W3_i4_j < zero
+                    else one if W3_i4_j > zero else zero)
+                )
+                W3[i, j] = W3_i_j
+                W3[i + 1, j] = W3_i1_j
+                W3[i + 2, j] = W3_i2_j
+                W3[i + 3, j] = W3_i3_j
+                W3[i + 4, j] = W3_i4_j
+        for i in range(n3 - n3 % 5, n3):
+            da3_i = da3[i]
+            step_da3 = step * da3[i]
+            for j in range(n2):
+                W3_i_j = W3[i, j]
+                dh2[j] += W3_i_j * da3_i
+                W3_i_j -= (
+                    W3_i_j * step_l2_x2 + step_da3 * h2[j] + step_l1 * (-one if W3_i_j < zero
+                    else one if W3_i_j > zero else zero)
+                )
+                W3[i, j] = W3_i_j
+        # da2[i] = -dh2[i] expm1(-h2[i]); b2[i] ← b2[i] - step da2[i]
+        for i in range(0, n2 - n2 % 5, 5):
+            da2[i] = -dh2[i] * expm1(-h2[i])
+            da2[i + 1] = -dh2[i + 1] * expm1(-h2[i + 1])
+            da2[i + 2] = -dh2[i + 2] * expm1(-h2[i + 2])
+            da2[i + 3] = -dh2[i + 3] * expm1(-h2[i + 3])
+            da2[i + 4] = -dh2[i + 4] * expm1(-h2[i + 4])
+            b2[i] -= step * da2[i]
+            b2[i + 1] -= step * da2[i + 1]
+            b2[i + 2] -= step * da2[i + 2]
+            b2[i + 3] -= step * da2[i + 3]
+            b2[i + 4] -= step * da2[i + 4]
+        for i in range(n2 - n2 % 5, n2):
+            da2[i] = -dh2[i] * expm1(-h2[i])
+            b2[i] -= step * da2[i]
+        # dh1[j] = Σ_i W2[i,j] da2[i]
+        for j in range(n1):
+            dh1[j] = zero
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j] - l1 {-1 if W2[i,j] < 0; 1 if
+        #     W2[i,j] > 0; 0 otherwise})
+        step_l1 = step * l1
+        step_l2_x2 = real(2) * step * l2
+        for i in range(0, n2 - n2 % 5, 5):
+            da2_i_0 = da2[i]
+            da2_i_1 = da2[i + 1]
+            da2_i_2 = da2[i + 2]
+            da2_i_3 = da2[i + 3]
+            da2_i_4 = da2[i + 4]
+            step_da2_0 = step * da2[i]
+            step_da2_1 = step * da2[i + 1]
+            step_da2_2 = step * da2[i + 2]
+            step_da2_3 = step * da2[i + 3]
+            step_da2_4 = step * da2[i + 4]
+            for j in range(n1):
+                W2_i1_j = W2[i + 1, j]
+                W2_i2_j = W2[i + 2, j]
+                W2_i3_j = W2[i + 3, j]
+                W2_i4_j = W2[i + 4, j]
+                W2_i_j = W2[i, j]
+                h1_j = h1[j]
+                dh1[j] += (
+                    W2_i1_j * da2_i_1 + W2_i2_j * da2_i_2 + W2_i3_j * da2_i_3 + W2_i4_j * da2_i_4
+                    + W2_i_j * da2_i_0
+                )
+                W2_i_j -= (
+                    W2_i_j * step_l2_x2 + h1_j * step_da2_0 + step_l1 * (-one if W2_i_j < zero
+                    else one if W2_i_j > zero else zero)
+                )
+                W2_i1_j -= (
+                    W2_i1_j * step_l2_x2 + h1_j * step_da2_1 + step_l1 * (-one if W2_i1_j < zero
+                    else one if W2_i1_j > zero else zero)
+                )
+                W2_i2_j -= (
+                    W2_i2_j * step_l2_x2 + h1_j * step_da2_2 + step_l1 * (-one if W2_i2_j < zero
+                    else one if W2_i2_j > zero else zero)
+                )
+                W2_i3_j -= (
+                    W2_i3_j * step_l2_x2 + h1_j * step_da2_3 + step_l1 * (-one if W2_i3_j < zero
+                    else one if W2_i3_j > zero else zero)
+                )
+                W2_i4_j -= (
+                    W2_i4_j * step_l2_x2 + h1_j * step_da2_4 + step_l1 * (-one if W2_i4_j < zero
+                    else one if W2_i4_j > zero else zero)
+                )
+                W2[i, j] = W2_i_j
+                W2[i + 1, j] = W2_i1_j
+                W2[i + 2, j] = W2_i2_j
+                W2[i + 3, j] = W2_i3_j
+                W2[i + 4, j] = W2_i4_j
+        for i in range(n2 - n2 % 5, n2):
+            da2_i = da2[i]
+            step_da2 = step * da2[i]
+            for j in range(n1):
+                W2_i_j = W2[i, j]
+                dh1[j] += W2_i_j * da2_i
+                W2_i_j -= (
+                    W2_i_j * step_l2_x2 + step_da2 * h1[j] + step_l1 * (-one if W2_i_j < zero
+                    else one if W2_i_j > zero else zero)
+                )
+                W2[i, j] = W2_i_j
+        # da1[i] = dh1[i] (1 + a1[i] - a1[i]/(1 + exp(-a1[i])))/(1 + exp(-a1[i]))
+        for i in range(0, n1 - n1 % 5, 5):
+            a1_i = a1[i]
+            a1_i1 = a1[i + 1]
+            a1_i2 = a1[i + 2]
+            a1_i3 = a1[i + 3]
+            a1_i4 = a1[i + 4]
+            shared_0 = one / (one + exp(-a1_i))
+            shared_1 = one / (one + exp(-a1_i1))
+            shared_2 = one / (one + exp(-a1_i2))
+            shared_3 = one / (one + exp(-a1_i3))
+            shared_4 = one / (one + exp(-a1_i4))
+            da1[i] = shared_0 * dh1[i] * (one + a1_i - a1_i * shared_0)
+            da1[i + 1] = shared_1 * dh1[i + 1] * (one + a1_i1 - a1_i1 * shared_1)
+            da1[i + 2] = shared_2 * dh1[i + 2] * (one + a1_i2 - a1_i2 * shared_2)
+            da1[i + 3] = shared_3 * dh1[i + 3] * (one + a1_i3 - a1_i3 * shared_3)
+            da1[i + 4] = shared_4 * dh1[i + 4] * (one + a1_i4 - a1_i4 * shared_4)
+        for i in range(n1 - n1 % 5, n1):
+            a1_i = a1[i]
+            shared = one / (one + exp(-a1_i))
+            da1[i] = shared * dh1[i] * (one + a1_i - a1_i * shared)
+        row = order[min(n + 1, updates - 1)]
+        x_next = X[row]
+        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j] -
+        #     l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}); a1[i] = b1[i] + Σ_j
+        #     W1[i,j] x_next[j]
+        step_l1 = step * l1
+        step_l2_x2 = real(2) * step * l2
+        for i in range(0, n1 - n1 % 5, 5):
+            b1[i] -= step * da1[i]
+            b1[i + 1] -= step * da1[i + 1]
+            b1[i + 2] -= step * da1[i + 2]
+            b1[i + 3] -= step * da1[i + 3]
+            b1[i + 4] -= step * da1[i + 4]
+            total_0 = zero
+            total_1 = zero
+            total_2 = zero
+            total_3 = zero
+            total_4 = zero
+            step_da1_0 = step * da1[i]
+            step_da1_1 = step * da1[i + 1]
+            step_da1_2 = step * da1[i + 2]
+            step_da1_3 = step * da1[i + 3]
+            step_da1_4 = step * da1[i + 4]
+            for j in range(n0):
+                W1_i_j = W1[i, j]
+                x_j = x[j]
+                W1_i1_j = W1[i + 1, j]
+                W1_i2_j = W1[i + 2, j]
+                W1_i3_j = W1[i + 3, j]
+                W1_i4_j = W1[i + 4, j]
+                x_next_j = x_next[j]
+                W1_i_j -= (
+                    W1_i_j * step_l2_x2 + step_da1_0 * x_j + step_l1 * (-one if W1_i_j < zero
+                    else one if W1_i_j > zero else zero)
+                )
+                W1_i1_j -= (
+                    W1_i1_j * step_l2_x2 + step_da1_1 * x_j + step_l1 * (-one if W1_i1_j < zero
+                    else one if W1_i1_j > zero else zero)
+                )
+                W1_i2_j -= (
+                    W1_i2_j * step_l2_x2 + step_da1_2 * x_j + step_l1 * (-one if W1_i2_j < zero
+                    else one if W1_i2_j > zero else zero)
+                )
+                W1_i3_j -= (
+                    W1_i3_j * step_l2_x2 + step_da1_3 * x_j + step_l1 * (-one if W1_i3_j < zero
+                    else one if W1_i3_j > zero else zero)
+                )
+                W1_i4_j -= (
+                    W1_i4_j * step_l2_x2 + step_da1_4 * x_j + step_l1 * (-one if W1_i4_j < zero
+                    else one if W1_i4_j > zero else zero)
+                )
+                total_0 += W1_i_j * x_next_j
+                total_1 += W1_i1_j * x_next_j
+                total_2 += W1_i2_j * x_next_j
+                total_3 += W1_i3_j * x_next_j
+                total_4 += W1_i4_j * x_next_j
+                W1[i, j] = W1_i_j
+                W1[i + 1, j] = W1_i1_j
+                W1[i + 2, j] = W1_i2_j
+                W1[i + 3, j] = W1_i3_j
+                W1[i + 4, j] = W1_i4_j
+            a1[i] = b1[i] + total_0
+            a1[i + 1] = total_1 + b1[i + 1]
+            a1[i + 2] = total_2 + b1[i + 2]
+            a1[i + 3] = total_3 + b1[i + 3]
+            a1[i + 4] = total_4 + b1[i + 4]
+        for i in range(n1 - n1 % 5, n1):
+            b1[i] -= step * da1[i]
+            total = zero
+            step_da1 = step * da1[i]
+            for j in range(n0):
+                W1_i_j = W1[i, j]
+                W1_i_j -= (
+                    W1_i_j * step_l2_x2 + step_da1 * x[j] + step_l1 * (-one if W1_i_j < zero
+                    else one if W1_i_j > zero else zero)
+                )
+                total += W1_i_j * x_next[j]
+                W1[i, j] = W1_i_j
+            a1[i] = b1[i] + total
+        done += 1
+    return done, losses
+
+
+SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
+
+
 class Trainer:
     """Parameters and the kernels that train them, one example at a time.
 
@@ -498,6 +990,8 @@ class Trainer:
         Units of every layer: (inputs, hidden ..., outputs).
     seed
         Seed of the initial values.
+    schedule
+        The order of computation, never the result: one of SCHEDULES, or ``"auto"`` for what is fastest at these sizes.
     **scales
         Values for the initializer, where it has any (see SPEC["initial"]).
 
@@ -511,8 +1005,9 @@ class Trainer:
 
     BLOCK = 1024  # examples between two looks at the clock, the keyboard and the losses
 
-    def __init__(self, sizes, seed=0, **scales):
+    def __init__(self, sizes, seed=0, schedule="auto", **scales):
         self.sizes = _sizes(sizes)
+        self.schedule = _schedule(schedule, self.sizes)
         self.t = 0
         scales = _known(scales, SPEC["initial"]["defaults"], "initial value")
         generator = np.random.default_rng(seed)
@@ -543,10 +1038,11 @@ class Trainer:
         X, y = self._examples(X, y)
         order = _order(order, len(X))
         settings = self._settings(learning_rate, hyperparameters)
+        kernel, extra = self._kernel(settings)
         before, t, total = {k: v.copy() for k, v in self.parameters.items()}, self.t, 0.0
         for start in range(0, order.size, self.BLOCK):
             block = order[start : start + self.BLOCK]
-            done, losses = sgd(X, y, block, *self.parameters.values(), *map(real, settings), self.t)
+            done, losses = kernel(X, y, block, *self.parameters.values(), *map(real, settings), self.t, *extra)
             self.t += int(done)
             total += float(losses)
             last = start + int(done)
@@ -609,13 +1105,23 @@ class Trainer:
             raise ValueError(f"{path} is damaged: {error}") from None
         if spec.get("network") != SPEC["network"]:
             raise ValueError(f"{path} holds a network {spec.get('network')}, expected {SPEC['network']}")
-        trainer = cls(tuple(sizes.tolist()), **SPEC["initial"]["defaults"])
+        trainer = cls(tuple(sizes.tolist()))
         for name, value in values.items():
             if value.shape != trainer.parameters[name].shape or not np.isfinite(value).all():
                 raise ValueError(f"{path} is damaged: {name} has shape {value.shape} or values that are not finite")
             trainer.parameters[name][...] = value
         trainer.t = t
         return trainer
+
+    def _kernel(self, settings):
+        """Return the kernel of the schedule and what it takes beside the others' arguments."""
+        if self.schedule != "deferred":
+            return SCHEDULES[self.schedule], ()
+        examples = _examples_a_block(self.sizes)
+        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
+        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
+            return SCHEDULES["overlapped"], ()
+        return SCHEDULES["deferred"], (examples,)
 
     def _is_finite(self):
         return all(np.isfinite(value).all() for value in self.parameters.values())
@@ -648,6 +1154,25 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return X, y
+
+
+SMALLEST_DECAY = 2.0**-10
+
+
+def _schedule(schedule, sizes):
+    """Return the schedule asked for, or the one that is fastest at these sizes: small layers do not repay a block."""
+    if schedule == "auto":
+        small = sizes[0] * sizes[1] < 1024
+        return "deferred" if "deferred" in SCHEDULES and not small else "plain" if small else "overlapped"
+    if schedule not in SCHEDULES:
+        reason = SPEC["refused"].get(schedule, "no such schedule")
+        raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")
+    return schedule
+
+
+def _examples_a_block(sizes):
+    """Return how many examples share one update of the first weights: more where these are larger."""
+    return 16 if sizes[1] < 64 else 24 if sizes[1] < 256 else 48
 
 
 def _sizes(sizes):

@@ -6,6 +6,7 @@ import re
 from importlib.metadata import version
 from typing import Any
 
+from symbackprop.calculus.recurrence import Deferral
 from symbackprop.definitions.network import Network
 from symbackprop.emit.module import Header
 from symbackprop.kernels import hyperparameters, parameter_sizes, with_step
@@ -16,7 +17,7 @@ from symbackprop.terms import Equation
 FORMAT = 1
 
 
-def specification(network: Network, name: str, dtype: str) -> dict[str, Any]:
+def specification(network: Network, name: str, dtype: str, refused: dict[str, str]) -> dict[str, Any]:
     """Return SPEC: the choices as strings, the shapes by layer, the hyperparameters with their defaults."""
     initializer = network.chosen_initializer
     names = network.names()
@@ -32,11 +33,12 @@ def specification(network: Network, name: str, dtype: str) -> dict[str, Any]:
         },
         "hyperparameters": {identifier(c): 0.0 for c in hyperparameters(network)},
         "initial": {"distribution": initializer.distribution, "defaults": dict(initializer.defaults)},
+        "refused": refused,
         "network": "; ".join(f"{k}={v}" for k, v in names.items() if k not in {"initializer", "step_size"}),
     }
 
 
-def header_of(network: Network, spec: dict[str, Any], stages: Stages) -> Header:
+def header_of(network: Network, spec: dict[str, Any], stages: Stages, deferral: Deferral | str) -> Header:
     """Return the docstring of a module: every formula, given and derived, with the names of the code."""
     penalties = [
         f"{formula(λ, code=True)} times {' + '.join(formula(e.rhs, code=True) for e in of)}"
@@ -50,9 +52,25 @@ def header_of(network: Network, spec: dict[str, Any], stages: Stages) -> Header:
             f"step = {formula(network.step_size_formula, code=True)}",
             *(_written(e) for e in with_step(stages.updates)),
         ],
+        "Schedules": _schedules(deferral),
     }
     versions = f"symbackprop {version('symbackprop')} and SymPy {version('sympy')}"
     return Header(f"{_title(network)}.", shown, command_of(spec), versions)
+
+
+def _schedules(deferral: Deferral | str) -> list[str]:
+    """Return in words which orders of computation the module has, and why they are the same updates."""
+    overlapped = (
+        "overlapped: every update joins the last sweep that reads its weights; the first layer's joins the next use."
+    )
+    if isinstance(deferral, str):
+        return ["plain: the order of the lecture.", overlapped, f"deferred: not here, {deferral}."]
+    block = [_written(e) for e in (*deferral.before, deferral.read, *deferral.saved, deferral.after)]
+    deferred = (
+        "deferred: W1 after r examples of a block is P_r (W1 - Σ_s<r γ_s da1_s x_sᵀ), P_r+1 = ρ_r P_r, "
+        "γ_r = step_r / P_r+1, with which every read of it is one of W1 from before the block:"
+    )
+    return ["plain: the order of the lecture.", overlapped, deferred, *block]
 
 
 def _written(equation: Equation) -> str:

@@ -35,7 +35,8 @@ def parameter_sizes(network: Network) -> dict[str, tuple[Expr, ...]]:
     }
 
 
-def _weights(network: Network) -> tuple[Argument, ...]:
+def weights(network: Network) -> tuple[Argument, ...]:
+    """Return the parameters as arguments of a kernel."""
     return tuple(Argument(name, sizes, "parameter") for name, sizes in parameter_sizes(network).items())
 
 
@@ -45,7 +46,7 @@ def hyperparameters(network: Network) -> list[str]:
     return [*free, *network.penalties()]
 
 
-def _work(equations: Iterable[Equation], arguments: Iterable[Argument]) -> tuple[Argument, ...]:
+def work_arrays(equations: Iterable[Equation], arguments: Iterable[Argument]) -> tuple[Argument, ...]:
     """Return the arrays that some equations write and no argument holds, each once."""
     known = {a.name for a in arguments}
     found = {
@@ -56,7 +57,7 @@ def _work(equations: Iterable[Equation], arguments: Iterable[Argument]) -> tuple
     return tuple(found.values())
 
 
-def _input(network: Network) -> tuple[Argument, Argument, str]:
+def example_arguments(network: Network) -> tuple[Argument, Argument, str]:
     """Return the arguments X and Y of a run of examples, and the name of one target."""
     outputs = size(f"n^{network.depth + 1}")
     target = Argument("Y", (N,)) if network.target_kind == "label" else Argument("Y", (N, outputs))
@@ -76,37 +77,39 @@ def _kernel(name: str, doc: str, arguments: tuple[Argument, ...], locals_: tuple
 
 def forward_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel that writes the outputs of a run of examples."""
-    X, _, _ = _input(network)
+    X, _, _ = example_arguments(network)
     F = Argument("F", (N, size(f"n^{network.depth + 1}")))
-    arguments = (X, *_weights(network), F)
+    arguments = (X, *weights(network), F)
     s = Symbol("n", integer=True, nonnegative=True)
     body = (*_example(s, with_target=False), Row("f", "F", s), *_statements(stages.forward))
-    work = tuple(w for w in _work(stages.forward, arguments) if w.name != "f")
+    work = tuple(w for w in work_arrays(stages.forward, arguments) if w.name != "f")
     return _kernel("forward", "Write the outputs of every example of X to F.", arguments, work, (Loop(s, N, body),))
 
 
 def loss_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel of the mean loss."""
-    X, Y, _ = _input(network)
-    arguments = (X, Y, *_weights(network))
+    X, Y, _ = example_arguments(network)
+    arguments = (X, Y, *weights(network))
     equations = (*stages.forward, stages.loss)
     s, mean = Symbol("n", integer=True, nonnegative=True), scalar("mean")
     body = (*_example(s), *_statements(equations), Accumulate(mean, stages.loss.lhs))
     doc = "Return the mean loss of the examples, without the penalty."
     loop = (Assign(mean, Integer(0)), Loop(s, N, body))
-    return _kernel("loss", doc, arguments, _work(equations, arguments), loop, (mean / N,))
+    return _kernel("loss", doc, arguments, work_arrays(equations, arguments), loop, (mean / N,))
 
 
 def backward_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel of all parameter gradients for one example."""
-    _, Y, y = _input(network)
+    _, Y, y = example_arguments(network)
     x = Argument("h^0", (size("n^0"),))
     target = Argument(y, Y.sizes[1:])
     gradients = tuple(Argument(f"∂l/∂{name}", sizes) for name, sizes in parameter_sizes(network).items())
-    arguments = (x, target, *_weights(network), *gradients, *(Argument(c) for c in network.penalties()))
+    arguments = (x, target, *weights(network), *gradients, *(Argument(c) for c in network.penalties()))
     equations = (*stages.forward, stages.loss, *stages.backward, *_with_penalty(stages))
     doc = "Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."
-    return _kernel("backward", doc, arguments, _work(equations, arguments), _statements(equations), (stages.loss.lhs,))
+    return _kernel(
+        "backward", doc, arguments, work_arrays(equations, arguments), _statements(equations), (stages.loss.lhs,)
+    )
 
 
 def _with_penalty(stages: Stages) -> tuple[Equation, ...]:
@@ -120,10 +123,10 @@ def _with_penalty(stages: Stages) -> tuple[Equation, ...]:
 
 def sgd_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel of per-example updates, in the order of the lecture."""
-    X, Y, _ = _input(network)
+    X, Y, _ = example_arguments(network)
     order = Argument("order", (size("updates"),))
     settings = tuple(Argument(c) for c in (α.name, *hyperparameters(network), t.name))
-    arguments = (X, Y, order, *_weights(network), *settings)
+    arguments = (X, Y, order, *weights(network), *settings)
     equations = (*stages.forward, stages.loss, *stages.backward)
     updates = with_step(stages.updates)
     s, row = (Symbol(n, integer=True, nonnegative=True) for n in ("n", "row"))
@@ -138,7 +141,7 @@ def sgd_kernel(network: Network, stages: Stages) -> Kernel:
     )  # fmt: skip
     loop = (Assign(losses, Integer(0)), Assign(done, Integer(0)), Loop(s, size("updates"), body))
     doc = "Update after each example of X[order]; return how many were done and the sum of their losses."
-    return _kernel("sgd", doc, arguments, _work(equations, arguments), loop, (done, losses))
+    return _kernel("sgd", doc, arguments, work_arrays(equations, arguments), loop, (done, losses))
 
 
 def with_step(updates: Iterable[Equation]) -> tuple[Equation, ...]:

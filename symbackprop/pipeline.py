@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sympy import Integer
+
 from symbackprop.definitions.network import Network
 from symbackprop.derivation import sections
 from symbackprop.description import default_name, header_of, specification
 from symbackprop.emit.module import module_text
-from symbackprop.kernels import backward_kernel, forward_kernel, loss_kernel, sgd_kernel
+from symbackprop.kernels import STEP, backward_kernel, forward_kernel, loss_kernel, sgd_kernel
 from symbackprop.loops.ir import Kernel
 from symbackprop.loops.verify import verify
+from symbackprop.scheduled import deferral_of, deferred_kernel, overlapped_kernel
 from symbackprop.stages import stages_of
 from symbackprop.train.files import write_text
 
@@ -58,9 +61,20 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32") 
     if dtype not in {"float32", "float64"}:
         raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
     stages = stages_of(network, sections(network))
-    spec = specification(network, name or default_name(network), dtype)
-    kernels = tuple(make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel, sgd_kernel))
+    deferral = deferral_of(stages)
+    refused = {"deferred": deferral} if isinstance(deferral, str) else {}
+    kernels = [make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel, sgd_kernel)]
+    kernels.append(overlapped_kernel(network, stages))
+    if not isinstance(deferral, str):
+        kernels.append(deferred_kernel(network, stages, deferral))
     for kernel in kernels:
         verify(kernel)
-    scalars = {"initial_scale": network.chosen_initializer.scale, "step_size": network.step_size_formula}
-    return Module(spec, kernels, module_text(header_of(network, spec, stages), spec, kernels, scalars))
+    spec = specification(network, name or default_name(network), dtype, refused)
+    step = network.step_size_formula
+    scalars = {
+        "initial_scale": network.chosen_initializer.scale,
+        "step_size": step,
+        "shrinkage": Integer(0) if isinstance(deferral, str) else deferral.shrinkage.xreplace({STEP: step}),
+    }
+    header = header_of(network, spec, stages, deferral)
+    return Module(spec, tuple(kernels), module_text(header, spec, kernels, scalars))

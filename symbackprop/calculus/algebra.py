@@ -160,6 +160,8 @@ def fold(expr: Expr, definition: Equation) -> Expr:
     relative one.
     """
     best = expr
+    if not isinstance(definition.lhs, Indexed):
+        return best
     for candidate in _folded(canonical(expr), canonical(definition.rhs), definition):
         made = tidy(candidate)
         if cost(made) <= cost(best) and _denominators(made) <= _denominators(expr):

@@ -9,7 +9,7 @@ from sympy import Add, Expr, Indexed, Integer, Sum
 
 from symbackprop.calculus.algebra import expand_logs, fold
 from symbackprop.calculus.rules import contract, partial
-from symbackprop.indices import canonical, fresh, indices_of, named
+from symbackprop.indices import canonical, fresh, named
 from symbackprop.symbols import Axis, Partial, array, scalar
 from symbackprop.terms import Derivation, Equation, Step
 
@@ -71,7 +71,8 @@ def _adjoint_of(
     want: Wanted, equations: tuple[Equation, ...], stored: tuple[Equation, ...]
 ) -> tuple[list[Step], Equation]:
     given = (*equations, *stored)
-    users = [_apart(e, want) for e in equations if indices_of(e.rhs, want.name)]
+    label = scalar(want.name)  # an array's elements have it among their symbols too
+    users = [_apart(e, want) for e in equations if label in e.rhs.free_symbols]
     target = adjoint(want.element)
     steps, unevaluated, evaluated, total = [], [], [], []
     for user in users:
@@ -81,7 +82,7 @@ def _adjoint_of(
         unevaluated.append(_over(user, adjoint(user.lhs) * local))
         evaluated.append(_over(user, adjoint(user.lhs) * found))
         total.append(contract(user, adjoint(user.lhs), want.name, want.axes))
-    chained, summed = named(Add(*evaluated)), Add(*total)
+    chained, summed = named(canonical(Add(*evaluated))), Add(*total)
     if any(user.over for user in users):
         steps.append(Step("chain rule", target, Add(*unevaluated), chained, want.axes, given))
     folded = summed
@@ -103,7 +104,7 @@ def _apart(user: Equation, want: Wanted) -> Equation:
     for axis in user.over:
         name = axis.name
         if name in taken:
-            name = next(n for n in "rsuvpq" if n not in taken | {a.name for a in over})
+            name = next(n for n in "rsuvpq" if n not in taken | {a.name for a in (*over, *user.over)})
         over.append(Axis(name, axis.size))
         swap[axis.index] = over[-1].index
     rhs = named(canonical(user.rhs).xreplace(swap), frozenset(taken))

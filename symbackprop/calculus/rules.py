@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sympy import (
+    ITE,
     Add,
     And,
     Derivative,
@@ -21,23 +22,26 @@ from sympy import (
     Integer,
     Max,
     Min,
+    Not,
+    Or,
     Piecewise,
     Subs,
     Sum,
+    Symbol,
     sign,
 )  # fmt: skip
 
 from symbackprop.calculus.algebra import tidy
 from symbackprop.indices import Reduction, canonical, factor_out, fresh, outermost
-from symbackprop.symbols import Axis
+from symbackprop.symbols import Axis, scalar
 from symbackprop.terms import Equation
 
 
 @dataclass(frozen=True)
 class Read:
-    """One place where an array is read: under which indices, at which, and how the whole changes with it."""
+    """One place where an array is read: under which indices from where to where, at which, and the whole's slope."""
 
-    bound: tuple[tuple[Expr, Expr], ...]
+    bound: tuple[tuple[Expr, Expr, Expr], ...]
     indices: tuple[Expr, ...]
     slope: Expr
 
@@ -54,10 +58,11 @@ def desugar(expr: Expr) -> Expr:
         return Piecewise((first, smaller), (other, True))
 
     expr = expr.replace(Max, lambda *args: chain(args, ">")).replace(Min, lambda *args: chain(args, "<"))
+    expr = expr.replace(ITE, lambda c, yes, no: Or(And(c, yes), And(Not(c), no)))  # what SymPy makes of {...} <= x
     return expr.replace(lambda e: isinstance(e, Heaviside), lambda e: Piecewise((0, e.args[0] <= 0), (1, True)))
 
 
-def slope(expr: Expr, place: Dummy) -> Expr:
+def slope(expr: Expr, place: Symbol) -> Expr:
     """Return d expr / d place, with the subgradient 0 of abs(u) at 0.
 
     Raises
@@ -77,7 +82,7 @@ def signs(expr: Expr) -> Expr:
 
 
 def reads(expr: Expr, name: str) -> list[Read]:
-    """Return every read of an array in `expr`, whose bound indices must be fresh."""
+    """Return every read of an array, or a scalar, in `expr`, whose bound indices must be fresh."""
     places = {node: Dummy(real=True) for node in outermost(expr, Indexed, *Reduction)}
     back = {dummy: node for node, dummy in places.items()}
     flat = expr.xreplace(places)
@@ -87,19 +92,21 @@ def reads(expr: Expr, name: str) -> list[Read]:
             if str(node.base.label) == name:
                 found.append(Read((), node.indices, slope(flat, place).xreplace(back)))
         elif isinstance(node, Sum):
-            bound = tuple((limit[0], limit[2] + 1) for limit in node.limits)
+            bound = tuple((index, low, high + 1) for index, low, high in reversed(node.limits))
             for inner in reads(node.function, name):
-                outer = slope(flat, place).xreplace(back)
+                outer = fresh(slope(flat, place).xreplace(back))  # it may hold this very sum, whose index we solve for
                 found.append(Read((*bound, *inner.bound), inner.indices, outer * inner.slope))
-        elif any(str(e.base.label) == name for e in node.atoms(Indexed)):
+        elif scalar(name) in node.free_symbols:
             raise ValueError(f"the derivative of {node} with respect to {name} is not known")
+    if scalar(name) in flat.free_symbols:
+        found.append(Read((), (), slope(flat, scalar(name)).xreplace(back)))
     return found
 
 
 def partial(equation: Equation, name: str, wanted: tuple[Axis, ...]) -> Expr:
     """Return ∂lhs/∂name[wanted] of one equation; its own indices stay free and must differ from those wanted."""
     rhs = fresh(desugar(equation.rhs))
-    return signs(canonical(Add(*(_solve(read, {}, wanted) for read in reads(rhs, name)))))
+    return signs(canonical(Add(*(_solve(read, (), wanted) for read in reads(rhs, name)))))
 
 
 def contract(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, ...]) -> Expr:
@@ -116,7 +123,7 @@ def contract(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, .
     """
     own = {axis.index: Dummy(axis.name, integer=True, nonnegative=True) for axis in equation.over}
     rhs = fresh(desugar(equation.rhs.xreplace(own)))
-    variables = {own[axis.index]: axis.size for axis in equation.over}
+    variables = tuple((own[axis.index], Integer(0), axis.size) for axis in equation.over)
     terms = [
         _solve(Read(read.bound, read.indices, adjoint.xreplace(own) * read.slope), variables, wanted)
         for read in reads(rhs, name)
@@ -124,27 +131,29 @@ def contract(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, .
     return signs(canonical(Add(*terms)))
 
 
-def _solve(read: Read, variables: dict[Expr, Expr], wanted: tuple[Axis, ...]) -> Expr:
+def _solve(read: Read, variables: tuple[tuple[Expr, Expr, Expr], ...], wanted: tuple[Axis, ...]) -> Expr:
     """Sum a read over all variables subject to "read index = wanted index"."""
-    sizes = {**variables, **dict(read.bound)}
+    limits = {index: (low, stop) for index, low, stop in (*variables, *read.bound)}
     expr, guards = read.slope, []
     open_ = list(zip(read.indices, (axis.index for axis in wanted), (axis.size for axis in wanted), strict=True))
     while open_:
         index, target, extent = open_.pop(0)
-        free = next((v for v in sizes if index.coeff(v) in {1, -1} and not (index - index.coeff(v) * v).has(v)), None)
+        free = next((v for v in limits if index.coeff(v) in {1, -1} and not (index - index.coeff(v) * v).has(v)), None)
         if free is None:
             guards.append(Eq(index, target))
             continue
         solution = (target - (index - index.coeff(free) * free)) / index.coeff(free)
-        if index != free or sizes[free] != extent:
-            guards += [g for g in (solution >= 0, solution < sizes[free]) if g != True]  # noqa: E712 (a SymPy truth)
-        del sizes[free]
+        low, stop = limits.pop(free)
+        if index != free or (low, stop) != (0, extent):
+            guards += [g for g in (solution >= low, solution < stop) if g != True]  # noqa: E712 (a SymPy truth)
         expr = expr.xreplace({free: solution})
         guards = [g.xreplace({free: solution}) for g in guards]
         open_ = [(i.xreplace({free: solution}), t, n) for i, t, n in open_]
+        limits = {v: tuple(end.xreplace({free: solution}) for end in ends) for v, ends in limits.items()}
     if guards:
-        inside = Integer(1) if all(isinstance(g, Eq) for g in guards) else expr  # out of range it must not be read
-        expr = expr / inside * Piecewise((inside, And(*guards)), (Integer(0), True))
-    for v, extent in reversed(sizes.items()):
-        expr = Sum(expr, (v, 0, extent - 1)) if expr.has(v) else expr * extent
+        outside = expr if all(isinstance(g, Eq) for g in guards) else Integer(1)  # out of range it must not be read
+        inside = Integer(1) if outside == expr else expr
+        expr = outside * Piecewise((inside, And(*guards)), (Integer(0), True))
+    for v, (low, stop) in reversed(limits.items()):
+        expr = Sum(expr, (v, low, stop - 1)) if expr.has(v) else expr * (stop - low)
     return factor_out(expr)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from sympy import Add, Dummy, Expr, Indexed, Piecewise, S, Sum, exp, expand_log, log
 from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.indices import canonical, factor_out, named, rebuild
+from symbackprop.indices import Reduction, canonical, factor_out, named, rebuild
 from symbackprop.symbols import Axis, Maximum, array, scalar
 from symbackprop.terms import Equation
 
@@ -43,8 +43,9 @@ def _shift(equations: tuple[Equation, ...], total: Sum, mark: str) -> tuple[Equa
     axis = Axis("i", high + 1)
     u = total.function.args[0]
     m, s, e = scalar(f"m{mark}"), scalar(f"s{mark}"), array(f"e{mark}")
-    if u.free_symbols & {a.index for q in equations for a in q.over}:
-        return equations
+    bound = {limit[0] for q in equations for r in q.rhs.atoms(*Reduction) for limit in r.limits}
+    if (u.free_symbols - {index}) & (bound | {a.index for q in equations for a in q.over}):
+        return equations  # the sum is another one for each value of an index around it
     M = Dummy("M", positive=True)
     changed = [_with_shift(q.rhs, (total, s * M), (u, index, e), M, m) for q in equations]
     if all(made is None for made in changed):

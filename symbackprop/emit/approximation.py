@@ -69,10 +69,12 @@ def fit(f: Callable[[mp.mpf], mp.mpf], low: mp.mpf, high: mp.mpf, tolerance: mp.
     least = mp.mpf("1e-20")
     value = cache(lambda x: f(x if abs(x) > least else least))  # chebyfit asks for each point many times
     with mp.workdps(DIGITS):
-        for terms in range(2, 64):
+        terms = 2
+        while terms < 64:
             coefficients, error = mp.chebyfit(value, [low, high], terms, error=True)
             if error <= tolerance:
                 return tuple(reversed(coefficients))
+            terms += 1 + int(mp.log(error / tolerance, 2) / 8)  # no term here is worth 8 bits: none is missed
     raise ArithmeticError(f"no polynomial of degree 62 or less is within {tolerance} of {f.__name__}")
 
 

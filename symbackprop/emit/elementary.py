@@ -58,7 +58,7 @@ ERRORS = {
 SAMPLES = {"float32": "every float32", "float64": "200,000 float64"}
 
 REDUCE = """\
-m = t * {log2_e} + {magic}  # the sum is rounded to an integer, n, which lies in its low bits
+m = t * {log2_e} + {magic}  # rounds to an integer, n, kept in the low bits of m
     n = m - {magic}
     r = (t - n * {ln2_high}) - n * {ln2_low}  # the first product is exact
     {polynomial}
@@ -76,7 +76,8 @@ TEXTS = {
 def exp(x):
     """eˣ = 2ⁿ eʳ with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree {degree}.
 
-    {error} Overflow gives inf. Underflow is gradual: a subnormal result is rounded once more.
+    {error} Overflow gives inf.
+    Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, {exp_low}), {exp_high})
     {reduce}
@@ -100,10 +101,11 @@ def expm1(x):
     "log": '''
 @elementary
 def log(x):
-    """log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
+    """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree {degree}.
-    {error} log 0 = -inf, below 0 NaN. Subnormals are scaled first and lose nothing.
+    {error} log 0 = -inf, below 0 NaN.
+    Subnormals are scaled first and lose nothing.
     """
     small = x < {least}
     i = np.{real}(x * {scale} if small else x).view(np.{integer})
@@ -118,10 +120,11 @@ def log(x):
     "log1p": '''
 @elementary
 def log1p(x):
-    """log(1 + x) = k log 2 + log(1 + f), as log x, where f gets back what the rounding of u = 1 + x lost.
+    """Natural logarithm of 1 + x, as log u, where f gets back what the rounding of u = 1 + x lost.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree {degree}.
-    {error} log1p(-1) = -inf, below -1 NaN. Subnormals and ±0 are returned as they are.
+    {error} log1p(-1) = -inf, below -1 NaN.
+    Subnormals and ±0 are returned as they are.
     """
     u = {one} + x
     i = np.{real}(u).view(np.{integer})
@@ -138,7 +141,7 @@ def log1p(x):
     "tanh": '''
 @elementary
 def tanh(x):
-    """tanh x = ±e / (e + 2), from e = expm1(2 |x|).
+    """Hyperbolic tangent: tanh x = ±e / (e + 2), from e = expm1(2 |x|).
 
     {error} Subnormals and ±0 are returned as they are.
     """
@@ -170,9 +173,9 @@ def softplus(x):
     "erf": '''
 @elementary
 def erf(x):
-    """erf x = ±(1 - exp(-t - t g(t))), t = |x|, g of degree {degree}; above {erf_limit} it rounds to 1.
+    """Error function: erf x = ±(1 - exp(-t - t g(t))) with t = |x|, g of degree {degree}.
 
-    {error} Subnormal results are rounded once more.
+    {error} Above {erf_limit} it is 1. Subnormal results are rounded once more.
     """
     t = min(abs(x), {erf_one})
     {polynomial}

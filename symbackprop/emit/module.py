@@ -12,6 +12,7 @@ from typing import Any
 
 from sympy import Expr
 
+from symbackprop.emit.elementary import AVAILABLE, DECORATOR, helpers
 from symbackprop.emit.to_numba import functions, kernel_text, real
 from symbackprop.loops.ir import Assign, Kernel
 from symbackprop.symbols import scalar
@@ -45,9 +46,11 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
         Formulas that become plain functions: ``initial_scale`` of the fans, ``step_size`` of t.
     """
     called = functions(kernels) + functions(_as_kernel(e) for e in scalars.values())
+    ours = sorted(set(called) & AVAILABLE)
+    elementary = [f"{DECORATOR}\n\n\n{helpers(ours, spec['dtype']).strip()}"] if ours else []
     body = "\n\n\n".join(
-        [_preamble(spec, sorted(set(called))), *(_function(n, e, spec) for n, e in scalars.items()),
-         *map(kernel_text, kernels), trainer_text().strip("\n")]
+        [_preamble(spec, sorted(set(called) - AVAILABLE)), *(_function(n, e, spec) for n, e in scalars.items()),
+         *elementary, *map(kernel_text, kernels), _table(kernels), trainer_text().strip("\n")]
     )  # fmt: skip
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
     return f'"""{_docstring(header)}\n\nBy {header.versions}; digest of what follows: {digest}.\n"""\n\n{body}\n'
@@ -107,14 +110,20 @@ def _as_kernel(expr: Expr) -> Kernel:
 
 
 def _function(name: str, expr: Expr, spec: Mapping[str, Any]) -> str:
-    if name == "initial_scale":
-        arguments, doc = (
+    settings = ["learning_rate", *spec["hyperparameters"], "t"]
+    arguments, doc = {
+        "initial_scale": (
             ["fan_in", "fan_out", *(f"{k}=None" for k in spec["initial"]["defaults"])],
-            ("Return the bound of the uniform, or the deviation of the normal, initial weights."),
-        )
-    else:
-        arguments, doc = (
-            ["learning_rate", *(k for k in spec["hyperparameters"]), "t"],
-            "Return the step size of update t.",
-        )
+            "Return the bound of the uniform, or the deviation of the normal, initial weights.",
+        ),
+        "step_size": (settings, "Return the step size of update t."),
+        "shrinkage": (settings, "Return by what part of itself update t shrinks a weight of the first layer."),
+    }[name]
     return f'def {name}({", ".join(arguments)}):\n    """{doc}"""\n    return {real(expr)}'
+
+
+def _table(kernels: Sequence[Kernel]) -> str:
+    """Return the table of schedules: what each kernel of updates is called to a user."""
+    names = {"sgd": "plain", "sgd_overlapped": "overlapped", "sgd_deferred": "deferred"}
+    pairs = ", ".join(f'"{names[k.name]}": {k.name}' for k in kernels if k.name in names)
+    return f"SCHEDULES = {{{pairs}}}"

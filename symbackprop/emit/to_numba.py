@@ -6,7 +6,25 @@ import re
 import textwrap
 from collections.abc import Iterable
 
-from sympy import Abs, Add, And, Expr, Indexed, Max, Min, Mul, Not, Or, Piecewise, Pow, Rational, S, Symbol, fraction
+from sympy import (
+    Abs,
+    Add,
+    And,
+    Expr,
+    Indexed,
+    Max,
+    Min,
+    Mod,
+    Mul,
+    Not,
+    Or,
+    Piecewise,
+    Pow,
+    Rational,
+    S,
+    Symbol,
+    fraction,
+)
 from sympy.core.function import Function
 from sympy.core.relational import Relational
 
@@ -53,6 +71,10 @@ def integer(expr: Expr) -> str:
             return identifier(expr.name)
         case Indexed():
             return _element(expr)
+        case Mod():
+            return f"{integer(expr.args[0])} % {integer(expr.args[1])}"
+        case Min():
+            return f"min({', '.join(sorted(integer(a) for a in expr.args))})"
         case Add():
             terms = [integer(t) for t in sorted(expr.args, key=lambda t: (t.is_Number or is_negative(t), str(t)))]
             return " + ".join(terms).replace("+ -", "- ")
@@ -180,8 +202,9 @@ def _lines(statement: Statement) -> list[str]:
         case Accumulate(target, value):
             minus = all(is_negative(t) for t in Add.make_args(value))
             return _wrapped(f"{_target(target)} {'-=' if minus else '+='} ", real(-value if minus else value))
-        case Loop(index, stop, body, _, start):
-            bounds = integer(stop) if start == 0 else f"{integer(start)}, {integer(stop)}"
+        case Loop(index, stop, body, _, start, step):
+            bounds = integer(stop) if start == 0 and step == 1 else f"{integer(start)}, {integer(stop)}"
+            bounds += f", {integer(step)}" if step != 1 else ""
             return [f"for {index.name} in range({bounds}):", *_indented(lines(body))]
         case If(condition, body):
             return [f"if {truth(condition)}:", *_indented(lines(body))]
@@ -250,5 +273,6 @@ def _allocate(array: Argument, kernel: Kernel) -> str:
         if argument.sizes == array.sizes and argument.about == "parameter":
             return f"{name} = np.empty_like({identifier(argument.name)})"
     shape = ", ".join(integer(s) for s in array.sizes)
+    shape = f"({shape})" if len(array.sizes) > 1 else shape
     like = next(identifier(a.name) for a in kernel.arguments if a.about == "parameter")
     return f"{name} = np.empty({shape}, {like}.dtype)"

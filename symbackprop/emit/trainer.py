@@ -19,6 +19,8 @@ loss: Any
 sgd: Any
 initial_scale: Any
 step_size: Any
+shrinkage: Any
+SCHEDULES: dict[str, Any] = {}
 
 # --- copied from here ---
 
@@ -32,6 +34,8 @@ class Trainer:
         Units of every layer: (inputs, hidden ..., outputs).
     seed
         Seed of the initial values.
+    schedule
+        The order of computation, never the result: one of SCHEDULES, or ``"auto"`` for what is fastest at these sizes.
     **scales
         Values for the initializer, where it has any (see SPEC["initial"]).
 
@@ -45,8 +49,9 @@ class Trainer:
 
     BLOCK = 1024  # examples between two looks at the clock, the keyboard and the losses
 
-    def __init__(self, sizes, seed=0, **scales):
+    def __init__(self, sizes, seed=0, schedule="auto", **scales):
         self.sizes = _sizes(sizes)
+        self.schedule = _schedule(schedule, self.sizes)
         self.t = 0
         scales = _known(scales, SPEC["initial"]["defaults"], "initial value")
         generator = np.random.default_rng(seed)
@@ -77,10 +82,11 @@ class Trainer:
         X, y = self._examples(X, y)
         order = _order(order, len(X))
         settings = self._settings(learning_rate, hyperparameters)
+        kernel, extra = self._kernel(settings)
         before, t, total = {k: v.copy() for k, v in self.parameters.items()}, self.t, 0.0
         for start in range(0, order.size, self.BLOCK):
             block = order[start : start + self.BLOCK]
-            done, losses = sgd(X, y, block, *self.parameters.values(), *map(real, settings), self.t)
+            done, losses = kernel(X, y, block, *self.parameters.values(), *map(real, settings), self.t, *extra)
             self.t += int(done)
             total += float(losses)
             last = start + int(done)
@@ -143,13 +149,23 @@ class Trainer:
             raise ValueError(f"{path} is damaged: {error}") from None
         if spec.get("network") != SPEC["network"]:
             raise ValueError(f"{path} holds a network {spec.get('network')}, expected {SPEC['network']}")
-        trainer = cls(tuple(sizes.tolist()), **SPEC["initial"]["defaults"])
+        trainer = cls(tuple(sizes.tolist()))
         for name, value in values.items():
             if value.shape != trainer.parameters[name].shape or not np.isfinite(value).all():
                 raise ValueError(f"{path} is damaged: {name} has shape {value.shape} or values that are not finite")
             trainer.parameters[name][...] = value
         trainer.t = t
         return trainer
+
+    def _kernel(self, settings):
+        """Return the kernel of the schedule and what it takes beside the others' arguments."""
+        if self.schedule != "deferred":
+            return SCHEDULES[self.schedule], ()
+        examples = _examples_a_block(self.sizes)
+        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
+        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
+            return SCHEDULES["overlapped"], ()
+        return SCHEDULES["deferred"], (examples,)
 
     def _is_finite(self):
         return all(np.isfinite(value).all() for value in self.parameters.values())
@@ -182,6 +198,25 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return X, y
+
+
+SMALLEST_DECAY = 2.0**-10
+
+
+def _schedule(schedule, sizes):
+    """Return the schedule asked for, or the one that is fastest at these sizes: small layers do not repay a block."""
+    if schedule == "auto":
+        small = sizes[0] * sizes[1] < 1024
+        return "deferred" if "deferred" in SCHEDULES and not small else "plain" if small else "overlapped"
+    if schedule not in SCHEDULES:
+        reason = SPEC["refused"].get(schedule, "no such schedule")
+        raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")
+    return schedule
+
+
+def _examples_a_block(sizes):
+    """Return how many examples share one update of the first weights: more where these are larger."""
+    return 16 if sizes[1] < 64 else 24 if sizes[1] < 256 else 48
 
 
 def _sizes(sizes):

@@ -35,13 +35,14 @@ class Accumulate:
 
 @dataclass(frozen=True)
 class Loop:
-    """The body once for each value of `index` from `start` to `stop` - 1."""
+    """The body once for each value of `index` from `start` to `stop` - 1, by `step`."""
 
     index: Symbol
     stop: Expr
     body: tuple[Statement, ...]
     why: str = ""
     start: Expr = Integer(0)  # noqa: RUF009 (an immutable number)
+    step: Expr = Integer(1)  # noqa: RUF009
 
 
 @dataclass(frozen=True)

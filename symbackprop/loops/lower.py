@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
-from sympy import Add, Expr, Indexed, Integer, Piecewise, Sum, Symbol, expand
+from sympy import Add, Dummy, Expr, Indexed, Integer, Piecewise, Sum, Symbol, collect, expand
 
 from symbackprop.indices import Reduction, opaque, outermost
 from symbackprop.loops.ir import Accumulate, Assign, Body, Loop, Statement
@@ -79,21 +79,35 @@ def _nest(equation: Equation, body: Body) -> Body:
 
 
 def _row_by_row(equation: Equation) -> Body | None:
-    """Return v[j] = Σ_i M[i, j] ... with i outermost, None where that is not the better order."""
-    sums = [term for term in Add.make_args(equation.rhs) if isinstance(term, Sum)]
-    if equation.is_update or not equation.over or len(outermost(equation.rhs, *Reduction)) != 1 or len(sums) != 1:
+    """Return v[j] = Σ_i M[i, j] ... with j innermost, None where that is not the better order."""
+    nodes = outermost(equation.rhs, *Reduction)
+    if not equation.over or len(nodes) != 1 or not isinstance(nodes[0], Sum):
         return None
-    (total,) = sums
-    index, last = total.limits[0][0], equation.over[-1].index
-    if _contiguous(total.function, last) <= _contiguous(total.function, index) or outermost(total.function, *Reduction):
+    total, last = nodes[0], equation.over[-1]
+    (terms, back) = opaque(expand_over(equation.rhs, total), Piecewise)
+    term = next((t for t in Add.make_args(terms) if t.has(total)), None)
+    index = total.limits[0][0]
+    if term is None or outermost(total.function, *Reduction) or not (term / total).is_polynomial():
         return None
-    start = _nest(equation, (Assign(equation.lhs, equation.rhs - total),))
-    body = _nest(equation, (Accumulate(equation.lhs, total.function),))
+    if _contiguous(total.function, index, last.index) <= _contiguous(total.function, last.index, index):
+        return None
+    factor, rest = (term / total).xreplace(back), (terms - term).xreplace(back)
+    row = Equation(equation.lhs, rest, (last,))
+    start = () if rest == equation.lhs else _nest(row, (_store(row, rest),))
+    body = _nest(row, (Accumulate(equation.lhs, factor * total.function),))
     for bound, low, high in total.limits:
         body = (Loop(bound, high + 1, body, "", low),)
-    return (*start, *body)
+    outer = Equation(equation.lhs, equation.rhs, equation.over[:-1])
+    return _nest(outer, (*start, *body))
 
 
-def _contiguous(expr: Expr, index: Symbol) -> int:
-    """Return how many matrices are read along their rows when `index` runs."""
-    return sum(1 for e in expr.atoms(Indexed) if len(e.indices) > 1 and e.indices[-1] == index)
+def expand_over(expr: Expr, total: Expr) -> Expr:
+    """Return `expr` with the terms that hold the sum multiplied out and collected into one."""
+    place = Dummy(real=True)
+    flat, back = opaque(expr.xreplace({total: place}), Piecewise)
+    return collect(expand(flat), place).xreplace({place: total, **back})
+
+
+def _contiguous(expr: Expr, row: Symbol, column: Symbol) -> int:
+    """Return how many matrices have their rows along one index and their columns along the other."""
+    return sum(1 for e in expr.atoms(Indexed) if e.indices[-1] == column and row in e.indices[:-1])

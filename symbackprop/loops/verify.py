@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sympy import Indexed, IndexedBase, Symbol
 
-from symbackprop.loops.ir import Accumulate, Assign, Body, Kernel, Loop, Row, expressions
+from symbackprop.loops.ir import Accumulate, Assign, Body, Kernel, Loop, Row, expressions, walk
 from symbackprop.symbols import name_of
 
 
@@ -36,9 +36,18 @@ def _verify(body: Body, bound: set[str], kernel: Kernel) -> None:
                 bound.add(name)
             case Loop(index):
                 bound.add(index.name)
+                bound |= _carried(statement)
                 _verify(statement.body, bound, kernel)
             case _ if hasattr(statement, "body"):
                 _verify(statement.body, bound, kernel)
+
+
+def _carried(loop: Loop) -> set[str]:
+    """Return the arrays of which a turn reads what earlier turns wrote: written at its index, read at another."""
+    statements = [s for s in walk(loop.body) if isinstance(s, Assign) and isinstance(s.target, Indexed)]
+    written = {s.target for s in statements if s.target.has(loop.index)}
+    read = {e for s in walk(loop.body) for expr in expressions(s) for e in expr.atoms(Indexed)} - written
+    return {name_of(t) for t in written} & {name_of(e) for e in read if not e.has(loop.index)}
 
 
 def _require(expr: object, bound: set[str], kernel: Kernel) -> None:

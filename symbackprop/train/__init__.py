@@ -7,8 +7,8 @@ from symbackprop.train.loop import fit
 from symbackprop.train.model import About, Model, load_model, save_model
 from symbackprop.train.modules import import_module, spec_of
 from symbackprop.train.plot import plot_history
-from symbackprop.train.prepare import Prepared, prepare
-from symbackprop.train.progress import progress
+from symbackprop.train.preparation import Prepared, prepare
+from symbackprop.train.progress import progress_report
 from symbackprop.train.read import read_data, read_inputs
 from symbackprop.train.scaling import Scaling
 from symbackprop.train.store import cache_folder, find_module
@@ -17,6 +17,6 @@ from symbackprop.train.store import cache_folder, find_module
 __all__ = [
     "About", "Dataset", "Epoch", "History", "Model", "Prepared", "Report", "Scaling", "Settings",
     "Split", "cache_folder", "digits", "find_module", "fit", "import_module", "load_model",
-    "misses", "plot_history", "prepare", "progress", "read_data", "read_inputs", "save_model",
+    "misses", "plot_history", "prepare", "progress_report", "read_data", "read_inputs", "save_model",
     "spec_of", "split",
 ]

@@ -56,7 +56,7 @@ class Trainer(Protocol):
         ...
 
 
-def misses(spec: Spec, trainer: Trainer, X: Array, y: Array) -> float:
+def misses(spec: Spec, trainer: Trainer, X: Array, y: Array, scale: Array | float = 1.0) -> float:
     """Return the error of predictions: a rate where outputs are classes, else a root mean square.
 
     Parameters
@@ -67,6 +67,8 @@ def misses(spec: Spec, trainer: Trainer, X: Array, y: Array) -> float:
         Gives the predictions.
     X, y
         (N, inputs) and targets: labels (N,), or vectors (N, n_out).
+    scale
+        What measured values were divided by, (n_out,): the error has their units.
 
     Returns
     -------
@@ -83,7 +85,8 @@ def misses(spec: Spec, trainer: Trainer, X: Array, y: Array) -> float:
         return float(np.mean(predicted.argmax(axis=1) != vectors.argmax(axis=1)))
     if spec["output"] == "sigmoid":
         return float(np.mean(np.any(predicted != (vectors > 0.5), axis=1)))
-    return float(np.sqrt(np.mean(np.square(np.subtract(predicted, vectors, dtype=np.float64)))))
+    off = np.subtract(predicted, vectors, dtype=np.float64) * scale
+    return float(np.sqrt(np.mean(np.square(off))))
 
 
 def counts_misses(spec: Spec) -> bool:

@@ -22,17 +22,20 @@ def replace_file(path: str | Path, write: Callable[[BinaryIO], Any]) -> Path:
         If the place cannot be written.
     """
     path = check_writable(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     # in the same folder, since a rename is atomic only within one file system
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with draft.open("wb") as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
+    except OSError as error:
+        raise ValueError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        if draft.exists():
+            draft.unlink()
     return path
 
 

@@ -40,9 +40,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name, least in (("epochs", 1), ("look_ahead", 1), ("seed", 0)):
             if getattr(self, name) < least:
-                raise ValueError(
-                    f"{name.replace('_', ' ')} is {getattr(self, name)}, expected at least {least}"
-                )
+                raise ValueError(f"{name.replace('_', ' ')} is {getattr(self, name)}, expected at least {least}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise ValueError(f"learning rate is {self.learning_rate}, expected a positive number")
         for name, value in self.hyperparameters.items():

@@ -9,7 +9,7 @@ import numpy as np
 from symbackprop.train.contract import Array, Pair, Spec, Trainer, misses
 from symbackprop.train.history import Epoch, History, Reason, Report, Settings
 
-_PART_SECONDS = 0.2  # of updates between two looks at the display
+_PART_SECONDS = 0.5  # of updates between two moves of the bar; each call checks all of X anew
 _FIRST_PART = 256  # examples, before the speed is known
 
 
@@ -20,6 +20,7 @@ def fit(
     validation: Pair,
     settings: Settings,
     report: Report | None = None,
+    scale: Array | float = 1.0,
 ) -> History:
     """Train, and leave the parameters of the best epoch in the trainer.
 
@@ -35,6 +36,8 @@ def fit(
         How long and how fast.
     report
         Told of every part and every epoch.
+    scale
+        Of measured targets, see `misses`.
 
     Returns
     -------
@@ -51,7 +54,7 @@ def fit(
     ValueError
         If the data does not fit the trainer.
     """
-    run = _Run(trainer, spec, train, validation, settings, report or Report())
+    run = _Run(trainer, spec, train, validation, settings, report or Report(), scale)
     run.report.begin(settings.epochs, len(train[0]))
     try:
         reason, message = run.epochs_until_the_end()
@@ -73,9 +76,16 @@ class _Run:
     """The state of one training run."""
 
     def __init__(
-        self, trainer: Trainer, spec: Spec, train: Pair, validation: Pair, settings: Settings, report: Report
+        self,
+        trainer: Trainer,
+        spec: Spec,
+        train: Pair,
+        validation: Pair,
+        settings: Settings,
+        report: Report,
+        scale: Array | float,
     ) -> None:
-        self.trainer, self.spec, self.settings, self.report = trainer, spec, settings, report
+        self.trainer, self.spec, self.settings, self.report, self.scale = trainer, spec, settings, report, scale
         self.train, self.validation = train, validation
         self.epochs: list[Epoch] = []
         self.kept: _Kept | None = None
@@ -95,7 +105,7 @@ class _Run:
         except KeyboardInterrupt:
             if not self.kept:
                 raise
-            reason, message = "interrupted", f"stopped by hand in epoch {len(self.epochs) + 1}"
+            reason, message = "interrupted", f"by Ctrl-C in epoch {len(self.epochs) + 1}"
         except FloatingPointError as error:
             message = f"epoch {len(self.epochs) + 1}: {error}"
             if not self.kept:
@@ -113,7 +123,7 @@ class _Run:
             raise FloatingPointError(
                 f"the validation loss became {loss} at learning rate {self.settings.learning_rate:g}"
             )
-        error = misses(self.spec, self.trainer, *self.validation)
+        error = misses(self.spec, self.trainer, *self.validation, self.scale)
         elapsed = time.perf_counter() - self.start
         epoch = Epoch(number, training_loss, loss, error, len(order) / seconds, elapsed)
         kept = self.kept

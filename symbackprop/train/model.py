@@ -94,11 +94,7 @@ class Model:
         if self.spec["output"] == "identity":
             return self.values(module, X)
         predicted = self.trainer(module).predict(self.inputs.apply(X, self.spec["dtype"]))
-        return (
-            np.asarray(self.about.classes)[predicted]
-            if predicted.ndim == 1 and self.about.classes
-            else predicted
-        )
+        return np.asarray(self.about.classes)[predicted] if predicted.ndim == 1 and self.about.classes else predicted
 
 
 def _shapes(parameters: dict[str, Array]) -> dict[str, tuple[int, ...]]:

@@ -26,8 +26,8 @@ def import_module(path: str | Path) -> ModuleType:
     ValueError
         If it is not a file, not Python, not a generated module, or cannot be imported.
     """
-    path = Path(path).absolute()
     spec_of(path)
+    path = Path(path).absolute()
     return _imported(path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
@@ -41,23 +41,17 @@ def spec_of(path: str | Path) -> dict[str, Any]:
     """
     tree = _parsed(Path(path))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    methods = {
-        node.name for node in getattr(classes.get("Trainer"), "body", ()) if isinstance(node, ast.FunctionDef)
-    }
+    methods = {node.name for node in getattr(classes.get("Trainer"), "body", ()) if isinstance(node, ast.FunctionDef)}
     missing = [name for name in TRAINER_METHODS if name not in methods]
     if missing:
         raise ValueError(f"{path} is not a module that symbackprop generated: it has no Trainer.{missing[0]}")
     spec = _literal_spec(tree)
     absent = [key for key in SPEC_KEYS if key not in spec]
     if absent:
-        raise ValueError(
-            f"{path} is not a module that symbackprop generated: it has no SPEC with {absent[0]!r}"
-        )
+        raise ValueError(f"{path} is not a module that symbackprop generated: it has no SPEC with {absent[0]!r}")
     other = next((node for node in tree.body[1:] if not isinstance(node, _DECLARATIONS)), None)
     if other:
-        raise ValueError(
-            f"{path} is not a module that symbackprop generated: line {other.lineno} runs on import"
-        )
+        raise ValueError(f"{path} is not a module that symbackprop generated: line {other.lineno} runs on import")
     return spec
 
 
@@ -69,9 +63,7 @@ def _parsed(path: Path) -> ast.Module:
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(
-            f"{path} is not Python, expected a module that symbackprop generated: {error}"
-        ) from None
+        raise ValueError(f"{path} is not Python, expected a module that symbackprop generated: {error}") from None
 
 
 def _literal_spec(tree: ast.Module) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def _figure() -> Any:
 
 
 def _curve(axes: Any, numbers: list[int], values: list[float], color: str, label: str) -> None:
-    axes.plot(numbers, values, color=color, linewidth=1.6, marker="o", markersize=3)
+    axes.plot(numbers, values, color=color, linewidth=1.6, marker="o" if len(numbers) < 50 else "", markersize=3)
     axes.set_ylabel(label, color=color)
     axes.grid(visible=True, which="major", color="#dddddd", linewidth=0.8)
     axes.set_axisbelow(True)
@@ -81,10 +81,11 @@ def _mark(above: Any, below: Any, history: "History", spec: Spec, factor: int) -
         axes.axvline(best.number, color=_BEST, linewidth=1.2, linestyle="--")
     below.plot([best.number], [factor * best.validation_error], "o", color=_BEST, markersize=8)
     left = best.number < history.epochs[-1].number / 2
-    below.annotate(
+    below.annotate(  # high up: the curve is low by then
         f"best: epoch {best.number}, {shown_error(spec, best.validation_error)}",
-        (best.number, factor * best.validation_error),
-        xytext=(10 if left else -10, 18),
+        (best.number, 0.93),
+        xycoords=below.get_xaxis_transform(),
+        xytext=(8 if left else -8, 0),
         textcoords="offset points",
         ha="left" if left else "right",
         color=_BEST,

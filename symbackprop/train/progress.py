@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _ROWS = 8  # epochs on the screen
 
 
-def progress(spec: Spec, stream: TextIO | None = None) -> Report:
+def progress_report(spec: Spec, stream: TextIO | None = None) -> Report:
     """Return a live display where the stream is a terminal and rich is installed, else plain lines.
 
     Parameters
@@ -135,6 +135,7 @@ class Live(Report):
     def _bar(self) -> "RenderableType":
         from rich.columns import Columns  # noqa: PLC0415 (an extra)
         from rich.progress_bar import ProgressBar  # noqa: PLC0415 (an extra)
+        from rich.text import Text  # noqa: PLC0415 (an extra)
 
         text = f"epoch {self.number}  {self.done}/{self.examples}  {shown_speed(self.speed)}"
-        return Columns([ProgressBar(total=self.examples, completed=self.done, width=30), text])
+        return Columns([ProgressBar(total=self.examples, completed=self.done, width=30), Text(text)])

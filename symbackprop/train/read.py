@@ -29,15 +29,13 @@ def read_data(path: str | Path, spec: Spec, labels: Sequence[str] = ()) -> Datas
     ValueError
         If the file cannot be read or has a wrong value: one line that names it and its place.
     """
-    path = _existing(path)
+    path = existing(path)
     if path.suffix.lower() == ".csv":
         return _from_table(path, spec, labels or ("-1",))
     return _from_archive(path, spec, labels or ("y",))
 
 
-def read_inputs(
-    path: str | Path, width: int, features: Sequence[str] = (), labels: Sequence[str] = ()
-) -> Array:
+def read_inputs(path: str | Path, width: int, features: Sequence[str] = (), labels: Sequence[str] = ()) -> Array:
     """Return the inputs of a file to predict, (N, width); columns of labels in it are left out.
 
     Parameters
@@ -54,7 +52,7 @@ def read_inputs(
     ValueError
         If the file cannot be read, has a wrong value or another number of columns.
     """
-    path = _existing(path)
+    path = existing(path)
     if path.suffix.lower() == ".csv":
         table = read_table(path, unlabelled(path, features, width, labels))
         return as_inputs(table.X, _inputs_of(path, table))
@@ -70,9 +68,7 @@ def _from_table(path: Path, spec: Spec, labels: Sequence[str]) -> Dataset:
     names = tuple(table.columns[j] for j in table.layout.labels)
     found = tuple(map(str, table.layout.labels))
     if spec["target"] == "label":
-        y, classes = as_labels(
-            table.labels, Place(f"label {' '.join(map(repr, names))} of {path}", table.lines)
-        )
+        y, classes = as_labels(table.labels, Place(f"label {' '.join(map(repr, names))} of {path}", table.lines))
     else:
         y, classes = (
             as_vectors(table.labels, Place(str(path), table.lines, names), unit=spec["loss"] == "bce"),
@@ -88,9 +84,7 @@ def _from_archive(path: Path, spec: Spec, labels: Sequence[str]) -> Dataset:
     arrays = read_arrays(path, ["X", labels[0]])
     X, values = as_inputs(arrays["X"], Place(f"X of {path}")), arrays[labels[0]]
     if len(values.shape) == 0 or len(values) != len(X):
-        raise ValueError(
-            f"{place} has shape {values.shape}, expected one target for each of the {len(X)} rows of X"
-        )
+        raise ValueError(f"{place} has shape {values.shape}, expected one target for each of the {len(X)} rows of X")
     if spec["target"] == "label":
         y, classes = as_labels(values, place)
         return Dataset(X, y, classes, name=str(path))
@@ -101,12 +95,11 @@ def _inputs_of(path: Path, table: Table) -> Place:
     return Place(str(path), table.lines, [table.columns[j] for j in table.layout.inputs])
 
 
-def _existing(path: str | Path) -> Path:
+def existing(path: str | Path) -> Path:
+    """Return the path of a file that can be read by its ending; ValueError if there is none."""
     path = Path(path)
     if path.suffix.lower() not in {".csv", ".npz"}:
         raise ValueError(f"{path} ends in {path.suffix or 'nothing'!r}, expected a .csv or .npz file")
     if not path.is_file():
-        raise ValueError(
-            f"{path} is a folder, expected a file" if path.is_dir() else f"{path} does not exist"
-        )
+        raise ValueError(f"{path} is a folder, expected a file" if path.is_dir() else f"{path} does not exist")
     return path

@@ -75,8 +75,6 @@ def _scaling(X: Array, scale: Array) -> Scaling:
     if bad.size:
         j = int(bad[0])
         low, high = float(X[:, j].min()), float(X[:, j].max())
-        raise ValueError(
-            f"column {j} runs from {low:.3g} to {high:.3g}, too wide to scale; divide it by a constant"
-        )
+        raise ValueError(f"column {j} runs from {low:.3g} to {high:.3g}, too wide to scale; divide it by a constant")
     # a constant column, up to rounding, carries nothing: it becomes 0, and divides nothing by 0
     return Scaling(shift, np.where(scale > 1e-14 * np.abs(shift), scale, 1.0))

@@ -38,7 +38,7 @@ def find_module(request: Mapping[str, Any], generate: Callable[[], str]) -> Modu
         text = generate()
         try:
             write_text(path, text)
-        except (OSError, ValueError):  # a full disk is no reason not to train
+        except ValueError:  # a full disk is no reason not to train
             path = _temporary() / path.name
             write_text(path, text)
     return import_module(path)
@@ -88,7 +88,7 @@ def record(path: str | Path, what: str, value: Any) -> None:
     """Note a JSON value about a module, by its text; where that fails, it will be found out again."""
     try:
         write_text(_note(path, what), json.dumps(value))
-    except (OSError, ValueError):
+    except ValueError:
         return
 
 

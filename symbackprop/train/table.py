@@ -92,9 +92,7 @@ def labelled(path: Path, labels: Sequence[str]) -> Callable[[list[str], list[str
         chosen = tuple(_column(path, first, label) for label in labels)
         inputs = tuple(j for j in range(len(first)) if j not in chosen)
         if not inputs:
-            raise ValueError(
-                f"{path} has {len(first)} column(s), all labels: expected at least one column of inputs"
-            )
+            raise ValueError(f"{path} has {len(first)} column(s), all labels: expected at least one column of inputs")
         named = any(not _is_index(label) for label in labels)
         return Layout(named or _is_header(first, second, inputs, chosen), inputs, chosen)
 
@@ -157,9 +155,7 @@ def _table(path: Path, rows: Iterator[Row], arrange: Callable[[list[str], list[s
     numbers, labels, lines = array("d"), [], array("q")
     for line, row in chain(head[layout.header :], rows):
         if len(row) != len(first):
-            raise ValueError(
-                f"{path} line {line} has {len(row)} fields, expected {len(first)} as in the first line"
-            )
+            raise ValueError(f"{path} line {line} has {len(row)} fields, expected {len(first)} as in the first line")
         try:
             numbers.extend([float(row[j]) for j in layout.inputs])
         except ValueError:

@@ -7,7 +7,7 @@ import numpy as np
 from symbackprop.train.contract import Array
 from symbackprop.train.place import Place, check_finite, is_number
 
-_MANY = 50  # classes; above it, about one class per example means that the target is a quantity
+_MANY = 50  # classes; above it, a class of fewer than four examples is rather a quantity, or a name
 
 
 def as_labels(y: Any, place: Place) -> tuple[Array, tuple[str, ...]]:
@@ -42,10 +42,10 @@ def as_labels(y: Any, place: Place) -> tuple[Array, tuple[str, ...]]:
     classes, labels = np.unique(values, return_inverse=True)
     if len(classes) < 2:
         raise ValueError(f"{place} is {classes[0]} in every example: expected at least two classes")
-    if len(classes) > max(_MANY, len(values) // 2) and values.dtype.kind in "iu":
+    if len(classes) > max(_MANY, len(values) // 4):
         raise ValueError(
             f"{place} has {len(classes)} distinct values in {len(values)} examples, too many for classes; "
-            "for a measured quantity use --loss squared"
+            "for a measured quantity use --loss squared, for another column --label"
         )
     return labels.astype(np.int64), tuple(str(c) for c in classes)
 
@@ -88,9 +88,7 @@ def _column(y: Array, place: Place) -> Array:
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
-        raise ValueError(
-            f"{place} has shape {y.shape}, expected (examples,); for one-hot rows use y.argmax(axis=1)"
-        )
+        raise ValueError(f"{place} has shape {y.shape}, expected (examples,); for one-hot rows use y.argmax(axis=1)")
     if y.size == 0:
         raise ValueError(f"{place} is empty: expected one label for each example")
     if y.dtype.kind not in "biufU":

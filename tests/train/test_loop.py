@@ -75,7 +75,7 @@ def test_every_epoch_has_another_order_and_the_seed_decides_it():
 @pytest.mark.parametrize(
     ("event", "reason", "message"),
     [
-        (KeyboardInterrupt(), "interrupted", "stopped by hand in epoch 3"),
+        (KeyboardInterrupt(), "interrupted", "by Ctrl-C in epoch 3"),
         (
             FloatingPointError("example 7: inf at step size 9"),
             "diverged",
@@ -131,9 +131,7 @@ def test_parts_change_no_number(fake, blobs, monkeypatch):
     two = fit(trainers[1], fake.SPEC, (X, y), (X, y), settings)
     for name, values in trainers[0].parameters.items():
         np.testing.assert_array_equal(values, trainers[1].parameters[name])
-    np.testing.assert_allclose(
-        [e.training_loss for e in one.epochs], [e.training_loss for e in two.epochs], rtol=1e-13
-    )
+    np.testing.assert_allclose([e.training_loss for e in one.epochs], [e.training_loss for e in two.epochs], rtol=1e-13)
 
 
 def test_it_learns(fake, blobs):

@@ -71,9 +71,7 @@ DAMAGE = {
     "scaling": (lambda a: a.update(input_shift=np.ones(3)), "input_shift is not 2 finite numbers"),
     "classes": (lambda a: a.update(sizes=np.array([2, 4])), "output_shift is not 4 finite"),
     "request": (
-        lambda a: a.update(
-            about=np.array(json.dumps({"classes": [], "features": [], "labels": [], "request": 1}))
-        ),
+        lambda a: a.update(about=np.array(json.dumps({"classes": [], "features": [], "labels": [], "request": 1}))),
         "its request is no dictionary",
     ),
 }
@@ -127,6 +125,15 @@ def test_a_failed_write_leaves_the_old_file(tmp_path):
         replace_file(path, fail)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["f"]
+
+
+def test_a_full_disk_is_one_line(tmp_path):
+    def fail(file):
+        del file
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(ValueError, match=r"cannot write .*f: No space left on device"):
+        replace_file(tmp_path / "f", fail)
 
 
 def test_where_no_file_can_be_written(tmp_path, monkeypatch):

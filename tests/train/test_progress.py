@@ -3,7 +3,7 @@ import struct
 
 import pytest
 
-from symbackprop.train import Epoch, History, plot_history, progress
+from symbackprop.train import Epoch, History, plot_history, progress_report
 from symbackprop.train.progress import Live, Plain, shown_error, shown_speed
 
 RATE = {"output": "softmax"}
@@ -26,7 +26,7 @@ def run(report):
 
 def test_plain_lines_where_there_is_no_terminal():
     stream = io.StringIO()
-    report = progress(RATE, stream)
+    report = progress_report(RATE, stream)
     assert isinstance(report, Plain)
     run(report)
     first, _, last = stream.getvalue().splitlines()
@@ -40,7 +40,7 @@ def test_plain_lines_where_there_is_no_terminal():
 def test_a_live_table_on_a_terminal(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     stream = Terminal()
-    report = progress(ROOT, stream)
+    report = progress_report(ROOT, stream)
     assert isinstance(report, Live)
     run(report)
     text = stream.getvalue()
@@ -50,7 +50,7 @@ def test_a_live_table_on_a_terminal(monkeypatch):
 
 def test_plain_lines_on_a_dumb_terminal(monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
-    assert isinstance(progress(RATE, Terminal()), Plain)
+    assert isinstance(progress_report(RATE, Terminal()), Plain)
 
 
 @pytest.mark.parametrize(

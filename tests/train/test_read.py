@@ -140,7 +140,7 @@ BAD = [
     (
         {"X": np.ones((300, 1)), "y": np.arange(300)},
         NLL,
-        "y of d.npz has 300 distinct values in 300 examples",
+        "y of d.npz has 300 distinct values in 300 examples, too many for classes; for a measured",
     ),
 ]
 

@@ -9,15 +9,20 @@ from dataclasses import replace
 
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 
-from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement, map_values, written
+from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement, expressions, map_values, walk, written
 from symbackprop.notation import identifier
 from symbackprop.symbols import name_of, scalar
 
 
 def hoist(body: Body, taken: frozenset[str] = frozenset()) -> Body:
     """Return a body in which loop-invariant subexpressions stand before their loops; `taken` are names in use."""
-    names = _Names(taken | written(body))
+    names = _Names(taken | written(body) | _read(body))
     return _hoist(body, names)
+
+
+def _read(body: Body) -> frozenset[str]:
+    found = {s for statement in walk(body) for e in expressions(statement) for s in e.free_symbols}
+    return frozenset(s.name for s in found if isinstance(s, Symbol))
 
 
 class _Names:

@@ -1,0 +1,249 @@
+"""Checks of a generated module against numbers that none of its formulas gave.
+
+Its kernels are interpreted in float64 and compared with central differences, over the complex numbers with the complex
+step, over fractions without any rounding; and what the compiler made of them is compared with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import partial
+from itertools import cycle, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symbackprop.problem import FUNCTIONS, WEIGHINGS, Problem, draw, fraction, interpreted
+from symbackprop.train.modules import import_module, spec_of
+
+KERNELS = ("forward", "loss", "backward", "sgd")
+INPUTS, HIDDEN, OUTPUTS = 5, (4, 6, 7), 3  # all different: an index in the wrong place shows
+LEAST = 1e-3  # differences are relative to the largest entry of an array, or to this if that is smaller
+ROUNDINGS = 100  # allowed between compiled and interpreted kernels, which add in another order
+
+Finding = tuple[float, str]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one check found.
+
+    Attributes
+    ----------
+    name
+        What the module was compared with.
+    difference, bar
+        The largest difference, relative to the largest entry of its array, and how large it may be.
+    passed
+        Whether it is within the bar; also where the check does not apply.
+    note
+        What else there is to say, and why a check does not apply.
+    """
+
+    name: str
+    difference: float
+    bar: float
+    passed: bool
+    note: str = ""
+
+    def __str__(self) -> str:
+        verdict = "passed" if self.passed else "FAILED"
+        return f"{self.name:20}{self.difference:8.1e}  of {self.bar:.0e}  {verdict}  {self.note}".rstrip()
+
+
+def check_module(
+    module: Any, *, sizes: tuple[int, ...] | None = None, seed: int = 0, compiled: Collection[str] = KERNELS
+) -> list[Result]:
+    """Check the gradients and updates of a generated module.
+
+    Parameters
+    ----------
+    module
+        The path of a generated module, the imported module, or what `symbackprop.build` returned.
+    sizes
+        Units of every layer of the network to check on; small by default. The time grows with their square.
+    seed
+        Of its parameters and examples.
+    compiled
+        The kernels to compile and compare with the interpreted ones; each takes seconds the first time.
+
+    Returns
+    -------
+    list of Result
+        One for each kind of check; where one does not apply, its note says why.
+
+    Raises
+    ------
+    ValueError
+        If it is not a generated module, which is found out before any of it runs, or if the sizes do not fit it.
+
+    Examples
+    --------
+    >>> from symbackprop import Network, build
+    >>> for result in check_module(build(Network()), compiled=()):
+    ...     assert result.passed
+    """
+    with TemporaryDirectory() as place:
+        path = _path(module, Path(place))
+        spec, text = _spec(path), path.read_text("utf-8")
+        problem = draw(spec, _sizes(spec, sizes), seed)
+        small = draw(spec, tuple(min(n, 2) for n in problem.sizes), seed, examples=2, updates=3)
+        large = draw(spec, tuple(n + 7 for n in problem.sizes), seed, examples=5, updates=17)
+        original = module if isinstance(module, ModuleType) else import_module(path)
+        copy = interpreted(text, Path(place))
+        rounding = ROUNDINGS * float(np.finfo(spec["dtype"]).eps)
+        return [
+            _digest(path, text),
+            _found("central differences", 1e-6, lambda: _central(problem, copy)),
+            _found("complex step", 1e-12, lambda: _complex(problem, copy)),
+            _found("sgd update", 1e-12, lambda: _updates(problem, large, copy)),
+            _found("exact fractions", 1e-25, lambda: _exact(small, interpreted(text, Path(place), fraction))),
+            _found("compiled kernels", rounding, lambda: _compiled(problem, copy, original, compiled)),
+        ]
+
+
+def _path(module: Any, place: Path) -> Path:
+    if isinstance(module, ModuleType):
+        return Path(str(module.__file__))
+    if not isinstance(text := getattr(module, "text", None), str):
+        return Path(module)
+    path = place / "generated.py"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def _spec(path: Path) -> dict[str, Any]:
+    spec = spec_of(path)
+    if spec.get("format") != 1:
+        raise ValueError(f"{path} has SPEC format {spec.get('format')!r}, expected 1")
+    if missing := [key for key in ("layers", "parameters") if key not in spec]:
+        raise ValueError(f"{path} is not a module that symbackprop generated: it has no SPEC with {missing[0]!r}")
+    return spec
+
+
+def _sizes(spec: dict[str, Any], given: tuple[int, ...] | None) -> tuple[int, ...]:
+    layers: int = spec["layers"]
+    sizes = given or (INPUTS, *islice(cycle(HIDDEN), layers - 1), OUTPUTS)
+    if len(sizes) != layers + 1 or any(n != int(n) or n < 1 for n in sizes):
+        raise ValueError(f"sizes are {sizes}, expected {layers + 1} positive integers")
+    return tuple(map(int, sizes))
+
+
+def _found(name: str, bar: float, check: Callable[[], Finding]) -> Result:
+    try:
+        with np.errstate(all="ignore"):
+            difference, note = check()
+    except Exception as error:  # noqa: BLE001 (an edited kernel may raise anything: that is what the check found)
+        difference, note = math.inf, f"{type(error).__name__}: {error}"
+    difference = math.inf if math.isnan(difference) else difference
+    return Result(name, difference, bar, difference <= bar, note)
+
+
+def _digest(path: Path, text: str) -> Result:
+    header, _, body = text.partition('"""\n\n')
+    stated = re.search(r"digest of what follows: (\w+)", header)
+    differs = not stated or stated[1] != hashlib.sha256(body.removesuffix("\n").encode()).hexdigest()[:16]
+    note = f"{path.name} was edited after it was generated" if differs else ""
+    return Result("text as generated", float(differs), 0.5, not differs, note)
+
+
+def _central(problem: Problem, module: ModuleType) -> Finding:
+    checked, note = _with_known_penalty(problem, module)
+    return _slopes_differ(checked, module, lambda f: (f(1e-5) - f(-1e-5)) / 2e-5), note
+
+
+def _complex(problem: Problem, module: ModuleType) -> Finding:
+    """Take Im l(θ + ih)/h, which has no cancellation; each piece of a formula is analytic beside the real axis."""
+    checked, note = _with_known_penalty(problem.cast(lambda values: values.astype(complex)), module)
+    return _slopes_differ(checked, module, lambda f: f(1e-20j).imag / 1e-20), note
+
+
+def _exact(problem: Problem, module: ModuleType) -> Finding:
+    """Take central differences of fractions, which differ by the square of 2⁻¹⁰⁰, and updates, which do not differ."""
+    called = {name for kernel in KERNELS for name in getattr(module, kernel).__code__.co_names}
+    if irrational := sorted(called & FUNCTIONS.keys()):
+        return 0.0, f"does not apply: {', '.join(irrational)} of a fraction is none"
+    exact = problem.cast(np.vectorize(fraction, otypes=[object]))
+    if not all(isinstance(v, Fraction) for array in exact.gradient(module, 0)[1:] for v in array.flat):
+        return 0.0, "does not apply: the formulas leave the fractions"
+    if _updates(exact, exact, module)[0]:
+        return math.inf, "updates are not equal"
+    checked, note = _with_known_penalty(exact, module)
+    h = Fraction(1, 2**100)
+    return _slopes_differ(checked, module, lambda f: (f(h) - f(-h)) / (2 * h)), note
+
+
+def _with_known_penalty(problem: Problem, module: ModuleType) -> tuple[Problem, str]:
+    penalty = problem.spec["penalty"]
+    if penalty in WEIGHINGS:
+        return problem, ""
+    return problem.without(*problem.coefficients(module)), f"with coefficient 0: Ω of {penalty} is known from the module only"
+
+
+def _slopes_differ(problem: Problem, module: ModuleType, quotient: Callable[[Callable[[Any], Any]], Any]) -> float:
+    """Return the difference between the mean of `backward` and the quotients of the objective, entry by entry."""
+    each = [problem.gradient(module, n)[1:] for n in range(len(problem.X))]
+    found = [sum(slopes) / len(each) for slopes in zip(*each, strict=True)]
+    expected = [np.empty_like(p) for p in problem.parameters.values()]
+    for name, slopes in zip(problem.parameters, expected, strict=True):
+        for at in np.ndindex(slopes.shape):
+            slopes[at] = quotient(partial(_moved, problem, module, name, at))
+    return difference(found, expected)
+
+
+def _moved(problem: Problem, module: ModuleType, name: str, at: tuple[int, ...], by: Any) -> Any:
+    """Return the objective with one entry of one parameter moved."""
+    moved = problem.parameters[name].copy()
+    moved[at] += by
+    return problem.objective(module, {**problem.parameters, name: moved})
+
+
+def _updates(problem: Problem, large: Problem, module: ModuleType) -> Finding:
+    """Compare `sgd` with the definition of an update, and the other schedules, on tiles of layers, with `sgd`."""
+    differences = [_one_by_one(problem, module, t) for t in (0, 7)]
+    others = _schedules(module)
+    differences += [difference(large.updated(module, name, 7), large.updated(module, "sgd", 7)) for name in others]
+    return float(np.max(differences)), ", ".join(["sgd", *others])
+
+
+def _schedules(module: ModuleType) -> list[str]:
+    return [name for name in vars(module) if name.startswith("sgd_")]
+
+
+def _one_by_one(problem: Problem, module: ModuleType, start: int) -> float:
+    """Compare `sgd` with θ - α_t ∂(l + λΩ)/∂θ, example after example."""
+    now = problem
+    for t, n in enumerate(problem.order, start):
+        α, slopes = _step_size(problem, module, t), now.gradient(module, n)[1:]
+        values = [p - α * slope for p, slope in zip(now.parameters.values(), slopes, strict=True)]
+        now = replace(now, parameters=dict(zip(now.parameters, values, strict=True)))
+    return difference(problem.updated(module, "sgd", start)[2:], list(now.parameters.values()))
+
+
+def _step_size(problem: Problem, module: ModuleType, t: int) -> Any:
+    α = problem.settings["learning_rate"]
+    if problem.spec["step_size"] == "inverse":
+        return α / (1 + problem.settings["decay"] * t)
+    return α if problem.spec["step_size"] == "constant" else module.step_size(*problem.settings.values(), t)
+
+
+def _compiled(problem: Problem, module: ModuleType, original: ModuleType, kernels: Collection[str]) -> Finding:
+    own = problem.cast(lambda values: values.astype(problem.spec["dtype"]))
+    pairs = [(own.outputs(original, kernel), problem.outputs(module, kernel)) for kernel in kernels]
+    worst = max((difference(*pair) for pair in pairs), default=0.0)
+    return worst, f"{problem.spec['dtype']}: {', '.join(kernels)}" if kernels else "does not apply: none was asked for"
+
+
+def difference(found: list[Any], expected: list[Any]) -> float:
+    """Return the largest difference of two lists of arrays, each relative to the largest entry of its array."""
+    pairs = [(np.atleast_1d(a), np.atleast_1d(b)) for a, b in zip(found, expected, strict=True)]
+    # NumPy's maximum keeps NaN, that of Python may lose it
+    return float(np.max([float(abs(a - b).max() / max(abs(b).max(), LEAST)) for a, b in pairs]))

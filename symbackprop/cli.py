@@ -1,0 +1,303 @@
+"""The command line: derive, generate, train, predict, check."""
+
+import os
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, Literal
+
+import typer
+
+import symbackprop  # its names load SymPy when they are first used, not here
+from symbackprop.train import (
+    choices,
+    digits,
+    find_module,
+    import_module,
+    load_model,
+    progress_report,
+    read_data,
+    read_inputs,
+)
+from symbackprop.train.files import check_writable, shown, write_text
+from symbackprop.train.job import train_model
+from symbackprop.train.outcome import write_outcome
+from symbackprop.train.plot import check_plotting
+from symbackprop.train.predictions import as_csv, predictions
+from symbackprop.train.read import existing
+from symbackprop.train.store import recall, record
+
+# what click calls ClickException, wherever this version of typer has it from
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0].__bases__[0]
+_EXPECTED = (ValueError, OSError, FloatingPointError, ImportError, MemoryError)
+_MODEL, _PLOT = Path("out/model.npz"), Path("out/learning_curve.png")
+
+app = typer.Typer(
+    name="symbackprop",
+    help="Write a network as formulas, see its gradients derived, train it one example at a time.",
+    epilog="Start with: symbackprop train",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _option(text: str, *names: str, default: str | bool = True, metavar: str = "NAME") -> Any:
+    return typer.Option(*names, help=text, metavar=metavar, show_default=default)
+
+
+Activation = Annotated[list[str] | None, _option("Of the hidden layers; repeat it for one per layer.", default="tanh")]
+HiddenLayers = Annotated[int | None, _option("How many; one activation serves all.", default="1", metavar="N")]
+Loss = Annotated[str, _option("nll (classes), bce (independent labels 0 or 1) or squared (values).")]
+Penalty = Annotated[str | None, _option("none, l2, l1 or l1+l2.", default="l2")]
+Initializer = Annotated[str, _option("glorot, he, lecun, fan_in or normal.")]
+StepSize = Annotated[str, _option("constant, or inverse: α/(1+δt).")]
+Dtype = Annotated[str, _option("float32 or float64.")]
+ModulePath = Annotated[
+    Path | None, _option("A generated module, for formulas of your own.", "--module", metavar="PATH")
+]
+
+
+@app.command(epilog="Example: symbackprop derive --activation tanh --format latex")
+def derive(
+    activation: Activation = None,
+    hidden_layers: HiddenLayers = None,
+    loss: Loss = "nll",
+    penalty: Penalty = "l2",
+    step_size: StepSize = "inverse",
+    form: Annotated[Literal["text", "latex", "markdown"], typer.Option("--format", help="How to write it.")] = "text",
+) -> None:
+    """Print the derivation of every gradient, each step with the rule it applies."""
+    names = choices.hidden_activations(activation or [], hidden_layers)
+    asked = choices.request(names, loss=loss, penalty=penalty or "l2", step_size=step_size)
+    derivation = symbackprop.derive(_network(asked))
+    typer.echo(symbackprop.render(derivation, form))
+
+
+@app.command(epilog="Example: symbackprop generate --activation relu --hidden-layers 2 -o relu_2_nll.py")
+def generate(
+    output: Annotated[Path, _option("The file to write.", "--output", "-o", metavar="PATH")],
+    activation: Activation = None,
+    hidden_layers: HiddenLayers = None,
+    loss: Loss = "nll",
+    penalty: Penalty = "l2",
+    initializer: Initializer = "glorot",
+    step_size: StepSize = "inverse",
+    dtype: Dtype = "float32",
+) -> None:
+    """Write a module of readable loops, with a Trainer, that runs without symbackprop."""
+    check_writable(output)
+    asked = choices.request(
+        choices.hidden_activations(activation or [], hidden_layers),
+        loss=loss,
+        penalty=penalty or "l2",
+        initializer=initializer,
+        step_size=step_size,
+        dtype=dtype,
+    )
+    write_text(output, _generated(asked, output.stem))
+    typer.echo(f"wrote {shown(output)}")
+
+
+@app.command(epilog="Examples: symbackprop train, symbackprop train flowers.csv --label species --hidden 16,8")
+def train(
+    data: Annotated[
+        Path | None,
+        typer.Argument(help="A .csv, or an .npz with X and y; without it, scikit-learn's digits.", metavar="DATA"),
+    ] = None,
+    label: Annotated[
+        list[str] | None,
+        _option("Label column by name or number, or key of y; may be repeated.", default="last column, y"),
+    ] = None,
+    activation: Activation = None,
+    hidden: Annotated[
+        str | None, _option("Units of the hidden layers, as 64,32, or none.", default="64", metavar="N,N")
+    ] = None,
+    hidden_layers: HiddenLayers = None,
+    loss: Loss = "nll",
+    penalty: Penalty = None,
+    initializer: Initializer = "glorot",
+    step_size: StepSize = "inverse",
+    dtype: Dtype = "float32",
+    module: ModulePath = None,
+    epochs: Annotated[int, _option("At most so many.", metavar="N")] = 100,
+    learning_rate: Annotated[float | None, _option("α.", default="0.02; for squared 0.01", metavar="X")] = None,
+    decay: Annotated[float | None, _option("δ of α/(1+δt).", default="1e-5", metavar="X")] = None,
+    l2: Annotated[float | None, _option("λ of ΣW².", default="1e-4", metavar="X")] = None,
+    l1: Annotated[float | None, _option("λ of Σ|W|.", default="1e-5", metavar="X")] = None,
+    seed: Annotated[int, _option("Of the cut, the first weights and the orders.", metavar="N")] = 0,
+    look_ahead: Annotated[int, _option("Epochs to wait for a better validation error.", metavar="N")] = 15,
+    output: Annotated[Path, _option("The model.", "--output", "-o", metavar="PATH")] = _MODEL,
+    plot: Annotated[
+        Path | None, _option("The learning curves, a PNG.", default="out/learning_curve.png", metavar="PATH")
+    ] = None,
+) -> None:
+    """Train a network, keep the parameters of its best epoch, and test it."""
+    _check_places(data, output, plot)
+    given = {"decay": decay, "l2": l2, "l1": l1}
+    widths = choices.hidden_widths(hidden, hidden_layers)
+    asked = choices.request(
+        choices.hidden_activations(activation or [], None if widths is None else len(widths)),
+        loss=loss,
+        penalty=choices.penalty_for(penalty, l1=l1, l2=l2),
+        initializer=initializer,
+        step_size=step_size,
+        dtype=dtype,
+    )
+    settings = choices.settings(
+        loss, epochs=epochs, learning_rate=learning_rate, look_ahead=look_ahead, seed=seed, given=given
+    )
+    kernels = _kernels(asked, module)
+    _check_gradients(kernels)
+    spec = kernels.SPEC
+    examples = read_data(data, spec, label or ()) if data else digits(spec["target"])
+    outcome = train_model(
+        kernels,
+        examples,
+        choices.hidden_widths(hidden, len(spec["activations"])) or [],
+        replace(settings, hyperparameters=choices.hyperparameters(spec, given)),
+        None if module else asked,
+        progress_report(spec),
+        _say,
+    )
+    write_outcome(outcome, output, plot, _PLOT, _say)
+
+
+@app.command(epilog="Example: symbackprop predict out/model.npz flowers.csv --output predictions.csv")
+def predict(
+    model: Annotated[Path, typer.Argument(help="What train wrote.")],
+    data: Annotated[Path, typer.Argument(help="A .csv or .npz with the same inputs; labels in it are ignored.")],
+    *,
+    proba: Annotated[bool, typer.Option("--proba", help="Probabilities in place of classes.")] = False,
+    output: Annotated[Path | None, _option("A .csv with a header.", "--output", "-o", metavar="PATH")] = None,
+    module: ModulePath = None,
+) -> None:
+    """Print one prediction for each example, one a line."""
+    if output:
+        check_writable(output)
+    known = load_model(model)
+    X = read_inputs(data, known.sizes[0], known.about.features, known.about.labels)
+    found = import_module(module) if module else _find(known.about.request)
+    header, rows = predictions(known, found, X, proba=proba)
+    if output:
+        write_text(output, as_csv([header, *rows]))
+        typer.echo(f"wrote {len(rows)} predictions to {shown(output)}")
+    else:
+        typer.echo(as_csv(rows), nl=False)
+
+
+@app.command(epilog="Example: symbackprop check generated/tanh_nll_l2.py")
+def check(module: Annotated[Path, typer.Argument(help="A generated module.")]) -> None:
+    """Compare the gradients of a module with independent ones; exit with 1 if they differ."""
+    import_module(module)
+    results = symbackprop.check_module(module)
+    width = max(len(result.name) for result in results)
+    typer.echo(typer.style(f"{'check':{width}}  {'difference':>10}  {'allowed':>8}", bold=True))
+    for result in results:
+        verdict = typer.style("passed", fg="green") if result.passed else typer.style("FAILED", fg="red", bold=True)
+        line = f"{result.name:{width}}  {result.difference:10.1e}  {result.bar:8.0e}  {verdict}  {result.note}"
+        typer.echo(line.rstrip())
+    if not all(result.passed for result in results):
+        raise typer.Exit(1)
+
+
+def _check_places(data: Path | None, output: Path, plot: Path | None) -> None:
+    """Raise now what would else be raised after the long work."""
+    if data:
+        existing(data)
+    check_writable(output)
+    check_writable(plot or _PLOT)
+    if plot:
+        check_plotting()
+
+
+def _network(asked: dict[str, Any]) -> Any:
+    return symbackprop.Network(**choices.network_arguments(asked))
+
+
+def _generated(asked: dict[str, Any], name: str | None = None) -> str:
+    text: str = symbackprop.build(_network(asked), name=name, dtype=asked["dtype"]).text
+    return text
+
+
+def _find(asked: dict[str, Any] | None) -> ModuleType:
+    if asked is None:
+        raise ValueError("the model was trained with a module of its own; name it with --module PATH")
+    choices.network_arguments(asked)
+    return find_module(asked, lambda: _generated(asked))
+
+
+def _kernels(asked: dict[str, Any], path: Path | None) -> ModuleType:
+    """Return the module to train, and say where it is from."""
+    start, made = time.perf_counter(), []
+
+    def make() -> str:
+        made.append(True)
+        return _generated(asked)
+
+    module = import_module(path) if path else find_module(asked, make)
+    how = f"generated in {time.perf_counter() - start:.1f} s" if made else "given" if path else "found"
+    _say("kernels", f"{how}: {shown(str(module.__file__))}")
+    return module
+
+
+def _check_gradients(module: ModuleType) -> None:
+    """Check the gradients of a module, once for each text of it."""
+    path = Path(str(module.__file__))
+    start = time.perf_counter()
+    note = recall(path, "gradients")
+    before = "; checked before" if note else ""
+    if not note:
+        results = symbackprop.check_module(path)
+        worst = max(results, key=lambda result: result.difference / result.bar)
+        if not all(result.passed for result in results):
+            raise ValueError(f"{path}: gradients are wrong: {worst.name} differs by {worst.difference:.1e}")
+        limit = f"{worst.difference:.1e} where {worst.bar:.0e} is allowed"
+        note = f"{len(results)} checks passed; the nearest to its bar: {worst.name}, {limit}"
+        record(path, "gradients", note)
+    _say("gradients", f"{note}{before or f' in {time.perf_counter() - start:.1f} s'}")
+
+
+def _say(topic: str, text: str) -> None:
+    typer.echo(f"{typer.style(f'{topic:<11}', bold=True)}{text}")
+
+
+def main() -> None:
+    """Run the command line: exit 2 with one line for an expected error, 130 after Ctrl-C."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    try:
+        status = int(app(args=arguments or ["--help"], prog_name="symbackprop", standalone_mode=False) or 0)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, head for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    except _UsageError as error:
+        return _failed(_usage(error))
+    except _EXPECTED as error:
+        if os.environ.get("SYMBACKPROP_TRACEBACK"):
+            raise
+        return _failed(str(error) or type(error).__name__)
+    if status == 130:  # what typer makes of Ctrl-C
+        _failed("stopped by hand")
+    return status
+
+
+def _usage(error: Any) -> str:
+    path = getattr(error.ctx, "command_path", "symbackprop")
+    return f"{error.format_message().rstrip('.')}; see {path} --help"
+
+
+def _failed(message: str) -> int:
+    typer.echo(f"symbackprop: {' '.join(message.split())}", err=True)
+    return 2
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""fuse: two loops over the same range become one sweep.
+
+Precondition, checked: every array that one loop writes and the other touches is indexed by the loop's index in the same
+place by both, so that a turn meets only what its own turn wrote; no scalar passes from one loop to the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sympy import Indexed, Symbol
+
+from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement, expressions, walk, written
+from symbackprop.symbols import name_of
+
+
+def fuse(body: Body) -> Body:
+    """Return a body in which neighbouring loops are one wherever that is allowed; scalars between them go before."""
+    made: list[Statement] = []
+    for statement in body:
+        at = _partner(made, statement)
+        if at is None:
+            made.append(statement)
+        else:
+            first = made.pop(at)
+            assert isinstance(first, Loop) and isinstance(statement, Loop)  # noqa: PT018
+            why = "; ".join(w for w in (first.why, statement.why) if w)
+            made.append(replace(first, body=(*first.body, *statement.body), why=why))
+    return tuple(replace(s, body=fuse(s.body)) if isinstance(s, Loop | If) else s for s in made)
+
+
+def _partner(made: list[Statement], loop: Statement) -> int | None:
+    """Return where the loop stands that `loop` can join: the last one, with only scalars between the two."""
+    if not isinstance(loop, Loop):
+        return None
+    for n in range(len(made) - 1, -1, -1):
+        candidate = made[n]
+        if isinstance(candidate, Loop):
+            between = tuple(made[n + 1 :])
+            return n if _can_fuse(candidate, loop) and _independent(candidate, between) else None
+        if not (isinstance(candidate, Assign) and isinstance(candidate.target, Symbol)):
+            return None
+    return None
+
+
+def _independent(loop: Loop, between: Body) -> bool:
+    reads = {name for s in between for e in expressions(s) for name in _names(e)}
+    inside = {name for s in walk((loop,)) for e in expressions(s) for name in _names(e)} | written((loop,))
+    return not reads & written((loop,)) and not written(between) & inside
+
+
+def _names(expr: object) -> set[str]:
+    return {s.name for s in expr.free_symbols if isinstance(s, Symbol)}  # type: ignore[attr-defined]
+
+
+def _can_fuse(first: Loop, second: Loop) -> bool:
+    if (first.index, first.start, first.stop, first.step) != (second.index, second.start, second.stop, second.step):
+        return False
+    for name in written(first.body) | written(second.body):
+        mine, theirs = _accesses(first.body, name), _accesses(second.body, name)
+        if mine and theirs and not _same_turn(mine | theirs, first.index):
+            return False
+    return _scalars_stay(first, second) and _scalars_stay(second, first)
+
+
+def _accesses(body: Body, name: str) -> set[Indexed]:
+    found = {e for s in walk(body) for expr in expressions(s) for e in expr.atoms(Indexed) if str(e.base.label) == name}
+    targets = {s.target for s in walk(body) if isinstance(s, Assign | Accumulate)}
+    return found | {t for t in targets if isinstance(t, Indexed) and name_of(t) == name}
+
+
+def _same_turn(accesses: set[Indexed], index: Symbol) -> bool:
+    places = [{n for n, i in enumerate(e.indices) if i == index} for e in accesses]
+    return bool(set.intersection(*places))
+
+
+def _scalars_stay(one: Loop, other: Loop) -> bool:
+    """Whether no scalar that `one` accumulates over its turns is touched by the other."""
+    statements = list(walk(one.body))
+    own = {s.target for s in statements if isinstance(s, Assign) and isinstance(s.target, Symbol)}
+    carried = {s.target.name for s in statements if isinstance(s, Accumulate) and s.target not in own
+               and isinstance(s.target, Symbol)}  # fmt: skip
+    return not carried & (
+        {n for s in walk(other.body) for e in expressions(s) for n in _names(e)} | written(other.body)
+    )

@@ -1,0 +1,196 @@
+"""A small network's worth of numbers on which the kernels of a generated module run, compiled or interpreted, in any numbers.
+
+The kernels of a module are ordinary Python once the compiler is switched off: they compute in float64, over the complex
+numbers and over fractions alike.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from numbers import Integral
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import mpmath
+import numba
+import numpy as np
+
+from symbackprop.train.contract import Array
+
+WEIGHINGS = {"none": (), "l2": ("l2",), "l1": ("l1",), "l1+l2": ("l1", "l2")}  # written here again, independently
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Examples, parameters and hyperparameters, all in one kind of numbers.
+
+    Attributes
+    ----------
+    spec, sizes
+        Of the module, and of the layers.
+    X, Y, order
+        Inputs, targets, and which of them `updated` visits.
+    parameters
+        By name, in the order of the kernels' arguments.
+    settings
+        The learning rate and SPEC["hyperparameters"], in that order.
+    """
+
+    spec: dict[str, Any]
+    sizes: tuple[int, ...]
+    X: Array
+    Y: Array
+    order: Array
+    parameters: dict[str, Array]
+    settings: dict[str, Any]
+
+    def cast(self, numbers: Callable[[Array], Array]) -> Problem:
+        """Return the same problem in other numbers; class numbers stay integers."""
+        Y = self.Y if self.spec["target"] == "label" else numbers(self.Y)
+        parameters = {name: numbers(p) for name, p in self.parameters.items()}
+        settings = {name: numbers(np.array([v]))[0] for name, v in self.settings.items()}
+        return replace(self, X=numbers(self.X), Y=Y, parameters=parameters, settings=settings)
+
+    def without(self, *names: str) -> Problem:
+        """Return the same problem with some hyperparameters 0."""
+        return replace(self, settings={n: 0 * v if n in names else v for n, v in self.settings.items()})
+
+    def coefficients(self, module: ModuleType) -> list[str]:
+        """Return the names of the penalties' coefficients, which are the last arguments of `backward`."""
+        return arguments(module.backward)[2 + 2 * len(self.parameters) :]
+
+    def objective(self, module: ModuleType, parameters: dict[str, Array]) -> Any:
+        """Return the mean loss plus λΩ, the latter from its definition and not from the module."""
+        total = module.loss(self.X, self.Y, *parameters.values())
+        for name in WEIGHINGS.get(self.spec["penalty"], ()):
+            for weights in (p for p in parameters.values() if p.ndim > 1):
+                sizes = weights * weights if name == "l2" else np.where(weights < 0, -weights, weights)
+                total = total + self.settings[name] * sizes.sum()
+        return total
+
+    def gradient(self, module: ModuleType, n: int) -> list[Any]:
+        """Return the loss of one example and the gradients that the kernel `backward` writes for it."""
+        slopes = [np.empty_like(p) for p in self.parameters.values()]
+        penalties = [self.settings[name] for name in self.coefficients(module)]
+        value = module.backward(self.X[n], self.Y[n], *self.parameters.values(), *slopes, *penalties)
+        return [value, *slopes]
+
+    def updated(self, module: ModuleType, kernel: str = "sgd", t: int = 0) -> list[Any]:
+        """Return what an SGD kernel returns for the examples of `order`, and the parameters after them."""
+        parameters, run = [p.copy() for p in self.parameters.values()], getattr(module, kernel)
+        last = [len(self.order) // 2 + 1] if "block" in arguments(run) else []  # so that the second block is shorter
+        returned = run(self.X, self.Y, self.order, *parameters, *self.settings.values(), t, *last)
+        return [*returned, *parameters]
+
+    def outputs(self, module: ModuleType, kernel: str) -> list[Any]:
+        """Return all that one kernel computes."""
+        if kernel == "loss":
+            return [module.loss(self.X, self.Y, *self.parameters.values())]
+        if kernel == "backward":
+            return self.gradient(module, 0)
+        if kernel.startswith("sgd"):
+            return self.updated(module, kernel, 7)
+        F = np.empty((len(self.X), self.sizes[-1]), self.X.dtype)
+        module.forward(self.X, *self.parameters.values(), F)
+        return [F]
+
+
+def draw(spec: dict[str, Any], sizes: tuple[int, ...], seed: int, examples: int = 3, updates: int = 4) -> Problem:
+    """Return a random problem of short binary fractions, away from kinks: exact in every kind of numbers."""
+    generator = np.random.default_rng(seed)
+
+    def some(*shape: int, scale: float = 1) -> Array:
+        signs = generator.choice((-1, 1), shape)
+        return np.asarray(signs * np.ceil(64 * scale * generator.uniform(0.1, 0.9, shape)) / 64)
+
+    X = some(examples, sizes[0])
+    Y: Array = generator.integers(sizes[-1], size=examples)
+    if spec["target"] == "vector":
+        Y = abs(some(examples, sizes[-1]))
+    parameters = {}
+    for name, axes in spec["parameters"].items():
+        shape = tuple(sizes[axis] for axis in axes)
+        # sums of products are multiples of 1/4096: with 1/8192 no pre-activation of the first layer is at a kink
+        weight = len(shape) > 1
+        parameters[name] = some(*shape, scale=2 / math.sqrt(shape[-1])) if weight else some(*shape) + 1 / 8192
+    settings = {name: 2.0**-n for n, name in enumerate(("learning_rate", *spec["hyperparameters"]), 2)}
+    return Problem(spec, sizes, X, Y, np.arange(updates)[::-1] % examples, parameters, settings)
+
+
+def interpreted(text: str, place: Path, real: Callable[[Any], Any] = np.float64) -> ModuleType:
+    """Return a module imported with the compiler off, its constants made by `real`, its functions fit for complex numbers.
+
+    Parameters
+    ----------
+    text
+        Of a generated module.
+    place
+        A directory in which it is written for the import.
+    real
+        The type of its constants, whatever that of the module is.
+    """
+    path = place / "interpreted.py"
+    path.write_text(text, "utf-8")
+    found = importlib.util.spec_from_file_location("interpreted", path)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    with _compiler_off():
+        found.loader.exec_module(module)
+    vars(module).update({name: f for name, f in FUNCTIONS.items() if hasattr(module, name)})
+    vars(module).update(real=real, zero=real(0), one=real(1), abs=_absolute)
+    return module
+
+
+def arguments(kernel: Any) -> list[str]:
+    """Return the names of a kernel's arguments, compiled or not."""
+    return list(inspect.signature(kernel).parameters)
+
+
+def fraction(value: Any) -> Fraction:
+    """Return a number as a fraction of Python integers, which never overflow."""
+    return Fraction(int(value)) if isinstance(value, Integral) else Fraction(value)
+
+
+@contextmanager
+def _compiler_off() -> Iterator[None]:
+    before = numba.config.DISABLE_JIT
+    numba.config.DISABLE_JIT = True
+    try:
+        yield
+    finally:
+        numba.config.DISABLE_JIT = before
+
+
+def _absolute(value: Any) -> Any:
+    """|v| where v is real, and analytic beside the real axis; NumPy orders complex numbers by their real parts."""
+    return -value if value < 0 else value
+
+
+def _digits(name: str) -> Callable[[Any], Any]:
+    """A function that NumPy lacks; 50 digits, or the small imaginary part of a complex step would be lost."""
+
+    def function(value: Any) -> Any:
+        if not isinstance(value, complex):
+            return getattr(math, name)(value)
+        with mpmath.workdps(50):
+            return np.complex128(complex(getattr(mpmath, name)(mpmath.mpc(value))))
+
+    return function
+
+
+FUNCTIONS: dict[str, Callable[[Any], Any]] = {
+    **{name: getattr(np, name) for name in ("exp", "log", "log1p", "expm1", "sqrt")},
+    **{name: getattr(np, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{f"a{name}": getattr(np, f"arc{name}") for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{name: _digits(name) for name in ("erf", "erfc", "gamma")},
+    "sigmoid": lambda value: 1 / (1 + np.exp(-value)),
+    "softplus": lambda value: np.log1p(np.exp(value)),
+}

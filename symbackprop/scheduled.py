@@ -1,0 +1,185 @@
+"""The fast schedules: the same updates as `sgd` in another order of computation, by passes over the same equations.
+
+Every update is made as soon as the weights were read for the last time, and `fuse` turns the two sweeps into one.
+Beyond that, `overlapped` joins the first layer's update with its next use, and `deferred` makes it once a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from sympy import Expr, Indexed, Integer, Min, Symbol
+
+from symbackprop.calculus.recurrence import Deferral, defer
+from symbackprop.calculus.stability import stabilise
+from symbackprop.definitions.network import Network
+from symbackprop.definitions.schedules import t, α
+from symbackprop.kernels import STEP, example_arguments, hyperparameters, weights, with_step, work_arrays
+from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
+from symbackprop.loops.lower import lower
+from symbackprop.loops.passes.cse import share
+from symbackprop.loops.passes.fuse import fuse
+from symbackprop.loops.passes.hoist import hoist
+from symbackprop.loops.passes.scalarize import scalarize
+from symbackprop.loops.passes.tile import CannotTileError, tile
+from symbackprop.notation import formula
+from symbackprop.stages import Stages
+from symbackprop.symbols import LABEL, Finite, array, name_of, scalar, size
+from symbackprop.terms import Equation
+
+PRODUCT = {"i": 8, "r": 3}  # rows of W x examples, their sums in registers
+UPDATE = {"i": 4, "r": 3}
+GRAM = {"r": 4, "s": 4}
+MATRIX_VECTOR = {"i": 2}
+SWEEP = {"i": 5}
+PAST = {"s": 4}
+
+
+def interleaved(stages: Stages) -> tuple[tuple[Equation, ...], ...]:
+    """Return backward and update equations in groups, each update right after the last read of its weights."""
+    groups: list[list[Equation]] = []
+    waiting = list(with_step(stages.updates))
+    for n, equation in enumerate(stages.backward):
+        groups.append([equation])
+        known = {name_of(e.lhs) for e in stages.backward[: n + 1]}
+        later = {i for e in stages.backward[n + 1 :] for i in _arrays(e.rhs)}
+        ready = [u for u in waiting if u.name not in later and _gradients(u.rhs) <= known]
+        waiting = [u for u in waiting if u not in ready]
+        groups[-1] += ready
+    return tuple(map(tuple, groups))
+
+
+def _arrays(expr: Expr) -> set[str]:
+    return {str(e.base.label) for e in expr.atoms(Indexed)}
+
+
+def _gradients(expr: Expr) -> set[str]:
+    return {name for name in _arrays(expr) if name.startswith("∂")}
+
+
+def piece(equations: Iterable[Equation], factors: Mapping[str, int], taken: frozenset[str]) -> Body:
+    """Return the loops of some equations, fused, hoisted, tiled and in scalars."""
+    body = tuple(s for e in stabilise(equations) for s in lower(e))
+    return polish(body, factors, taken)
+
+
+def polish(body: Body, factors: Mapping[str, int], taken: frozenset[str]) -> Body:
+    """Run the passes of the fast schedules over a body."""
+    body = hoist(fuse(share(body)), taken)
+    try:
+        body = tile(body, factors)
+    except CannotTileError:
+        return body
+    return scalarize(body)
+
+
+def deferral_of(stages: Stages) -> Deferral | str:
+    """Return how the first layer's updates are deferred, or why they are not."""
+    weights_of_first = [u for u in with_step(stages.updates) if len(u.over) > 1 and u.name.endswith("^1")]
+    if len(weights_of_first) != 1:
+        return "the first layer has not one weight matrix"
+    return defer(weights_of_first[0], stages.forward[0])
+
+
+def _rest_of_example(network: Network, stages: Stages, n: Expr, taken: frozenset[str]) -> Body:
+    """Return one example after its first pre-activation and up to its gradient: other layers, loss, backward sweeps."""
+    step = network.step_size_formula.xreplace({t: t + n})
+    *groups, last = interleaved(stages)
+    backward = (*groups, tuple(e for e in last if not e.is_update))
+    return (
+        *piece((*stages.forward[1:], stages.loss), MATRIX_VECTOR, taken),
+        If(~Finite(stages.loss.lhs), (Break(),), "nothing is learnt from a loss that is not finite"),
+        Accumulate(scalar("losses"), stages.loss.lhs),
+        Assign(STEP, step, f"step = {formula(network.step_size_formula, code=True)}"),
+        *(s for group in backward for s in piece(group, SWEEP, taken)),
+    )  # fmt: skip
+
+
+def _first_updates(stages: Stages) -> tuple[Equation, ...]:
+    """Return the updates of the first layer, biases before weights."""
+    return tuple(sorted((e for e in interleaved(stages)[-1] if e.is_update), key=lambda e: len(e.over)))
+
+
+def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Kernel:
+    """Return the kernel that updates the first layer's weights once a block of examples, with the same result."""
+    arguments = _arguments(network, "block")
+    taken = frozenset(a.name for a in arguments)
+    updates, block, count = size("updates"), size("block"), size("count")
+    start, r, done = (_integer(name) for name in ("start", "r", "done"))
+    others = [e for e in _first_updates(stages) if e.lhs != deferral.after.lhs]
+    per_example = (
+        Row("row", "order", start + r), Row(LABEL.name, "Y", _integer("row")),
+        *piece((deferral.read,), PAST, taken), *_rest_of_example(network, stages, start + r, taken),
+        *piece((*others, *deferral.saved), {}, taken), Accumulate(done, Integer(1)),
+    )  # fmt: skip
+    blocks = (
+        Assign(count, Min(block, updates - start)), _gather(deferral, start, r, count),
+        *(s for e in deferral.before for s in piece((e,), GRAM if e.name.startswith("G") else PRODUCT, taken)),
+        Loop(r, count, per_example), Assign(count, done - start), *piece((deferral.after,), UPDATE, taken),
+        If(done < Min(start + block, updates), (Break(),)),
+    )  # fmt: skip
+    whole = (*_nothing_done(), Loop(start, updates, blocks, "", Integer(0), block))
+    work = (*work_arrays(_all(stages), arguments), *_block_arrays(deferral, block))
+    doc = "As `sgd`, the first layer's weights updated once a block: the same updates, see the header."
+    return Kernel("sgd_deferred", arguments, work, whole, (done, scalar("losses")), doc)
+
+
+def _arguments(network: Network, *more: str) -> tuple[Argument, ...]:
+    X, Y, _ = example_arguments(network)
+    settings = (α.name, *hyperparameters(network), t.name, *more)
+    return (X, Y, Argument("order", (size("updates"),)), *weights(network), *map(Argument, settings))
+
+
+def _integer(name: str) -> Symbol:
+    return Symbol(name, integer=True, nonnegative=True)
+
+
+def _nothing_done() -> Body:
+    return (Assign(scalar("losses"), Integer(0)), Assign(_integer("done"), Integer(0)))
+
+
+def _all(stages: Stages) -> tuple[Equation, ...]:
+    return (*stages.forward, stages.loss, *stages.backward)
+
+
+def _inputs(deferral: Deferral) -> Indexed:
+    return next(e for e in deferral.after.rhs.atoms(Indexed) if str(e.base.label).startswith("H^"))
+
+
+def _gather(deferral: Deferral, start: Expr, r: Symbol, count: Expr) -> Loop:
+    """Copy the block's examples to contiguous rows."""
+    j, row = deferral.input.indices[0], _integer("row")
+    copy = Loop(j, size("n^0"), (Assign(_inputs(deferral).base[r, j], array("X")[row, j]),))
+    return Loop(r, count, (Row("row", "order", start + r), copy), "H1[r,j] = x[j] of example r of the block")
+
+
+def _block_arrays(deferral: Deferral, block: Expr) -> tuple[Argument, ...]:
+    """Return the arrays of the block, with room for a whole one where the last may be shorter."""
+    made = [Argument(str(_inputs(deferral).base.label), (block, size("n^0")))]
+    for equation in (*deferral.before, deferral.saved[-1]):
+        sizes = {axis.index: axis.size for axis in equation.over}
+        if isinstance(equation.lhs, Indexed):
+            found = (sizes.get(i, block) for i in equation.lhs.indices)
+            made.append(Argument(equation.name, tuple(block if n == size("count") else n for n in found)))
+    return tuple(made)
+
+
+def overlapped_kernel(network: Network, stages: Stages) -> Kernel:
+    """Return the kernel that joins the first layer's update after one example with its use for the next."""
+    arguments = _arguments(network)
+    taken = frozenset(a.name for a in arguments)
+    updates, n, row, done = size("updates"), *map(_integer, ("n", "row", "done"))
+    first = stages.forward[0]
+    ahead = Equation(first.lhs, first.rhs.xreplace({array("h^0"): array("x_next")}), first.over, first.why)
+    sweep = tuple(s for e in (*_first_updates(stages), ahead) for s in lower(e))
+    body = (
+        Row("row", "order", n), Row("h^0", "X", row), Row(LABEL.name, "Y", row),
+        *_rest_of_example(network, stages, n, taken),
+        Row("row", "order", Min(n + 1, updates - 1)), Row("x_next", "X", row),
+        *polish(sweep, SWEEP, taken), Accumulate(done, Integer(1)),
+    )  # fmt: skip
+    start = (Row("row", "order", Integer(0)), Row("h^0", "X", row), *piece((first,), MATRIX_VECTOR, taken))
+    whole = (*_nothing_done(), *start, Loop(n, updates, body))
+    doc = "As `sgd`, the first layer's update and its next use in one sweep: the same updates."
+    work = work_arrays(_all(stages), arguments)
+    return Kernel("sgd_overlapped", arguments, work, whole, (done, scalar("losses")), doc)

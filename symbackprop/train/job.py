@@ -1,0 +1,88 @@
+"""One training job from a module and a dataset to a model and its test error."""
+
+import time
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any
+
+from symbackprop.train.contract import Trainer, misses
+from symbackprop.train.data import Dataset
+from symbackprop.train.history import Report, Settings
+from symbackprop.train.loop import fit
+from symbackprop.train.model import About, Model
+from symbackprop.train.outcome import Outcome, Say
+from symbackprop.train.preparation import Prepared, prepare
+
+
+def train_model(
+    module: ModuleType,
+    data: Dataset,
+    hidden: Sequence[int],
+    settings: Settings,
+    request: dict[str, Any] | None = None,
+    report: Report | None = None,
+    say: Say = lambda _topic, _text: None,
+) -> Outcome:
+    """Cut, scale, train, keep the best parameters, test.
+
+    Parameters
+    ----------
+    module
+        A generated module.
+    data
+        With targets of its kind.
+    hidden
+        Units of each hidden layer.
+    settings
+        How to train; the seed also decides the cut and the initial weights.
+    request
+        What the module was generated from, to be noted in the model; None for a module of one's own.
+    report
+        Told of every epoch.
+    say
+        Told in words, by topic, what is done before and after.
+
+    Raises
+    ------
+    ValueError, FloatingPointError, KeyboardInterrupt
+        As `prepare` and `fit` do.
+    """
+    spec = module.SPEC
+    prepared = prepare(data, spec, settings.seed)
+    say("data", _described(data, prepared, settings.seed))
+    sizes = (prepared.n_in, *hidden, prepared.n_out)
+    trainer: Trainer = module.Trainer(sizes, seed=settings.seed)
+    say("network", f"{'-'.join(map(str, sizes))}, {sum(p.size for p in trainer.parameters.values())} parameters")
+    say("compiled", f"in {compile_kernels(module, prepared, sizes):.1f} s")
+    say("training", _how(settings))
+    scale = prepared.outputs.scale
+    history = fit(trainer, spec, prepared.train, prepared.validation, settings, report, scale)
+    about = About(data.classes, data.features, data.labels, request)
+    model = Model(spec, sizes, trainer.t, trainer.parameters, prepared.inputs, prepared.outputs, about)
+    error = misses(spec, trainer, *prepared.test, scale)
+    return Outcome(history, model, error, len(prepared.test[0]), data.name, settings)
+
+
+def compile_kernels(module: ModuleType, prepared: Prepared, sizes: tuple[int, ...]) -> float:
+    """Call each kernel once, on one example and a trainer of its own; return the seconds it took."""
+    start = time.perf_counter()
+    X, y = prepared.train
+    trainer = module.Trainer(sizes)
+    trainer.sgd(X[:1], y[:1], learning_rate=1e-6)
+    trainer.loss(X[:1], y[:1])
+    trainer.predict(X[:1])
+    return time.perf_counter() - start
+
+
+def _described(data: Dataset, prepared: Prepared, seed: int) -> str:
+    kind = "classes" if data.y.ndim == 1 else "targets"
+    train, validation, test = (len(part[0]) for part in (prepared.train, prepared.validation, prepared.test))
+    return (
+        f"{data.name}: {len(data)} examples, {prepared.n_in} inputs, {prepared.n_out} {kind}; shuffled with seed "
+        f"{seed}, {train} to train, {validation} to validate, {test} to test"
+    )
+
+
+def _how(settings: Settings) -> str:
+    values = {"learning rate": settings.learning_rate, **settings.hyperparameters}
+    return f"at most {settings.epochs} epochs, {', '.join(f'{name} {value:g}' for name, value in values.items())}"

@@ -1,0 +1,99 @@
+"""What a training job made, and what of it is written."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from symbackprop.train.contract import counts_misses
+from symbackprop.train.files import shown
+from symbackprop.train.history import History, Settings
+from symbackprop.train.model import Model, save_model
+from symbackprop.train.plot import plot_history
+from symbackprop.train.progress import shown_error
+
+Say = Callable[[str, str], None]  # a topic, and a line about it
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a job made.
+
+    Attributes
+    ----------
+    history
+        Of every epoch.
+    model
+        With the parameters of the best epoch.
+    test_error
+        Of the test part, see `misses`, in the units of the targets.
+    tested
+        The number of test examples.
+    data
+        The name of the data.
+    settings
+        How it was trained.
+    """
+
+    history: History
+    model: Model
+    test_error: float
+    tested: int
+    data: str
+    settings: Settings
+
+    @property
+    def why(self) -> str:
+        """Why training ended, in words."""
+        last = self.history.epochs[-1].number
+        return (
+            self.history.message
+            or {
+                "look-ahead": f"after epoch {last}, {self.settings.look_ahead} without a better validation error",
+                "epochs": f"after all {last} epochs",
+            }[self.history.reason]
+        )
+
+    @property
+    def title(self) -> str:
+        """What was trained on what, for a picture."""
+        sizes = "-".join(map(str, self.model.sizes))
+        activations = ", ".join(dict.fromkeys(self.model.spec["activations"])) or "no hidden layer"
+        return f"{self.data}: {sizes}, {activations}, {self.model.spec['loss']}"
+
+
+def write_outcome(outcome: Outcome, output: Path, plot: Path | None, usual: Path, say: Say) -> None:
+    """Write the model and the picture, and say where they are.
+
+    Parameters
+    ----------
+    outcome
+        Of `train_model`.
+    output
+        The model file.
+    plot, usual
+        The picture asked for; where none is, the usual one, which may be missing where matplotlib is.
+    say
+        Told of each thing by topic.
+
+    Raises
+    ------
+    FloatingPointError
+        If training diverged. What is at `output` and `plot` is left as it was, and the last good parameters
+        are in a file beside the model's.
+    """
+    history, spec = outcome.history, outcome.model.spec
+    best = history.best.number
+    if history.reason == "diverged":
+        kept = save_model(output.with_name(f"{output.stem}.last-good.npz"), outcome.model)
+        hint = f"the parameters of epoch {best} are in {shown(kept)}, older files are as they were"
+        raise FloatingPointError(f"{history.message}; {hint}")
+    say("stopped", f"{outcome.why}; the parameters of epoch {best} are kept")
+    kind = "" if counts_misses(spec) else ", root mean square,"
+    say("test error", f"{shown_error(spec, outcome.test_error)}{kind} of {outcome.tested} examples")
+    say("model", shown(save_model(output, outcome.model)))
+    try:
+        say("picture", shown(plot_history(plot or usual, history, spec, outcome.title, outcome.test_error)))
+    except ModuleNotFoundError as error:
+        if plot:
+            raise
+        say("picture", f"none: {error}")

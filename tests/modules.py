@@ -1,0 +1,91 @@
+"""Generated modules for the tests: each text is built once in a process and loaded once in each way."""
+
+import builtins
+import functools
+import hashlib
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numba
+import numpy as np
+from scipy import special
+
+from symbackprop import build
+
+FOLDER = Path(__file__).parent.parent / ".pytest_cache" / "modules"
+NUMPY_FUNCTIONS = {  # the elementary functions by the names they have in a module; these take complex numbers too
+    **{name: getattr(np, name) for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "sqrt", "cosh", "sinh")},
+    "atan": np.arctan,
+    "erf": special.erf,
+    "erfc": special.erfc,
+}
+
+
+@functools.cache
+def text_of(network, dtype="float64"):
+    """The text of a network's module."""
+    return build(network, name="module", dtype=dtype).text
+
+
+def interpret(text, **names):
+    """The module as plain Python, with some of its global names bound to something else."""
+    module = ModuleType("interpreted")
+    before, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
+    try:
+        exec(compile(text, "<generated>", "exec"), module.__dict__)
+    finally:
+        numba.config.DISABLE_JIT = before
+    module.__dict__.update({k: v for k, v in names.items() if k in module.__dict__ or hasattr(builtins, k)})
+    return module
+
+
+@functools.cache
+def interpreted(network, dtype="float64"):
+    """A network's module as plain Python."""
+    return interpret(text_of(network, dtype))
+
+
+@functools.cache
+def compiled(network, dtype="float64"):
+    """A network's module, compiled; the machine code stays on disk under the hash of the text."""
+    text = text_of(network, dtype)
+    name = "m" + hashlib.sha256(text.encode()).hexdigest()[:16]
+    path = FOLDER / f"{name}.py"
+    if not path.exists():  # a file written again would be another one to Numba's cache
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    spec = importlib.util.spec_from_file_location(name, path)
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def penalties_of(module):
+    """The names of a module's penalty coefficients, in the order in which `backward` takes them."""
+    return [name for name in module.SPEC["hyperparameters"] if name != "decay"]
+
+
+def backward(module, parameters, x, y, **coefficients):
+    """l and the gradients of l + λΩ for one example, as {"dW1": ...}."""
+    found = {f"d{name}": np.full_like(value, np.nan) for name, value in parameters.items()}
+    values = [module.real(coefficients[name]) for name in penalties_of(module)]
+    value = module.backward(x, y, *parameters.values(), *found.values(), *values)
+    return value, found
+
+
+def loss(module, parameters, x, y):
+    """l of one example, by the kernel that takes many."""
+    return module.loss(x[None], np.asarray(y)[None], *parameters.values())
+
+
+def forward(module, parameters, X):
+    """f of many examples."""
+    outputs = list(parameters.values())[-1].shape[0]
+    F = np.full((len(X), outputs), np.nan, X.dtype)
+    module.forward(X, *parameters.values(), F)
+    return F
