@@ -35,7 +35,7 @@ Schedules:
         γ_r = step_r / P_r+1, with which every read of it is one of W1 from before the block:
     A1[r,i] = Σ_j H1[r,j] W1[i,j]
     G1[r,s] = Σ_j H1[r,j] H1[s,j]
-    a1[i] = A1[r,i] + b1[i] - Σ_s E1[s,i] G1[r,s]
+    a1[i] = A1[r,i] + b1[i] - Σ_s<r E1[s,i] G1[r,s]
     E1[r,i] = step da1[i]
     W1[i,j] ← W1[i,j] - Σ_r E1[r,i] H1[r,j]
 
@@ -44,7 +44,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: c293a61f7dab4086.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 23c58f50871c1f04.
 """
 
 import json
@@ -416,8 +416,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
     x = X[row]
     # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
     for i in range(0, n1 - n1 % 2, 2):
-        total_0 = zero
-        total_1 = zero
+        total_0 = total_1 = zero
         for j in range(n0):
             x_j = x[j]
             total_0 += x_j * W1[i, j]
@@ -441,8 +440,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         l = zero
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = 1/(1 + exp(-a2[i]))
         for i in range(0, n2 - n2 % 2, 2):
-            total_0 = zero
-            total_1 = zero
+            total_0 = total_1 = zero
             for j in range(n1):
                 h1_j = h1[j]
                 total_0 += h1_j * W2[i, j]
@@ -476,18 +474,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
         # da2[i] = f[i] - y[i]; b2[i] ← b2[i] - step da2[i]
-        for i in range(0, n2 - n2 % 5, 5):
-            da2[i] = f[i] - y[i]
-            da2[i + 1] = f[i + 1] - y[i + 1]
-            da2[i + 2] = f[i + 2] - y[i + 2]
-            da2[i + 3] = f[i + 3] - y[i + 3]
-            da2[i + 4] = f[i + 4] - y[i + 4]
-            b2[i] -= step * da2[i]
-            b2[i + 1] -= step * da2[i + 1]
-            b2[i + 2] -= step * da2[i + 2]
-            b2[i + 3] -= step * da2[i + 3]
-            b2[i + 4] -= step * da2[i + 4]
-        for i in range(n2 - n2 % 5, n2):
+        for i in range(n2):
             da2[i] = f[i] - y[i]
             b2[i] -= step * da2[i]
         # dh1[j] = Σ_i W2[i,j] da2[i]
@@ -535,13 +522,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
                 W2_i_j -= step_da2 * h1[j]
                 W2[i, j] = W2_i_j
         # da1[i] = dh1[i] h1[i] (1 - h1[i])
-        for i in range(0, n1 - n1 % 5, 5):
-            da1[i] = dh1[i] * h1[i] * (one - h1[i])
-            da1[i + 1] = dh1[i + 1] * h1[i + 1] * (one - h1[i + 1])
-            da1[i + 2] = dh1[i + 2] * h1[i + 2] * (one - h1[i + 2])
-            da1[i + 3] = dh1[i + 3] * h1[i + 3] * (one - h1[i + 3])
-            da1[i + 4] = dh1[i + 4] * h1[i + 4] * (one - h1[i + 4])
-        for i in range(n1 - n1 % 5, n1):
+        for i in range(n1):
             da1[i] = dh1[i] * h1[i] * (one - h1[i])
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
@@ -553,11 +534,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
             b1[i + 2] -= step * da1[i + 2]
             b1[i + 3] -= step * da1[i + 3]
             b1[i + 4] -= step * da1[i + 4]
-            total_0 = zero
-            total_1 = zero
-            total_2 = zero
-            total_3 = zero
-            total_4 = zero
+            total_0 = total_1 = total_2 = total_3 = total_4 = zero
             step_da1_0 = step * da1[i]
             step_da1_1 = step * da1[i + 1]
             step_da1_2 = step * da1[i + 2]
@@ -635,30 +612,10 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
         # A1[r,i] = Σ_j H1[r,j] W1[i,j]
         for i in range(0, n1 - n1 % 8, 8):
             for r in range(0, count - count % 3, 3):
-                total_0_0 = zero
-                total_0_1 = zero
-                total_0_2 = zero
-                total_0_3 = zero
-                total_0_4 = zero
-                total_0_5 = zero
-                total_0_6 = zero
-                total_0_7 = zero
-                total_1_0 = zero
-                total_1_1 = zero
-                total_1_2 = zero
-                total_1_3 = zero
-                total_1_4 = zero
-                total_1_5 = zero
-                total_1_6 = zero
-                total_1_7 = zero
-                total_2_0 = zero
-                total_2_1 = zero
-                total_2_2 = zero
-                total_2_3 = zero
-                total_2_4 = zero
-                total_2_5 = zero
-                total_2_6 = zero
-                total_2_7 = zero
+                total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_0_6 = \
+                    total_0_7 = total_1_0 = total_1_1 = total_1_2 = total_1_3 = total_1_4 = \
+                    total_1_5 = total_1_6 = total_1_7 = total_2_0 = total_2_1 = total_2_2 = \
+                    total_2_3 = total_2_4 = total_2_5 = total_2_6 = total_2_7 = zero
                 for j in range(n0):
                     H1_r_j = H1[r, j]
                     W1_i_j = W1[i, j]
@@ -720,14 +677,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                 A1[r + 2, i + 6] = total_2_6
                 A1[r + 2, i + 7] = total_2_7
             for r in range(count - count % 3, count):
-                total_0 = zero
-                total_1 = zero
-                total_2 = zero
-                total_3 = zero
-                total_4 = zero
-                total_5 = zero
-                total_6 = zero
-                total_7 = zero
+                total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = total_6 = total_7 = zero
                 for j in range(n0):
                     H1_r_j = H1[r, j]
                     total_0 += H1_r_j * W1[i, j]
@@ -755,22 +705,9 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
         # G1[r,s] = Σ_i H1[r,i] H1[s,i]
         for r in range(0, count - count % 4, 4):
             for s in range(0, count - count % 4, 4):
-                total_0_0 = zero
-                total_0_1 = zero
-                total_0_2 = zero
-                total_0_3 = zero
-                total_1_0 = zero
-                total_1_1 = zero
-                total_1_2 = zero
-                total_1_3 = zero
-                total_2_0 = zero
-                total_2_1 = zero
-                total_2_2 = zero
-                total_2_3 = zero
-                total_3_0 = zero
-                total_3_1 = zero
-                total_3_2 = zero
-                total_3_3 = zero
+                total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_1_0 = total_1_1 = total_1_2 = \
+                    total_1_3 = total_2_0 = total_2_1 = total_2_2 = total_2_3 = total_3_0 = \
+                    total_3_1 = total_3_2 = total_3_3 = zero
                 for i in range(n0):
                     H1_r_i = H1[r, i]
                     H1_s_i = H1[s, i]
@@ -813,10 +750,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                 G1[r + 2, s + 3] = total_3_2
                 G1[r + 3, s + 3] = total_3_3
             for s in range(count - count % 4, count):
-                total_0 = zero
-                total_1 = zero
-                total_2 = zero
-                total_3 = zero
+                total_0 = total_1 = total_2 = total_3 = zero
                 for i in range(n0):
                     H1_s_i = H1[s, i]
                     total_0 += H1_s_i * H1[r, i]
@@ -836,7 +770,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
         for r in range(count):
             row = order[r + start]
             y = Y[row]
-            # a1[i] = A1[r,i] + b1[i] - Σ_j E1[j,i] G1[r,j]
+            # a1[i] = A1[r,i] + b1[i] - Σ_j<r E1[j,i] G1[r,j]
             for i in range(n1):
                 a1[i] = A1[r, i] + b1[i]
             for j in range(r):
@@ -851,8 +785,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
             l = zero
             # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = 1/(1 + exp(-a2[i]))
             for i in range(0, n2 - n2 % 2, 2):
-                total_0 = zero
-                total_1 = zero
+                total_0 = total_1 = zero
                 for j in range(n1):
                     h1_j = h1[j]
                     total_0 += h1_j * W2[i, j]
@@ -886,18 +819,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
             # step = learning_rate/(1 + t decay)
             step = learning_rate / (one + decay * real(r + start + t))
             # da2[i] = f[i] - y[i]; b2[i] ← b2[i] - step da2[i]
-            for i in range(0, n2 - n2 % 5, 5):
-                da2[i] = f[i] - y[i]
-                da2[i + 1] = f[i + 1] - y[i + 1]
-                da2[i + 2] = f[i + 2] - y[i + 2]
-                da2[i + 3] = f[i + 3] - y[i + 3]
-                da2[i + 4] = f[i + 4] - y[i + 4]
-                b2[i] -= step * da2[i]
-                b2[i + 1] -= step * da2[i + 1]
-                b2[i + 2] -= step * da2[i + 2]
-                b2[i + 3] -= step * da2[i + 3]
-                b2[i + 4] -= step * da2[i + 4]
-            for i in range(n2 - n2 % 5, n2):
+            for i in range(n2):
                 da2[i] = f[i] - y[i]
                 b2[i] -= step * da2[i]
             # dh1[j] = Σ_i W2[i,j] da2[i]
@@ -945,13 +867,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                     W2_i_j -= step_da2 * h1[j]
                     W2[i, j] = W2_i_j
             # da1[i] = dh1[i] h1[i] (1 - h1[i])
-            for i in range(0, n1 - n1 % 5, 5):
-                da1[i] = dh1[i] * h1[i] * (one - h1[i])
-                da1[i + 1] = dh1[i + 1] * h1[i + 1] * (one - h1[i + 1])
-                da1[i + 2] = dh1[i + 2] * h1[i + 2] * (one - h1[i + 2])
-                da1[i + 3] = dh1[i + 3] * h1[i + 3] * (one - h1[i + 3])
-                da1[i + 4] = dh1[i + 4] * h1[i + 4] * (one - h1[i + 4])
-            for i in range(n1 - n1 % 5, n1):
+            for i in range(n1):
                 da1[i] = dh1[i] * h1[i] * (one - h1[i])
             # b1[i] ← b1[i] - step da1[i]; E1[r,i] = step da1[i]
             for i in range(n1):
@@ -1004,6 +920,408 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
     return done, losses
 
 
+@kernel
+def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
+    """Update after every `batch` examples of X[order], by the mean of their gradients."""
+    n0 = X.shape[1]
+    n2 = Y.shape[1]
+    updates = order.shape[0]
+    n1 = W1.shape[0]
+    x = np.empty((batch, n0), W1.dtype)
+    y = np.empty((batch, n2), W1.dtype)
+    a1 = np.empty((batch, n1), W1.dtype)
+    h1 = np.empty((batch, n1), W1.dtype)
+    a2 = np.empty((batch, n2), W1.dtype)
+    f = np.empty((batch, n2), W1.dtype)
+    l = np.empty(batch, W1.dtype)
+    da2 = np.empty((batch, n2), W1.dtype)
+    dh1 = np.empty((batch, n1), W1.dtype)
+    da1 = np.empty((batch, n1), W1.dtype)
+    losses = zero
+    update = 0
+    done = 0
+    for start in range(0, updates, batch):
+        count = min(batch, updates - start)
+        # the examples of the batch, row by row
+        for r in range(count):
+            row = order[r + start]
+            for j in range(n0):
+                x[r, j] = X[row, j]
+            for j in range(n2):
+                y[r, j] = Y[row, j]
+        # a1[r,i] = b1[i] + Σ_j W1[i,j] x[r,j]
+        for r in range(0, count - count % 3, 3):
+            for i in range(0, n1 - n1 % 8, 8):
+                total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
+                    total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
+                    total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
+                    total_6_1 = total_6_2 = total_7_0 = total_7_1 = total_7_2 = zero
+                for j in range(n0):
+                    W1_i_j = W1[i, j]
+                    x_r_j = x[r, j]
+                    x_r1_j = x[r + 1, j]
+                    x_r2_j = x[r + 2, j]
+                    W1_i1_j = W1[i + 1, j]
+                    W1_i2_j = W1[i + 2, j]
+                    W1_i3_j = W1[i + 3, j]
+                    W1_i4_j = W1[i + 4, j]
+                    W1_i5_j = W1[i + 5, j]
+                    W1_i6_j = W1[i + 6, j]
+                    W1_i7_j = W1[i + 7, j]
+                    total_0_0 += W1_i_j * x_r_j
+                    total_0_1 += W1_i_j * x_r1_j
+                    total_0_2 += W1_i_j * x_r2_j
+                    total_1_0 += W1_i1_j * x_r_j
+                    total_1_1 += W1_i1_j * x_r1_j
+                    total_1_2 += W1_i1_j * x_r2_j
+                    total_2_0 += W1_i2_j * x_r_j
+                    total_2_1 += W1_i2_j * x_r1_j
+                    total_2_2 += W1_i2_j * x_r2_j
+                    total_3_0 += W1_i3_j * x_r_j
+                    total_3_1 += W1_i3_j * x_r1_j
+                    total_3_2 += W1_i3_j * x_r2_j
+                    total_4_0 += W1_i4_j * x_r_j
+                    total_4_1 += W1_i4_j * x_r1_j
+                    total_4_2 += W1_i4_j * x_r2_j
+                    total_5_0 += W1_i5_j * x_r_j
+                    total_5_1 += W1_i5_j * x_r1_j
+                    total_5_2 += W1_i5_j * x_r2_j
+                    total_6_0 += W1_i6_j * x_r_j
+                    total_6_1 += W1_i6_j * x_r1_j
+                    total_6_2 += W1_i6_j * x_r2_j
+                    total_7_0 += W1_i7_j * x_r_j
+                    total_7_1 += W1_i7_j * x_r1_j
+                    total_7_2 += W1_i7_j * x_r2_j
+                a1[r, i] = b1[i] + total_0_0
+                a1[r + 1, i] = b1[i] + total_0_1
+                a1[r + 2, i] = b1[i] + total_0_2
+                a1[r, i + 1] = total_1_0 + b1[i + 1]
+                a1[r + 1, i + 1] = total_1_1 + b1[i + 1]
+                a1[r + 2, i + 1] = total_1_2 + b1[i + 1]
+                a1[r, i + 2] = total_2_0 + b1[i + 2]
+                a1[r + 1, i + 2] = total_2_1 + b1[i + 2]
+                a1[r + 2, i + 2] = total_2_2 + b1[i + 2]
+                a1[r, i + 3] = total_3_0 + b1[i + 3]
+                a1[r + 1, i + 3] = total_3_1 + b1[i + 3]
+                a1[r + 2, i + 3] = total_3_2 + b1[i + 3]
+                a1[r, i + 4] = total_4_0 + b1[i + 4]
+                a1[r + 1, i + 4] = total_4_1 + b1[i + 4]
+                a1[r + 2, i + 4] = total_4_2 + b1[i + 4]
+                a1[r, i + 5] = total_5_0 + b1[i + 5]
+                a1[r + 1, i + 5] = total_5_1 + b1[i + 5]
+                a1[r + 2, i + 5] = total_5_2 + b1[i + 5]
+                a1[r, i + 6] = total_6_0 + b1[i + 6]
+                a1[r + 1, i + 6] = total_6_1 + b1[i + 6]
+                a1[r + 2, i + 6] = total_6_2 + b1[i + 6]
+                a1[r, i + 7] = total_7_0 + b1[i + 7]
+                a1[r + 1, i + 7] = total_7_1 + b1[i + 7]
+                a1[r + 2, i + 7] = total_7_2 + b1[i + 7]
+            for i in range(n1 - n1 % 8, n1):
+                total_0 = total_1 = total_2 = zero
+                for j in range(n0):
+                    W1_i_j = W1[i, j]
+                    total_0 += W1_i_j * x[r, j]
+                    total_1 += W1_i_j * x[r + 1, j]
+                    total_2 += W1_i_j * x[r + 2, j]
+                a1[r, i] = b1[i] + total_0
+                a1[r + 1, i] = b1[i] + total_1
+                a1[r + 2, i] = b1[i] + total_2
+        for r in range(count - count % 3, count):
+            for i in range(n1):
+                total = zero
+                for j in range(n0):
+                    total += W1[i, j] * x[r, j]
+                a1[r, i] = b1[i] + total
+        # h1[r,j] = 1/(1 + exp(-a1[r,j]))
+        for r in range(count):
+            for j in range(n1):
+                h1[r, j] = one / (one + exp(-a1[r, j]))
+        # a2[r,i] = b2[i] + Σ_j W2[i,j] h1[r,j]
+        for r in range(0, count - count % 3, 3):
+            for i in range(0, n2 - n2 % 8, 8):
+                total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
+                    total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
+                    total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
+                    total_6_1 = total_6_2 = total_7_0 = total_7_1 = total_7_2 = zero
+                for j in range(n1):
+                    W2_i_j = W2[i, j]
+                    h1_r_j = h1[r, j]
+                    h1_r1_j = h1[r + 1, j]
+                    h1_r2_j = h1[r + 2, j]
+                    W2_i1_j = W2[i + 1, j]
+                    W2_i2_j = W2[i + 2, j]
+                    W2_i3_j = W2[i + 3, j]
+                    W2_i4_j = W2[i + 4, j]
+                    W2_i5_j = W2[i + 5, j]
+                    W2_i6_j = W2[i + 6, j]
+                    W2_i7_j = W2[i + 7, j]
+                    total_0_0 += W2_i_j * h1_r_j
+                    total_0_1 += W2_i_j * h1_r1_j
+                    total_0_2 += W2_i_j * h1_r2_j
+                    total_1_0 += W2_i1_j * h1_r_j
+                    total_1_1 += W2_i1_j * h1_r1_j
+                    total_1_2 += W2_i1_j * h1_r2_j
+                    total_2_0 += W2_i2_j * h1_r_j
+                    total_2_1 += W2_i2_j * h1_r1_j
+                    total_2_2 += W2_i2_j * h1_r2_j
+                    total_3_0 += W2_i3_j * h1_r_j
+                    total_3_1 += W2_i3_j * h1_r1_j
+                    total_3_2 += W2_i3_j * h1_r2_j
+                    total_4_0 += W2_i4_j * h1_r_j
+                    total_4_1 += W2_i4_j * h1_r1_j
+                    total_4_2 += W2_i4_j * h1_r2_j
+                    total_5_0 += W2_i5_j * h1_r_j
+                    total_5_1 += W2_i5_j * h1_r1_j
+                    total_5_2 += W2_i5_j * h1_r2_j
+                    total_6_0 += W2_i6_j * h1_r_j
+                    total_6_1 += W2_i6_j * h1_r1_j
+                    total_6_2 += W2_i6_j * h1_r2_j
+                    total_7_0 += W2_i7_j * h1_r_j
+                    total_7_1 += W2_i7_j * h1_r1_j
+                    total_7_2 += W2_i7_j * h1_r2_j
+                a2[r, i] = b2[i] + total_0_0
+                a2[r + 1, i] = b2[i] + total_0_1
+                a2[r + 2, i] = b2[i] + total_0_2
+                a2[r, i + 1] = total_1_0 + b2[i + 1]
+                a2[r + 1, i + 1] = total_1_1 + b2[i + 1]
+                a2[r + 2, i + 1] = total_1_2 + b2[i + 1]
+                a2[r, i + 2] = total_2_0 + b2[i + 2]
+                a2[r + 1, i + 2] = total_2_1 + b2[i + 2]
+                a2[r + 2, i + 2] = total_2_2 + b2[i + 2]
+                a2[r, i + 3] = total_3_0 + b2[i + 3]
+                a2[r + 1, i + 3] = total_3_1 + b2[i + 3]
+                a2[r + 2, i + 3] = total_3_2 + b2[i + 3]
+                a2[r, i + 4] = total_4_0 + b2[i + 4]
+                a2[r + 1, i + 4] = total_4_1 + b2[i + 4]
+                a2[r + 2, i + 4] = total_4_2 + b2[i + 4]
+                a2[r, i + 5] = total_5_0 + b2[i + 5]
+                a2[r + 1, i + 5] = total_5_1 + b2[i + 5]
+                a2[r + 2, i + 5] = total_5_2 + b2[i + 5]
+                a2[r, i + 6] = total_6_0 + b2[i + 6]
+                a2[r + 1, i + 6] = total_6_1 + b2[i + 6]
+                a2[r + 2, i + 6] = total_6_2 + b2[i + 6]
+                a2[r, i + 7] = total_7_0 + b2[i + 7]
+                a2[r + 1, i + 7] = total_7_1 + b2[i + 7]
+                a2[r + 2, i + 7] = total_7_2 + b2[i + 7]
+            for i in range(n2 - n2 % 8, n2):
+                total_0 = total_1 = total_2 = zero
+                for j in range(n1):
+                    W2_i_j = W2[i, j]
+                    total_0 += W2_i_j * h1[r, j]
+                    total_1 += W2_i_j * h1[r + 1, j]
+                    total_2 += W2_i_j * h1[r + 2, j]
+                a2[r, i] = b2[i] + total_0
+                a2[r + 1, i] = b2[i] + total_1
+                a2[r + 2, i] = b2[i] + total_2
+        for r in range(count - count % 3, count):
+            for i in range(n2):
+                total = zero
+                for j in range(n1):
+                    total += W2[i, j] * h1[r, j]
+                a2[r, i] = b2[i] + total
+        # f[r,i] = 1/(1 + exp(-a2[r,i]))
+        for r in range(count):
+            for i in range(n2):
+                f[r, i] = one / (one + exp(-a2[r, i]))
+        # l[r] = Σ_i {log1p(exp(a2[r,i])) - a2[r,i] y[r,i] if a2[r,i] < 0; a2[r,i] +
+        #     log1p(exp(-a2[r,i])) - a2[r,i] y[r,i] otherwise}
+        for r in range(count):
+            total = zero
+            for i in range(n2):
+                total += (
+                    log1p(exp(a2[r, i])) - a2[r, i] * y[r, i] if a2[r, i] < zero else a2[r, i]
+                    + log1p(exp(-a2[r, i])) - a2[r, i] * y[r, i]
+                )
+            l[r] = total
+        # da2[r,i] = f[r,i] - y[r,i]
+        for r in range(count):
+            for i in range(n2):
+                da2[r, i] = f[r, i] - y[r, i]
+        # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
+        for r in range(0, count - count % 3, 3):
+            for j in range(n1):
+                dh1[r, j] = zero
+                dh1[r + 1, j] = zero
+                dh1[r + 2, j] = zero
+            for i in range(0, n2 - n2 % 4, 4):
+                da2_r_i_0_0 = da2[r, i]
+                da2_r_i_0_1 = da2[r + 1, i]
+                da2_r_i_0_2 = da2[r + 2, i]
+                da2_r_i_1_0 = da2[r, i + 1]
+                da2_r_i_1_1 = da2[r + 1, i + 1]
+                da2_r_i_1_2 = da2[r + 2, i + 1]
+                da2_r_i_2_0 = da2[r, i + 2]
+                da2_r_i_2_1 = da2[r + 1, i + 2]
+                da2_r_i_2_2 = da2[r + 2, i + 2]
+                da2_r_i_3_0 = da2[r, i + 3]
+                da2_r_i_3_1 = da2[r + 1, i + 3]
+                da2_r_i_3_2 = da2[r + 2, i + 3]
+                for j in range(n1):
+                    W2_i1_j = W2[i + 1, j]
+                    W2_i2_j = W2[i + 2, j]
+                    W2_i3_j = W2[i + 3, j]
+                    W2_i_j = W2[i, j]
+                    dh1[r, j] += (
+                        W2_i1_j * da2_r_i_1_0 + W2_i2_j * da2_r_i_2_0 + W2_i3_j * da2_r_i_3_0
+                        + W2_i_j * da2_r_i_0_0
+                    )
+                    dh1[r + 1, j] += (
+                        W2_i1_j * da2_r_i_1_1 + W2_i2_j * da2_r_i_2_1 + W2_i3_j * da2_r_i_3_1
+                        + W2_i_j * da2_r_i_0_1
+                    )
+                    dh1[r + 2, j] += (
+                        W2_i1_j * da2_r_i_1_2 + W2_i2_j * da2_r_i_2_2 + W2_i3_j * da2_r_i_3_2
+                        + W2_i_j * da2_r_i_0_2
+                    )
+            for i in range(n2 - n2 % 4, n2):
+                da2_r_i_0 = da2[r, i]
+                da2_r_i_1 = da2[r + 1, i]
+                da2_r_i_2 = da2[r + 2, i]
+                for j in range(n1):
+                    W2_i_j = W2[i, j]
+                    dh1[r, j] += W2_i_j * da2_r_i_0
+                    dh1[r + 1, j] += W2_i_j * da2_r_i_1
+                    dh1[r + 2, j] += W2_i_j * da2_r_i_2
+        for r in range(count - count % 3, count):
+            for j in range(n1):
+                dh1[r, j] = zero
+            for i in range(n2):
+                da2_r_i = da2[r, i]
+                for j in range(n1):
+                    dh1[r, j] += da2_r_i * W2[i, j]
+        # da1[r,i] = h1[r,i] dh1[r,i] (1 - h1[r,i])
+        for r in range(count):
+            for i in range(n1):
+                da1[r, i] = h1[r, i] * dh1[r, i] * (one - h1[r, i])
+        # total_l = Σ_i l[i]
+        total_l = zero
+        for i in range(count):
+            total_l += l[i]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(total_l):
+            break
+        losses += total_l
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(t + update))
+        # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count)
+        step_per_count = step / real(count)
+        for i in range(0, n1 - n1 % 4, 4):
+            for r in range(0, count - count % 3, 3):
+                step_da1_r_per_count_0_0 = step_per_count * da1[r, i]
+                step_da1_r_per_count_0_1 = step_per_count * da1[r, i + 1]
+                step_da1_r_per_count_0_2 = step_per_count * da1[r, i + 2]
+                step_da1_r_per_count_0_3 = step_per_count * da1[r, i + 3]
+                step_da1_r_per_count_1_0 = step_per_count * da1[r + 1, i]
+                step_da1_r_per_count_1_1 = step_per_count * da1[r + 1, i + 1]
+                step_da1_r_per_count_1_2 = step_per_count * da1[r + 1, i + 2]
+                step_da1_r_per_count_1_3 = step_per_count * da1[r + 1, i + 3]
+                step_da1_r_per_count_2_0 = step_per_count * da1[r + 2, i]
+                step_da1_r_per_count_2_1 = step_per_count * da1[r + 2, i + 1]
+                step_da1_r_per_count_2_2 = step_per_count * da1[r + 2, i + 2]
+                step_da1_r_per_count_2_3 = step_per_count * da1[r + 2, i + 3]
+                for j in range(n0):
+                    x_r1_j = x[r + 1, j]
+                    x_r2_j = x[r + 2, j]
+                    x_r_j = x[r, j]
+                    W1[i, j] -= (
+                        step_da1_r_per_count_0_0 * x_r_j + step_da1_r_per_count_1_0 * x_r1_j
+                        + step_da1_r_per_count_2_0 * x_r2_j
+                    )
+                    W1[i + 1, j] -= (
+                        step_da1_r_per_count_0_1 * x_r_j + step_da1_r_per_count_1_1 * x_r1_j
+                        + step_da1_r_per_count_2_1 * x_r2_j
+                    )
+                    W1[i + 2, j] -= (
+                        step_da1_r_per_count_0_2 * x_r_j + step_da1_r_per_count_1_2 * x_r1_j
+                        + step_da1_r_per_count_2_2 * x_r2_j
+                    )
+                    W1[i + 3, j] -= (
+                        step_da1_r_per_count_0_3 * x_r_j + step_da1_r_per_count_1_3 * x_r1_j
+                        + step_da1_r_per_count_2_3 * x_r2_j
+                    )
+            for r in range(count - count % 3, count):
+                step_da1_r_per_count_0 = step_per_count * da1[r, i]
+                step_da1_r_per_count_1 = step_per_count * da1[r, i + 1]
+                step_da1_r_per_count_2 = step_per_count * da1[r, i + 2]
+                step_da1_r_per_count_3 = step_per_count * da1[r, i + 3]
+                for j in range(n0):
+                    x_r_j = x[r, j]
+                    W1[i, j] -= step_da1_r_per_count_0 * x_r_j
+                    W1[i + 1, j] -= step_da1_r_per_count_1 * x_r_j
+                    W1[i + 2, j] -= step_da1_r_per_count_2 * x_r_j
+                    W1[i + 3, j] -= step_da1_r_per_count_3 * x_r_j
+        for i in range(n1 - n1 % 4, n1):
+            for r in range(count):
+                step_da1_r_per_count = step_per_count * da1[r, i]
+                for j in range(n0):
+                    W1[i, j] -= step_da1_r_per_count * x[r, j]
+        # b1[i] ← b1[i] + Σ_j (-step da1[j,i]/count)
+        step_per_count = step / real(count)
+        for j in range(count):
+            for i in range(n1):
+                b1[i] -= step_per_count * da1[j, i]
+        # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count)
+        step_per_count = step / real(count)
+        for i in range(0, n2 - n2 % 4, 4):
+            for r in range(0, count - count % 3, 3):
+                step_da2_r_per_count_0_0 = step_per_count * da2[r, i]
+                step_da2_r_per_count_0_1 = step_per_count * da2[r, i + 1]
+                step_da2_r_per_count_0_2 = step_per_count * da2[r, i + 2]
+                step_da2_r_per_count_0_3 = step_per_count * da2[r, i + 3]
+                step_da2_r_per_count_1_0 = step_per_count * da2[r + 1, i]
+                step_da2_r_per_count_1_1 = step_per_count * da2[r + 1, i + 1]
+                step_da2_r_per_count_1_2 = step_per_count * da2[r + 1, i + 2]
+                step_da2_r_per_count_1_3 = step_per_count * da2[r + 1, i + 3]
+                step_da2_r_per_count_2_0 = step_per_count * da2[r + 2, i]
+                step_da2_r_per_count_2_1 = step_per_count * da2[r + 2, i + 1]
+                step_da2_r_per_count_2_2 = step_per_count * da2[r + 2, i + 2]
+                step_da2_r_per_count_2_3 = step_per_count * da2[r + 2, i + 3]
+                for j in range(n1):
+                    h1_r1_j = h1[r + 1, j]
+                    h1_r2_j = h1[r + 2, j]
+                    h1_r_j = h1[r, j]
+                    W2[i, j] -= (
+                        h1_r1_j * step_da2_r_per_count_1_0 + h1_r2_j * step_da2_r_per_count_2_0
+                        + h1_r_j * step_da2_r_per_count_0_0
+                    )
+                    W2[i + 1, j] -= (
+                        h1_r1_j * step_da2_r_per_count_1_1 + h1_r2_j * step_da2_r_per_count_2_1
+                        + h1_r_j * step_da2_r_per_count_0_1
+                    )
+                    W2[i + 2, j] -= (
+                        h1_r1_j * step_da2_r_per_count_1_2 + h1_r2_j * step_da2_r_per_count_2_2
+                        + h1_r_j * step_da2_r_per_count_0_2
+                    )
+                    W2[i + 3, j] -= (
+                        h1_r1_j * step_da2_r_per_count_1_3 + h1_r2_j * step_da2_r_per_count_2_3
+                        + h1_r_j * step_da2_r_per_count_0_3
+                    )
+            for r in range(count - count % 3, count):
+                step_da2_r_per_count_0 = step_per_count * da2[r, i]
+                step_da2_r_per_count_1 = step_per_count * da2[r, i + 1]
+                step_da2_r_per_count_2 = step_per_count * da2[r, i + 2]
+                step_da2_r_per_count_3 = step_per_count * da2[r, i + 3]
+                for j in range(n1):
+                    h1_r_j = h1[r, j]
+                    W2[i, j] -= h1_r_j * step_da2_r_per_count_0
+                    W2[i + 1, j] -= h1_r_j * step_da2_r_per_count_1
+                    W2[i + 2, j] -= h1_r_j * step_da2_r_per_count_2
+                    W2[i + 3, j] -= h1_r_j * step_da2_r_per_count_3
+        for i in range(n2 - n2 % 4, n2):
+            for r in range(count):
+                step_da2_r_per_count = step_per_count * da2[r, i]
+                for j in range(n1):
+                    W2[i, j] -= step_da2_r_per_count * h1[r, j]
+        # b2[i] ← b2[i] + Σ_j (-step da2[j,i]/count)
+        step_per_count = step / real(count)
+        for j in range(count):
+            for i in range(n2):
+                b2[i] -= step_per_count * da2[j, i]
+        update += 1
+        done += count
+    return done, losses
+
+
 SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped, "deferred": sgd_deferred}
 
 
@@ -1042,7 +1360,7 @@ class Trainer:
             shape = tuple(self.sizes[axis] for axis in axes)
             self.parameters[name] = _initial(generator, shape, scales)
 
-    def sgd(self, X, y, *, order=None, learning_rate=0.1, **hyperparameters):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return the mean loss, each example's taken before its update.
 
         Parameters
@@ -1053,6 +1371,8 @@ class Trainer:
             The examples to visit, in this order, repeats allowed; all of them once by default.
         learning_rate, **hyperparameters
             As in SPEC["hyperparameters"].
+        batch_size : int
+            Above 1: update after so many examples, by the mean of their gradients.
 
         Raises
         ------
@@ -1064,12 +1384,13 @@ class Trainer:
         X, y = self._examples(X, y)
         order = _order(order, len(X))
         settings = self._settings(learning_rate, hyperparameters)
-        kernel, extra = self._kernel(settings)
+        kernel, extra = self._kernel(settings, batch_size)
+        size = max(1, self.BLOCK // batch_size) * batch_size
         before, t, total = {k: v.copy() for k, v in self.parameters.items()}, self.t, 0.0
-        for start in range(0, order.size, self.BLOCK):
-            block = order[start : start + self.BLOCK]
+        for start in range(0, order.size, size):
+            block = order[start : start + size]
             done, losses = kernel(X, y, block, *self.parameters.values(), *map(real, settings), self.t, *extra)
-            self.t += int(done)
+            self.t += -(-int(done) // batch_size)
             total += float(losses)
             last = start + int(done)
             if done < block.size or not (np.isfinite(losses) and self._is_finite()):
@@ -1139,8 +1460,12 @@ class Trainer:
         trainer.t = t
         return trainer
 
-    def _kernel(self, settings):
+    def _kernel(self, settings, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
+        if batch_size > 1:
+            return sgd_minibatch, (batch_size,)
         if self.schedule != "deferred":
             return SCHEDULES[self.schedule], ()
         examples = _examples_a_block(self.sizes)

@@ -55,7 +55,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 1406ad52bbcdcd37.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 3058aab7bfdb439f.
 """
 
 import json
@@ -628,8 +628,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
     x = X[row]
     # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
     for i in range(0, n1 - n1 % 2, 2):
-        total_0 = zero
-        total_1 = zero
+        total_0 = total_1 = zero
         for j in range(n0):
             x_j = x[j]
             total_0 += x_j * W1[i, j]
@@ -650,8 +649,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             h1[j] = a1[j] / (one + exp(-a1[j]))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(0, n2 - n2 % 2, 2):
-            total_0 = zero
-            total_1 = zero
+            total_0 = total_1 = zero
             for j in range(n1):
                 h1_j = h1[j]
                 total_0 += h1_j * W2[i, j]
@@ -668,8 +666,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             h2[j] = a2[j] + log1p(exp(-a2[j])) if a2[j] > zero else log1p(exp(a2[j]))
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(0, n3 - n3 % 2, 2):
-            total_0 = zero
-            total_1 = zero
+            total_0 = total_1 = zero
             for j in range(n2):
                 h2_j = h2[j]
                 total_0 += h2_j * W3[i, j]
@@ -683,28 +680,17 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             a3[i] = b3[i] + total
         # m = max_i a3[i]
         m = a3[0]
-        for i in range(0, n3 - n3 % 2, 2):
-            m = max(m, a3[i])
-            m = max(m, a3[i + 1])
-        for i in range(n3 - n3 % 2, n3):
+        for i in range(n3):
             m = max(m, a3[i])
         # s = Σ_i e[i]
         s = zero
         # e[i] = exp(a3[i] - m)
-        for i in range(0, n3 - n3 % 2, 2):
-            e[i] = exp(a3[i] - m)
-            e[i + 1] = exp(a3[i + 1] - m)
-            s += e[i]
-            s += e[i + 1]
-        for i in range(n3 - n3 % 2, n3):
+        for i in range(n3):
             e[i] = exp(a3[i] - m)
             s += e[i]
         # f[i] = e[i]/s
         per_s = one / s
-        for i in range(0, n3 - n3 % 2, 2):
-            f[i] = per_s * e[i]
-            f[i + 1] = per_s * e[i + 1]
-        for i in range(n3 - n3 % 2, n3):
+        for i in range(n3):
             f[i] = per_s * e[i]
         # l = m + log(s) - a3[y]
         l = m + log(s) - a3[y]
@@ -715,18 +701,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
         # da3[i] = f[i] - 1[i=y]; b3[i] ← b3[i] - step da3[i]
-        for i in range(0, n3 - n3 % 5, 5):
-            da3[i] = f[i] - (one if i == y else zero)
-            da3[i + 1] = f[i + 1] - (one if y == i + 1 else zero)
-            da3[i + 2] = f[i + 2] - (one if y == i + 2 else zero)
-            da3[i + 3] = f[i + 3] - (one if y == i + 3 else zero)
-            da3[i + 4] = f[i + 4] - (one if y == i + 4 else zero)
-            b3[i] -= step * da3[i]
-            b3[i + 1] -= step * da3[i + 1]
-            b3[i + 2] -= step * da3[i + 2]
-            b3[i + 3] -= step * da3[i + 3]
-            b3[i + 4] -= step * da3[i + 4]
-        for i in range(n3 - n3 % 5, n3):
+        for i in range(n3):
             da3[i] = f[i] - (one if i == y else zero)
             b3[i] -= step * da3[i]
         # dh2[j] = Σ_i W3[i,j] da3[i]
@@ -795,18 +770,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                 )
                 W3[i, j] = W3_i_j
         # da2[i] = -dh2[i] expm1(-h2[i]); b2[i] ← b2[i] - step da2[i]
-        for i in range(0, n2 - n2 % 5, 5):
-            da2[i] = -dh2[i] * expm1(-h2[i])
-            da2[i + 1] = -dh2[i + 1] * expm1(-h2[i + 1])
-            da2[i + 2] = -dh2[i + 2] * expm1(-h2[i + 2])
-            da2[i + 3] = -dh2[i + 3] * expm1(-h2[i + 3])
-            da2[i + 4] = -dh2[i + 4] * expm1(-h2[i + 4])
-            b2[i] -= step * da2[i]
-            b2[i + 1] -= step * da2[i + 1]
-            b2[i + 2] -= step * da2[i + 2]
-            b2[i + 3] -= step * da2[i + 3]
-            b2[i + 4] -= step * da2[i + 4]
-        for i in range(n2 - n2 % 5, n2):
+        for i in range(n2):
             da2[i] = -dh2[i] * expm1(-h2[i])
             b2[i] -= step * da2[i]
         # dh1[j] = Σ_i W2[i,j] da2[i]
@@ -875,23 +839,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                 )
                 W2[i, j] = W2_i_j
         # da1[i] = dh1[i] (1 + a1[i] - a1[i]/(1 + exp(-a1[i])))/(1 + exp(-a1[i]))
-        for i in range(0, n1 - n1 % 5, 5):
-            a1_i = a1[i]
-            a1_i1 = a1[i + 1]
-            a1_i2 = a1[i + 2]
-            a1_i3 = a1[i + 3]
-            a1_i4 = a1[i + 4]
-            shared_0 = one / (one + exp(-a1_i))
-            shared_1 = one / (one + exp(-a1_i1))
-            shared_2 = one / (one + exp(-a1_i2))
-            shared_3 = one / (one + exp(-a1_i3))
-            shared_4 = one / (one + exp(-a1_i4))
-            da1[i] = shared_0 * dh1[i] * (one + a1_i - a1_i * shared_0)
-            da1[i + 1] = shared_1 * dh1[i + 1] * (one + a1_i1 - a1_i1 * shared_1)
-            da1[i + 2] = shared_2 * dh1[i + 2] * (one + a1_i2 - a1_i2 * shared_2)
-            da1[i + 3] = shared_3 * dh1[i + 3] * (one + a1_i3 - a1_i3 * shared_3)
-            da1[i + 4] = shared_4 * dh1[i + 4] * (one + a1_i4 - a1_i4 * shared_4)
-        for i in range(n1 - n1 % 5, n1):
+        for i in range(n1):
             a1_i = a1[i]
             shared = one / (one + exp(-a1_i))
             da1[i] = shared * dh1[i] * (one + a1_i - a1_i * shared)
@@ -908,11 +856,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             b1[i + 2] -= step * da1[i + 2]
             b1[i + 3] -= step * da1[i + 3]
             b1[i + 4] -= step * da1[i + 4]
-            total_0 = zero
-            total_1 = zero
-            total_2 = zero
-            total_3 = zero
-            total_4 = zero
+            total_0 = total_1 = total_2 = total_3 = total_4 = zero
             step_da1_0 = step * da1[i]
             step_da1_1 = step * da1[i + 1]
             step_da1_2 = step * da1[i + 2]
@@ -978,6 +922,735 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
     return done, losses
 
 
+@kernel
+def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t, batch):
+    """Update after every `batch` examples of X[order], by the mean of their gradients."""
+    n0 = X.shape[1]
+    updates = order.shape[0]
+    n1 = W1.shape[0]
+    n2 = W2.shape[0]
+    n3 = W3.shape[0]
+    x = np.empty((batch, n0), W1.dtype)
+    y = np.empty(batch, np.int64)
+    a1 = np.empty((batch, n1), W1.dtype)
+    h1 = np.empty((batch, n1), W1.dtype)
+    a2 = np.empty((batch, n2), W1.dtype)
+    h2 = np.empty((batch, n2), W1.dtype)
+    a3 = np.empty((batch, n3), W1.dtype)
+    m = np.empty(batch, W1.dtype)
+    e = np.empty((batch, n3), W1.dtype)
+    s = np.empty(batch, W1.dtype)
+    f = np.empty((batch, n3), W1.dtype)
+    l = np.empty(batch, W1.dtype)
+    da3 = np.empty((batch, n3), W1.dtype)
+    dh2 = np.empty((batch, n2), W1.dtype)
+    da2 = np.empty((batch, n2), W1.dtype)
+    dh1 = np.empty((batch, n1), W1.dtype)
+    da1 = np.empty((batch, n1), W1.dtype)
+    losses = zero
+    update = 0
+    done = 0
+    for start in range(0, updates, batch):
+        count = min(batch, updates - start)
+        # the examples of the batch, row by row
+        for r in range(count):
+            row = order[r + start]
+            for j in range(n0):
+                x[r, j] = X[row, j]
+            y[r] = Y[row]
+        # a1[r,i] = b1[i] + Σ_j W1[i,j] x[r,j]
+        for r in range(0, count - count % 3, 3):
+            for i in range(0, n1 - n1 % 8, 8):
+                total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
+                    total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
+                    total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
+                    total_6_1 = total_6_2 = total_7_0 = total_7_1 = total_7_2 = zero
+                for j in range(n0):
+                    W1_i_j = W1[i, j]
+                    x_r_j = x[r, j]
+                    x_r1_j = x[r + 1, j]
+                    x_r2_j = x[r + 2, j]
+                    W1_i1_j = W1[i + 1, j]
+                    W1_i2_j = W1[i + 2, j]
+                    W1_i3_j = W1[i + 3, j]
+                    W1_i4_j = W1[i + 4, j]
+                    W1_i5_j = W1[i + 5, j]
+                    W1_i6_j = W1[i + 6, j]
+                    W1_i7_j = W1[i + 7, j]
+                    total_0_0 += W1_i_j * x_r_j
+                    total_0_1 += W1_i_j * x_r1_j
+                    total_0_2 += W1_i_j * x_r2_j
+                    total_1_0 += W1_i1_j * x_r_j
+                    total_1_1 += W1_i1_j * x_r1_j
+                    total_1_2 += W1_i1_j * x_r2_j
+                    total_2_0 += W1_i2_j * x_r_j
+                    total_2_1 += W1_i2_j * x_r1_j
+                    total_2_2 += W1_i2_j * x_r2_j
+                    total_3_0 += W1_i3_j * x_r_j
+                    total_3_1 += W1_i3_j * x_r1_j
+                    total_3_2 += W1_i3_j * x_r2_j
+                    total_4_0 += W1_i4_j * x_r_j
+                    total_4_1 += W1_i4_j * x_r1_j
+                    total_4_2 += W1_i4_j * x_r2_j
+                    total_5_0 += W1_i5_j * x_r_j
+                    total_5_1 += W1_i5_j * x_r1_j
+                    total_5_2 += W1_i5_j * x_r2_j
+                    total_6_0 += W1_i6_j * x_r_j
+                    total_6_1 += W1_i6_j * x_r1_j
+                    total_6_2 += W1_i6_j * x_r2_j
+                    total_7_0 += W1_i7_j * x_r_j
+                    total_7_1 += W1_i7_j * x_r1_j
+                    total_7_2 += W1_i7_j * x_r2_j
+                a1[r, i] = b1[i] + total_0_0
+                a1[r + 1, i] = b1[i] + total_0_1
+                a1[r + 2, i] = b1[i] + total_0_2
+                a1[r, i + 1] = total_1_0 + b1[i + 1]
+                a1[r + 1, i + 1] = total_1_1 + b1[i + 1]
+                a1[r + 2, i + 1] = total_1_2 + b1[i + 1]
+                a1[r, i + 2] = total_2_0 + b1[i + 2]
+                a1[r + 1, i + 2] = total_2_1 + b1[i + 2]
+                a1[r + 2, i + 2] = total_2_2 + b1[i + 2]
+                a1[r, i + 3] = total_3_0 + b1[i + 3]
+                a1[r + 1, i + 3] = total_3_1 + b1[i + 3]
+                a1[r + 2, i + 3] = total_3_2 + b1[i + 3]
+                a1[r, i + 4] = total_4_0 + b1[i + 4]
+                a1[r + 1, i + 4] = total_4_1 + b1[i + 4]
+                a1[r + 2, i + 4] = total_4_2 + b1[i + 4]
+                a1[r, i + 5] = total_5_0 + b1[i + 5]
+                a1[r + 1, i + 5] = total_5_1 + b1[i + 5]
+                a1[r + 2, i + 5] = total_5_2 + b1[i + 5]
+                a1[r, i + 6] = total_6_0 + b1[i + 6]
+                a1[r + 1, i + 6] = total_6_1 + b1[i + 6]
+                a1[r + 2, i + 6] = total_6_2 + b1[i + 6]
+                a1[r, i + 7] = total_7_0 + b1[i + 7]
+                a1[r + 1, i + 7] = total_7_1 + b1[i + 7]
+                a1[r + 2, i + 7] = total_7_2 + b1[i + 7]
+            for i in range(n1 - n1 % 8, n1):
+                total_0 = total_1 = total_2 = zero
+                for j in range(n0):
+                    W1_i_j = W1[i, j]
+                    total_0 += W1_i_j * x[r, j]
+                    total_1 += W1_i_j * x[r + 1, j]
+                    total_2 += W1_i_j * x[r + 2, j]
+                a1[r, i] = b1[i] + total_0
+                a1[r + 1, i] = b1[i] + total_1
+                a1[r + 2, i] = b1[i] + total_2
+        for r in range(count - count % 3, count):
+            for i in range(n1):
+                total = zero
+                for j in range(n0):
+                    total += W1[i, j] * x[r, j]
+                a1[r, i] = b1[i] + total
+        # h1[r,j] = a1[r,j]/(1 + exp(-a1[r,j]))
+        for r in range(count):
+            for j in range(n1):
+                h1[r, j] = a1[r, j] / (one + exp(-a1[r, j]))
+        # a2[r,i] = b2[i] + Σ_j W2[i,j] h1[r,j]
+        for r in range(0, count - count % 3, 3):
+            for i in range(0, n2 - n2 % 8, 8):
+                total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
+                    total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
+                    total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
+                    total_6_1 = total_6_2 = total_7_0 = total_7_1 = total_7_2 = zero
+                for j in range(n1):
+                    W2_i_j = W2[i, j]
+                    h1_r_j = h1[r, j]
+                    h1_r1_j = h1[r + 1, j]
+                    h1_r2_j = h1[r + 2, j]
+                    W2_i1_j = W2[i + 1, j]
+                    W2_i2_j = W2[i + 2, j]
+                    W2_i3_j = W2[i + 3, j]
+                    W2_i4_j = W2[i + 4, j]
+                    W2_i5_j = W2[i + 5, j]
+                    W2_i6_j = W2[i + 6, j]
+                    W2_i7_j = W2[i + 7, j]
+                    total_0_0 += W2_i_j * h1_r_j
+                    total_0_1 += W2_i_j * h1_r1_j
+                    total_0_2 += W2_i_j * h1_r2_j
+                    total_1_0 += W2_i1_j * h1_r_j
+                    total_1_1 += W2_i1_j * h1_r1_j
+                    total_1_2 += W2_i1_j * h1_r2_j
+                    total_2_0 += W2_i2_j * h1_r_j
+                    total_2_1 += W2_i2_j * h1_r1_j
+                    total_2_2 += W2_i2_j * h1_r2_j
+                    total_3_0 += W2_i3_j * h1_r_j
+                    total_3_1 += W2_i3_j * h1_r1_j
+                    total_3_2 += W2_i3_j * h1_r2_j
+                    total_4_0 += W2_i4_j * h1_r_j
+                    total_4_1 += W2_i4_j * h1_r1_j
+                    total_4_2 += W2_i4_j * h1_r2_j
+                    total_5_0 += W2_i5_j * h1_r_j
+                    total_5_1 += W2_i5_j * h1_r1_j
+                    total_5_2 += W2_i5_j * h1_r2_j
+                    total_6_0 += W2_i6_j * h1_r_j
+                    total_6_1 += W2_i6_j * h1_r1_j
+                    total_6_2 += W2_i6_j * h1_r2_j
+                    total_7_0 += W2_i7_j * h1_r_j
+                    total_7_1 += W2_i7_j * h1_r1_j
+                    total_7_2 += W2_i7_j * h1_r2_j
+                a2[r, i] = b2[i] + total_0_0
+                a2[r + 1, i] = b2[i] + total_0_1
+                a2[r + 2, i] = b2[i] + total_0_2
+                a2[r, i + 1] = total_1_0 + b2[i + 1]
+                a2[r + 1, i + 1] = total_1_1 + b2[i + 1]
+                a2[r + 2, i + 1] = total_1_2 + b2[i + 1]
+                a2[r, i + 2] = total_2_0 + b2[i + 2]
+                a2[r + 1, i + 2] = total_2_1 + b2[i + 2]
+                a2[r + 2, i + 2] = total_2_2 + b2[i + 2]
+                a2[r, i + 3] = total_3_0 + b2[i + 3]
+                a2[r + 1, i + 3] = total_3_1 + b2[i + 3]
+                a2[r + 2, i + 3] = total_3_2 + b2[i + 3]
+                a2[r, i + 4] = total_4_0 + b2[i + 4]
+                a2[r + 1, i + 4] = total_4_1 + b2[i + 4]
+                a2[r + 2, i + 4] = total_4_2 + b2[i + 4]
+                a2[r, i + 5] = total_5_0 + b2[i + 5]
+                a2[r + 1, i + 5] = total_5_1 + b2[i + 5]
+                a2[r + 2, i + 5] = total_5_2 + b2[i + 5]
+                a2[r, i + 6] = total_6_0 + b2[i + 6]
+                a2[r + 1, i + 6] = total_6_1 + b2[i + 6]
+                a2[r + 2, i + 6] = total_6_2 + b2[i + 6]
+                a2[r, i + 7] = total_7_0 + b2[i + 7]
+                a2[r + 1, i + 7] = total_7_1 + b2[i + 7]
+                a2[r + 2, i + 7] = total_7_2 + b2[i + 7]
+            for i in range(n2 - n2 % 8, n2):
+                total_0 = total_1 = total_2 = zero
+                for j in range(n1):
+                    W2_i_j = W2[i, j]
+                    total_0 += W2_i_j * h1[r, j]
+                    total_1 += W2_i_j * h1[r + 1, j]
+                    total_2 += W2_i_j * h1[r + 2, j]
+                a2[r, i] = b2[i] + total_0
+                a2[r + 1, i] = b2[i] + total_1
+                a2[r + 2, i] = b2[i] + total_2
+        for r in range(count - count % 3, count):
+            for i in range(n2):
+                total = zero
+                for j in range(n1):
+                    total += W2[i, j] * h1[r, j]
+                a2[r, i] = b2[i] + total
+        # h2[r,j] = {a2[r,j] + log1p(exp(-a2[r,j])) if a2[r,j] > 0; log1p(exp(a2[r,j]))
+        #     otherwise}
+        for r in range(count):
+            for j in range(n2):
+                h2[r, j] = (
+                    a2[r, j] + log1p(exp(-a2[r, j])) if a2[r, j] > zero else log1p(exp(a2[r, j]))
+                )
+        # a3[r,i] = b3[i] + Σ_j W3[i,j] h2[r,j]
+        for r in range(0, count - count % 3, 3):
+            for i in range(0, n3 - n3 % 8, 8):
+                total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
+                    total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
+                    total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
+                    total_6_1 = total_6_2 = total_7_0 = total_7_1 = total_7_2 = zero
+                for j in range(n2):
+                    W3_i_j = W3[i, j]
+                    h2_r_j = h2[r, j]
+                    h2_r1_j = h2[r + 1, j]
+                    h2_r2_j = h2[r + 2, j]
+                    W3_i1_j = W3[i + 1, j]
+                    W3_i2_j = W3[i + 2, j]
+                    W3_i3_j = W3[i + 3, j]
+                    W3_i4_j = W3[i + 4, j]
+                    W3_i5_j = W3[i + 5, j]
+                    W3_i6_j = W3[i + 6, j]
+                    W3_i7_j = W3[i + 7, j]
+                    total_0_0 += W3_i_j * h2_r_j
+                    total_0_1 += W3_i_j * h2_r1_j
+                    total_0_2 += W3_i_j * h2_r2_j
+                    total_1_0 += W3_i1_j * h2_r_j
+                    total_1_1 += W3_i1_j * h2_r1_j
+                    total_1_2 += W3_i1_j * h2_r2_j
+                    total_2_0 += W3_i2_j * h2_r_j
+                    total_2_1 += W3_i2_j * h2_r1_j
+                    total_2_2 += W3_i2_j * h2_r2_j
+                    total_3_0 += W3_i3_j * h2_r_j
+                    total_3_1 += W3_i3_j * h2_r1_j
+                    total_3_2 += W3_i3_j * h2_r2_j
+                    total_4_0 += W3_i4_j * h2_r_j
+                    total_4_1 += W3_i4_j * h2_r1_j
+                    total_4_2 += W3_i4_j * h2_r2_j
+                    total_5_0 += W3_i5_j * h2_r_j
+                    total_5_1 += W3_i5_j * h2_r1_j
+                    total_5_2 += W3_i5_j * h2_r2_j
+                    total_6_0 += W3_i6_j * h2_r_j
+                    total_6_1 += W3_i6_j * h2_r1_j
+                    total_6_2 += W3_i6_j * h2_r2_j
+                    total_7_0 += W3_i7_j * h2_r_j
+                    total_7_1 += W3_i7_j * h2_r1_j
+                    total_7_2 += W3_i7_j * h2_r2_j
+                a3[r, i] = b3[i] + total_0_0
+                a3[r + 1, i] = b3[i] + total_0_1
+                a3[r + 2, i] = b3[i] + total_0_2
+                a3[r, i + 1] = total_1_0 + b3[i + 1]
+                a3[r + 1, i + 1] = total_1_1 + b3[i + 1]
+                a3[r + 2, i + 1] = total_1_2 + b3[i + 1]
+                a3[r, i + 2] = total_2_0 + b3[i + 2]
+                a3[r + 1, i + 2] = total_2_1 + b3[i + 2]
+                a3[r + 2, i + 2] = total_2_2 + b3[i + 2]
+                a3[r, i + 3] = total_3_0 + b3[i + 3]
+                a3[r + 1, i + 3] = total_3_1 + b3[i + 3]
+                a3[r + 2, i + 3] = total_3_2 + b3[i + 3]
+                a3[r, i + 4] = total_4_0 + b3[i + 4]
+                a3[r + 1, i + 4] = total_4_1 + b3[i + 4]
+                a3[r + 2, i + 4] = total_4_2 + b3[i + 4]
+                a3[r, i + 5] = total_5_0 + b3[i + 5]
+                a3[r + 1, i + 5] = total_5_1 + b3[i + 5]
+                a3[r + 2, i + 5] = total_5_2 + b3[i + 5]
+                a3[r, i + 6] = total_6_0 + b3[i + 6]
+                a3[r + 1, i + 6] = total_6_1 + b3[i + 6]
+                a3[r + 2, i + 6] = total_6_2 + b3[i + 6]
+                a3[r, i + 7] = total_7_0 + b3[i + 7]
+                a3[r + 1, i + 7] = total_7_1 + b3[i + 7]
+                a3[r + 2, i + 7] = total_7_2 + b3[i + 7]
+            for i in range(n3 - n3 % 8, n3):
+                total_0 = total_1 = total_2 = zero
+                for j in range(n2):
+                    W3_i_j = W3[i, j]
+                    total_0 += W3_i_j * h2[r, j]
+                    total_1 += W3_i_j * h2[r + 1, j]
+                    total_2 += W3_i_j * h2[r + 2, j]
+                a3[r, i] = b3[i] + total_0
+                a3[r + 1, i] = b3[i] + total_1
+                a3[r + 2, i] = b3[i] + total_2
+        for r in range(count - count % 3, count):
+            for i in range(n3):
+                total = zero
+                for j in range(n2):
+                    total += W3[i, j] * h2[r, j]
+                a3[r, i] = b3[i] + total
+        # m[r] = max_i a3[r,i]
+        for r in range(count):
+            total = a3[r, 0]
+            for i in range(n3):
+                total = max(total, a3[r, i])
+            m[r] = total
+        # e[r,i] = exp(a3[r,i] - m[r])
+        for r in range(count):
+            for i in range(n3):
+                e[r, i] = exp(a3[r, i] - m[r])
+        # s[r] = Σ_i e[r,i]
+        for r in range(count):
+            total = zero
+            for i in range(n3):
+                total += e[r, i]
+            s[r] = total
+        # f[r,i] = e[r,i]/s[r]
+        for r in range(count):
+            per_s_r = one / s[r]
+            for i in range(n3):
+                f[r, i] = per_s_r * e[r, i]
+        # l[r] = m[r] + log(s[r]) - a3[r,y[r]]
+        for r in range(count):
+            l[r] = m[r] + log(s[r]) - a3[r, y[r]]
+        # da3[r,i] = f[r,i] - 1[i=y[r]]
+        for r in range(count):
+            for i in range(n3):
+                da3[r, i] = f[r, i] - (one if i == y[r] else zero)
+        # dh2[r,j] = Σ_i W3[i,j] da3[r,i]
+        for r in range(0, count - count % 3, 3):
+            for j in range(n2):
+                dh2[r, j] = zero
+                dh2[r + 1, j] = zero
+                dh2[r + 2, j] = zero
+            for i in range(0, n3 - n3 % 4, 4):
+                da3_r_i_0_0 = da3[r, i]
+                da3_r_i_0_1 = da3[r + 1, i]
+                da3_r_i_0_2 = da3[r + 2, i]
+                da3_r_i_1_0 = da3[r, i + 1]
+                da3_r_i_1_1 = da3[r + 1, i + 1]
+                da3_r_i_1_2 = da3[r + 2, i + 1]
+                da3_r_i_2_0 = da3[r, i + 2]
+                da3_r_i_2_1 = da3[r + 1, i + 2]
+                da3_r_i_2_2 = da3[r + 2, i + 2]
+                da3_r_i_3_0 = da3[r, i + 3]
+                da3_r_i_3_1 = da3[r + 1, i + 3]
+                da3_r_i_3_2 = da3[r + 2, i + 3]
+                for j in range(n2):
+                    W3_i1_j = W3[i + 1, j]
+                    W3_i2_j = W3[i + 2, j]
+                    W3_i3_j = W3[i + 3, j]
+                    W3_i_j = W3[i, j]
+                    dh2[r, j] += (
+                        W3_i1_j * da3_r_i_1_0 + W3_i2_j * da3_r_i_2_0 + W3_i3_j * da3_r_i_3_0
+                        + W3_i_j * da3_r_i_0_0
+                    )
+                    dh2[r + 1, j] += (
+                        W3_i1_j * da3_r_i_1_1 + W3_i2_j * da3_r_i_2_1 + W3_i3_j * da3_r_i_3_1
+                        + W3_i_j * da3_r_i_0_1
+                    )
+                    dh2[r + 2, j] += (
+                        W3_i1_j * da3_r_i_1_2 + W3_i2_j * da3_r_i_2_2 + W3_i3_j * da3_r_i_3_2
+                        + W3_i_j * da3_r_i_0_2
+                    )
+            for i in range(n3 - n3 % 4, n3):
+                da3_r_i_0 = da3[r, i]
+                da3_r_i_1 = da3[r + 1, i]
+                da3_r_i_2 = da3[r + 2, i]
+                for j in range(n2):
+                    W3_i_j = W3[i, j]
+                    dh2[r, j] += W3_i_j * da3_r_i_0
+                    dh2[r + 1, j] += W3_i_j * da3_r_i_1
+                    dh2[r + 2, j] += W3_i_j * da3_r_i_2
+        for r in range(count - count % 3, count):
+            for j in range(n2):
+                dh2[r, j] = zero
+            for i in range(n3):
+                da3_r_i = da3[r, i]
+                for j in range(n2):
+                    dh2[r, j] += da3_r_i * W3[i, j]
+        # da2[r,i] = -dh2[r,i] expm1(-h2[r,i])
+        for r in range(count):
+            for i in range(n2):
+                da2[r, i] = -dh2[r, i] * expm1(-h2[r, i])
+        # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
+        for r in range(0, count - count % 3, 3):
+            for j in range(n1):
+                dh1[r, j] = zero
+                dh1[r + 1, j] = zero
+                dh1[r + 2, j] = zero
+            for i in range(0, n2 - n2 % 4, 4):
+                da2_r_i_0_0 = da2[r, i]
+                da2_r_i_0_1 = da2[r + 1, i]
+                da2_r_i_0_2 = da2[r + 2, i]
+                da2_r_i_1_0 = da2[r, i + 1]
+                da2_r_i_1_1 = da2[r + 1, i + 1]
+                da2_r_i_1_2 = da2[r + 2, i + 1]
+                da2_r_i_2_0 = da2[r, i + 2]
+                da2_r_i_2_1 = da2[r + 1, i + 2]
+                da2_r_i_2_2 = da2[r + 2, i + 2]
+                da2_r_i_3_0 = da2[r, i + 3]
+                da2_r_i_3_1 = da2[r + 1, i + 3]
+                da2_r_i_3_2 = da2[r + 2, i + 3]
+                for j in range(n1):
+                    W2_i1_j = W2[i + 1, j]
+                    W2_i2_j = W2[i + 2, j]
+                    W2_i3_j = W2[i + 3, j]
+                    W2_i_j = W2[i, j]
+                    dh1[r, j] += (
+                        W2_i1_j * da2_r_i_1_0 + W2_i2_j * da2_r_i_2_0 + W2_i3_j * da2_r_i_3_0
+                        + W2_i_j * da2_r_i_0_0
+                    )
+                    dh1[r + 1, j] += (
+                        W2_i1_j * da2_r_i_1_1 + W2_i2_j * da2_r_i_2_1 + W2_i3_j * da2_r_i_3_1
+                        + W2_i_j * da2_r_i_0_1
+                    )
+                    dh1[r + 2, j] += (
+                        W2_i1_j * da2_r_i_1_2 + W2_i2_j * da2_r_i_2_2 + W2_i3_j * da2_r_i_3_2
+                        + W2_i_j * da2_r_i_0_2
+                    )
+            for i in range(n2 - n2 % 4, n2):
+                da2_r_i_0 = da2[r, i]
+                da2_r_i_1 = da2[r + 1, i]
+                da2_r_i_2 = da2[r + 2, i]
+                for j in range(n1):
+                    W2_i_j = W2[i, j]
+                    dh1[r, j] += W2_i_j * da2_r_i_0
+                    dh1[r + 1, j] += W2_i_j * da2_r_i_1
+                    dh1[r + 2, j] += W2_i_j * da2_r_i_2
+        for r in range(count - count % 3, count):
+            for j in range(n1):
+                dh1[r, j] = zero
+            for i in range(n2):
+                da2_r_i = da2[r, i]
+                for j in range(n1):
+                    dh1[r, j] += da2_r_i * W2[i, j]
+        # da1[r,i] = dh1[r,i] (1 + a1[r,i] - a1[r,i]/(1 + exp(-a1[r,i])))/(1 + exp(-a1[r,i]))
+        for r in range(count):
+            for i in range(n1):
+                a1_r_i = a1[r, i]
+                shared = one / (one + exp(-a1_r_i))
+                da1[r, i] = shared * dh1[r, i] * (one + a1_r_i - a1_r_i * shared)
+        # total_l = Σ_i l[i]
+        total_l = zero
+        for i in range(count):
+            total_l += l[i]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(total_l):
+            break
+        losses += total_l
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(t + update))
+        # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count) - 2 step l2 W1[i,j] - step l1
+        #     {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}
+        step_l1 = step * l1
+        step_l2_x2 = real(2) * step * l2
+        step_per_count = step / real(count)
+        for i in range(0, n1 - n1 % 4, 4):
+            for j in range(n0):
+                W1_i_j = W1[i, j]
+                W1_i1_j = W1[i + 1, j]
+                W1_i2_j = W1[i + 2, j]
+                W1_i3_j = W1[i + 3, j]
+                W1_i_j -= (
+                    W1_i_j * step_l2_x2 + step_l1 * (-one if W1_i_j < zero else one if W1_i_j > zero
+                    else zero)
+                )
+                W1_i1_j -= (
+                    W1_i1_j * step_l2_x2 + step_l1 * (-one if W1_i1_j < zero else one
+                    if W1_i1_j > zero else zero)
+                )
+                W1_i2_j -= (
+                    W1_i2_j * step_l2_x2 + step_l1 * (-one if W1_i2_j < zero else one
+                    if W1_i2_j > zero else zero)
+                )
+                W1_i3_j -= (
+                    W1_i3_j * step_l2_x2 + step_l1 * (-one if W1_i3_j < zero else one
+                    if W1_i3_j > zero else zero)
+                )
+                W1[i, j] = W1_i_j
+                W1[i + 1, j] = W1_i1_j
+                W1[i + 2, j] = W1_i2_j
+                W1[i + 3, j] = W1_i3_j
+            for r in range(0, count - count % 3, 3):
+                step_da1_r_per_count_0_0 = step_per_count * da1[r, i]
+                step_da1_r_per_count_0_1 = step_per_count * da1[r, i + 1]
+                step_da1_r_per_count_0_2 = step_per_count * da1[r, i + 2]
+                step_da1_r_per_count_0_3 = step_per_count * da1[r, i + 3]
+                step_da1_r_per_count_1_0 = step_per_count * da1[r + 1, i]
+                step_da1_r_per_count_1_1 = step_per_count * da1[r + 1, i + 1]
+                step_da1_r_per_count_1_2 = step_per_count * da1[r + 1, i + 2]
+                step_da1_r_per_count_1_3 = step_per_count * da1[r + 1, i + 3]
+                step_da1_r_per_count_2_0 = step_per_count * da1[r + 2, i]
+                step_da1_r_per_count_2_1 = step_per_count * da1[r + 2, i + 1]
+                step_da1_r_per_count_2_2 = step_per_count * da1[r + 2, i + 2]
+                step_da1_r_per_count_2_3 = step_per_count * da1[r + 2, i + 3]
+                for j in range(n0):
+                    x_r1_j = x[r + 1, j]
+                    x_r2_j = x[r + 2, j]
+                    x_r_j = x[r, j]
+                    W1[i, j] -= (
+                        step_da1_r_per_count_0_0 * x_r_j + step_da1_r_per_count_1_0 * x_r1_j
+                        + step_da1_r_per_count_2_0 * x_r2_j
+                    )
+                    W1[i + 1, j] -= (
+                        step_da1_r_per_count_0_1 * x_r_j + step_da1_r_per_count_1_1 * x_r1_j
+                        + step_da1_r_per_count_2_1 * x_r2_j
+                    )
+                    W1[i + 2, j] -= (
+                        step_da1_r_per_count_0_2 * x_r_j + step_da1_r_per_count_1_2 * x_r1_j
+                        + step_da1_r_per_count_2_2 * x_r2_j
+                    )
+                    W1[i + 3, j] -= (
+                        step_da1_r_per_count_0_3 * x_r_j + step_da1_r_per_count_1_3 * x_r1_j
+                        + step_da1_r_per_count_2_3 * x_r2_j
+                    )
+            for r in range(count - count % 3, count):
+                step_da1_r_per_count_0 = step_per_count * da1[r, i]
+                step_da1_r_per_count_1 = step_per_count * da1[r, i + 1]
+                step_da1_r_per_count_2 = step_per_count * da1[r, i + 2]
+                step_da1_r_per_count_3 = step_per_count * da1[r, i + 3]
+                for j in range(n0):
+                    x_r_j = x[r, j]
+                    W1[i, j] -= step_da1_r_per_count_0 * x_r_j
+                    W1[i + 1, j] -= step_da1_r_per_count_1 * x_r_j
+                    W1[i + 2, j] -= step_da1_r_per_count_2 * x_r_j
+                    W1[i + 3, j] -= step_da1_r_per_count_3 * x_r_j
+        for i in range(n1 - n1 % 4, n1):
+            for j in range(n0):
+                W1_i_j = W1[i, j]
+                W1_i_j -= (
+                    W1_i_j * step_l2_x2 + step_l1 * (-one if W1_i_j < zero else one if W1_i_j > zero
+                    else zero)
+                )
+                W1[i, j] = W1_i_j
+            for r in range(count):
+                step_da1_r_per_count = step_per_count * da1[r, i]
+                for j in range(n0):
+                    W1[i, j] -= step_da1_r_per_count * x[r, j]
+        # b1[i] ← b1[i] + Σ_j (-step da1[j,i]/count)
+        step_per_count = step / real(count)
+        for j in range(count):
+            for i in range(n1):
+                b1[i] -= step_per_count * da1[j, i]
+        # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count) - 2 step l2 W2[i,j] - step l1
+        #     {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0 otherwise}
+        step_l1 = step * l1
+        step_l2_x2 = real(2) * step * l2
+        step_per_count = step / real(count)
+        for i in range(0, n2 - n2 % 4, 4):
+            for j in range(n1):
+                W2_i_j = W2[i, j]
+                W2_i1_j = W2[i + 1, j]
+                W2_i2_j = W2[i + 2, j]
+                W2_i3_j = W2[i + 3, j]
+                W2_i_j -= (
+                    W2_i_j * step_l2_x2 + step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero
+                    else zero)
+                )
+                W2_i1_j -= (
+                    W2_i1_j * step_l2_x2 + step_l1 * (-one if W2_i1_j < zero else one
+                    if W2_i1_j > zero else zero)
+                )
+                W2_i2_j -= (
+                    W2_i2_j * step_l2_x2 + step_l1 * (-one if W2_i2_j < zero else one
+                    if W2_i2_j > zero else zero)
+                )
+                W2_i3_j -= (
+                    W2_i3_j * step_l2_x2 + step_l1 * (-one if W2_i3_j < zero else one
+                    if W2_i3_j > zero else zero)
+                )
+                W2[i, j] = W2_i_j
+                W2[i + 1, j] = W2_i1_j
+                W2[i + 2, j] = W2_i2_j
+                W2[i + 3, j] = W2_i3_j
+            for r in range(0, count - count % 3, 3):
+                step_da2_r_per_count_0_0 = step_per_count * da2[r, i]
+                step_da2_r_per_count_0_1 = step_per_count * da2[r, i + 1]
+                step_da2_r_per_count_0_2 = step_per_count * da2[r, i + 2]
+                step_da2_r_per_count_0_3 = step_per_count * da2[r, i + 3]
+                step_da2_r_per_count_1_0 = step_per_count * da2[r + 1, i]
+                step_da2_r_per_count_1_1 = step_per_count * da2[r + 1, i + 1]
+                step_da2_r_per_count_1_2 = step_per_count * da2[r + 1, i + 2]
+                step_da2_r_per_count_1_3 = step_per_count * da2[r + 1, i + 3]
+                step_da2_r_per_count_2_0 = step_per_count * da2[r + 2, i]
+                step_da2_r_per_count_2_1 = step_per_count * da2[r + 2, i + 1]
+                step_da2_r_per_count_2_2 = step_per_count * da2[r + 2, i + 2]
+                step_da2_r_per_count_2_3 = step_per_count * da2[r + 2, i + 3]
+                for j in range(n1):
+                    h1_r1_j = h1[r + 1, j]
+                    h1_r2_j = h1[r + 2, j]
+                    h1_r_j = h1[r, j]
+                    W2[i, j] -= (
+                        h1_r1_j * step_da2_r_per_count_1_0 + h1_r2_j * step_da2_r_per_count_2_0
+                        + h1_r_j * step_da2_r_per_count_0_0
+                    )
+                    W2[i + 1, j] -= (
+                        h1_r1_j * step_da2_r_per_count_1_1 + h1_r2_j * step_da2_r_per_count_2_1
+                        + h1_r_j * step_da2_r_per_count_0_1
+                    )
+                    W2[i + 2, j] -= (
+                        h1_r1_j * step_da2_r_per_count_1_2 + h1_r2_j * step_da2_r_per_count_2_2
+                        + h1_r_j * step_da2_r_per_count_0_2
+                    )
+                    W2[i + 3, j] -= (
+                        h1_r1_j * step_da2_r_per_count_1_3 + h1_r2_j * step_da2_r_per_count_2_3
+                        + h1_r_j * step_da2_r_per_count_0_3
+                    )
+            for r in range(count - count % 3, count):
+                step_da2_r_per_count_0 = step_per_count * da2[r, i]
+                step_da2_r_per_count_1 = step_per_count * da2[r, i + 1]
+                step_da2_r_per_count_2 = step_per_count * da2[r, i + 2]
+                step_da2_r_per_count_3 = step_per_count * da2[r, i + 3]
+                for j in range(n1):
+                    h1_r_j = h1[r, j]
+                    W2[i, j] -= h1_r_j * step_da2_r_per_count_0
+                    W2[i + 1, j] -= h1_r_j * step_da2_r_per_count_1
+                    W2[i + 2, j] -= h1_r_j * step_da2_r_per_count_2
+                    W2[i + 3, j] -= h1_r_j * step_da2_r_per_count_3
+        for i in range(n2 - n2 % 4, n2):
+            for j in range(n1):
+                W2_i_j = W2[i, j]
+                W2_i_j -= (
+                    W2_i_j * step_l2_x2 + step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero
+                    else zero)
+                )
+                W2[i, j] = W2_i_j
+            for r in range(count):
+                step_da2_r_per_count = step_per_count * da2[r, i]
+                for j in range(n1):
+                    W2[i, j] -= step_da2_r_per_count * h1[r, j]
+        # b2[i] ← b2[i] + Σ_j (-step da2[j,i]/count)
+        step_per_count = step / real(count)
+        for j in range(count):
+            for i in range(n2):
+                b2[i] -= step_per_count * da2[j, i]
+        # W3[i,j] ← W3[i,j] + Σ_r (-step h2[r,j] da3[r,i]/count) - 2 step l2 W3[i,j] - step l1
+        #     {-1 if W3[i,j] < 0; 1 if W3[i,j] > 0; 0 otherwise}
+        step_l1 = step * l1
+        step_l2_x2 = real(2) * step * l2
+        step_per_count = step / real(count)
+        for i in range(0, n3 - n3 % 4, 4):
+            for j in range(n2):
+                W3_i_j = W3[i, j]
+                W3_i1_j = W3[i + 1, j]
+                W3_i2_j = W3[i + 2, j]
+                W3_i3_j = W3[i + 3, j]
+                W3_i_j -= (
+                    W3_i_j * step_l2_x2 + step_l1 * (-one if W3_i_j < zero else one if W3_i_j > zero
+                    else zero)
+                )
+                W3_i1_j -= (
+                    W3_i1_j * step_l2_x2 + step_l1 * (-one if W3_i1_j < zero else one
+                    if W3_i1_j > zero else zero)
+                )
+                W3_i2_j -= (
+                    W3_i2_j * step_l2_x2 + step_l1 * (-one if W3_i2_j < zero else one
+                    if W3_i2_j > zero else zero)
+                )
+                W3_i3_j -= (
+                    W3_i3_j * step_l2_x2 + step_l1 * (-one if W3_i3_j < zero else one
+                    if W3_i3_j > zero else zero)
+                )
+                W3[i, j] = W3_i_j
+                W3[i + 1, j] = W3_i1_j
+                W3[i + 2, j] = W3_i2_j
+                W3[i + 3, j] = W3_i3_j
+            for r in range(0, count - count % 3, 3):
+                step_da3_r_per_count_0_0 = step_per_count * da3[r, i]
+                step_da3_r_per_count_0_1 = step_per_count * da3[r, i + 1]
+                step_da3_r_per_count_0_2 = step_per_count * da3[r, i + 2]
+                step_da3_r_per_count_0_3 = step_per_count * da3[r, i + 3]
+                step_da3_r_per_count_1_0 = step_per_count * da3[r + 1, i]
+                step_da3_r_per_count_1_1 = step_per_count * da3[r + 1, i + 1]
+                step_da3_r_per_count_1_2 = step_per_count * da3[r + 1, i + 2]
+                step_da3_r_per_count_1_3 = step_per_count * da3[r + 1, i + 3]
+                step_da3_r_per_count_2_0 = step_per_count * da3[r + 2, i]
+                step_da3_r_per_count_2_1 = step_per_count * da3[r + 2, i + 1]
+                step_da3_r_per_count_2_2 = step_per_count * da3[r + 2, i + 2]
+                step_da3_r_per_count_2_3 = step_per_count * da3[r + 2, i + 3]
+                for j in range(n2):
+                    h2_r1_j = h2[r + 1, j]
+                    h2_r2_j = h2[r + 2, j]
+                    h2_r_j = h2[r, j]
+                    W3[i, j] -= (
+                        h2_r1_j * step_da3_r_per_count_1_0 + h2_r2_j * step_da3_r_per_count_2_0
+                        + h2_r_j * step_da3_r_per_count_0_0
+                    )
+                    W3[i + 1, j] -= (
+                        h2_r1_j * step_da3_r_per_count_1_1 + h2_r2_j * step_da3_r_per_count_2_1
+                        + h2_r_j * step_da3_r_per_count_0_1
+                    )
+                    W3[i + 2, j] -= (
+                        h2_r1_j * step_da3_r_per_count_1_2 + h2_r2_j * step_da3_r_per_count_2_2
+                        + h2_r_j * step_da3_r_per_count_0_2
+                    )
+                    W3[i + 3, j] -= (
+                        h2_r1_j * step_da3_r_per_count_1_3 + h2_r2_j * step_da3_r_per_count_2_3
+                        + h2_r_j * step_da3_r_per_count_0_3
+                    )
+            for r in range(count - count % 3, count):
+                step_da3_r_per_count_0 = step_per_count * da3[r, i]
+                step_da3_r_per_count_1 = step_per_count * da3[r, i + 1]
+                step_da3_r_per_count_2 = step_per_count * da3[r, i + 2]
+                step_da3_r_per_count_3 = step_per_count * da3[r, i + 3]
+                for j in range(n2):
+                    h2_r_j = h2[r, j]
+                    W3[i, j] -= h2_r_j * step_da3_r_per_count_0
+                    W3[i + 1, j] -= h2_r_j * step_da3_r_per_count_1
+                    W3[i + 2, j] -= h2_r_j * step_da3_r_per_count_2
+                    W3[i + 3, j] -= h2_r_j * step_da3_r_per_count_3
+        for i in range(n3 - n3 % 4, n3):
+            for j in range(n2):
+                W3_i_j = W3[i, j]
+                W3_i_j -= (
+                    W3_i_j * step_l2_x2 + step_l1 * (-one if W3_i_j < zero else one if W3_i_j > zero
+                    else zero)
+                )
+                W3[i, j] = W3_i_j
+            for r in range(count):
+                step_da3_r_per_count = step_per_count * da3[r, i]
+                for j in range(n2):
+                    W3[i, j] -= step_da3_r_per_count * h2[r, j]
+        # b3[i] ← b3[i] + Σ_j (-step da3[j,i]/count)
+        step_per_count = step / real(count)
+        for j in range(count):
+            for i in range(n3):
+                b3[i] -= step_per_count * da3[j, i]
+        update += 1
+        done += count
+    return done, losses
+
+
 SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 
@@ -1016,7 +1689,7 @@ class Trainer:
             shape = tuple(self.sizes[axis] for axis in axes)
             self.parameters[name] = _initial(generator, shape, scales)
 
-    def sgd(self, X, y, *, order=None, learning_rate=0.1, **hyperparameters):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return the mean loss, each example's taken before its update.
 
         Parameters
@@ -1027,6 +1700,8 @@ class Trainer:
             The examples to visit, in this order, repeats allowed; all of them once by default.
         learning_rate, **hyperparameters
             As in SPEC["hyperparameters"].
+        batch_size : int
+            Above 1: update after so many examples, by the mean of their gradients.
 
         Raises
         ------
@@ -1038,12 +1713,13 @@ class Trainer:
         X, y = self._examples(X, y)
         order = _order(order, len(X))
         settings = self._settings(learning_rate, hyperparameters)
-        kernel, extra = self._kernel(settings)
+        kernel, extra = self._kernel(settings, batch_size)
+        size = max(1, self.BLOCK // batch_size) * batch_size
         before, t, total = {k: v.copy() for k, v in self.parameters.items()}, self.t, 0.0
-        for start in range(0, order.size, self.BLOCK):
-            block = order[start : start + self.BLOCK]
+        for start in range(0, order.size, size):
+            block = order[start : start + size]
             done, losses = kernel(X, y, block, *self.parameters.values(), *map(real, settings), self.t, *extra)
-            self.t += int(done)
+            self.t += -(-int(done) // batch_size)
             total += float(losses)
             last = start + int(done)
             if done < block.size or not (np.isfinite(losses) and self._is_finite()):
@@ -1113,8 +1789,12 @@ class Trainer:
         trainer.t = t
         return trainer
 
-    def _kernel(self, settings):
+    def _kernel(self, settings, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
+        if batch_size > 1:
+            return sgd_minibatch, (batch_size,)
         if self.schedule != "deferred":
             return SCHEDULES[self.schedule], ()
         examples = _examples_a_block(self.sizes)

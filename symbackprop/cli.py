@@ -249,10 +249,12 @@ def _check_gradients(module: ModuleType) -> None:
     note = recall(path, "gradients")
     before = "; checked before" if note else ""
     if not note:
-        results = symbackprop.check_module(path)
+        # compiled and compared too: what validation needs compiled anyway; the rest is interpreted, and quick
+        results = symbackprop.check_module(path, compiled=("forward", "loss"))
         worst = max(results, key=lambda result: result.difference / result.bar)
         if not all(result.passed for result in results):
-            raise ValueError(f"{path}: gradients are wrong: {worst.name} differs by {worst.difference:.1e}")
+            why = f"; {worst.note}" if worst.note else ""
+            raise ValueError(f"{shown(path)}: wrong gradients: {worst.name} differs by {worst.difference:.1e}{why}")
         limit = f"{worst.difference:.1e} where {worst.bar:.0e} is allowed"
         note = f"{len(results)} checks passed; the nearest to its bar: {worst.name}, {limit}"
         record(path, "gradients", note)

@@ -147,3 +147,20 @@ def sgd_kernel(network: Network, stages: Stages) -> Kernel:
 def with_step(updates: Iterable[Equation]) -> tuple[Equation, ...]:
     """Name the step size of this update, so that it is computed once."""
     return tuple(Equation(e.lhs, e.rhs.xreplace({α: STEP}), e.over, e.why) for e in updates)
+
+
+def arguments_of(network: Network, *more: str) -> tuple[Argument, ...]:
+    """Return the arguments of a kernel of updates: data, order, parameters, settings, `more`."""
+    X, Y, _ = example_arguments(network)
+    settings = (α.name, *hyperparameters(network), t.name, *more)
+    return (X, Y, Argument("order", (size("updates"),)), *weights(network), *map(Argument, settings))
+
+
+def integer_symbol(name: str) -> Symbol:
+    """Return a counter or an index."""
+    return Symbol(name, integer=True, nonnegative=True)
+
+
+def all_equations(stages: Stages) -> tuple[Equation, ...]:
+    """Return what one example computes, forward and backward."""
+    return (*stages.forward, stages.loss, *stages.backward)

@@ -93,10 +93,16 @@ class MathPrinter(StrPrinter):
         return mathematical(name) + subscript(indices)
 
     def _reduction(self, sign: str, expr: Expr) -> str:
-        indices = [self._print(limit[0]) for limit in expr.limits]
-        marks = "".join(sign + ("_" + i if self.code else subscript([i])) for i in reversed(indices))
+        marks = "".join(sign + self._range(*limit) for limit in reversed(expr.limits))
         body = self.parenthesize(expr.function, PRECEDENCE["Mul"], strict=True)
         return f"{marks} {body}"
+
+    def _range(self, index: Symbol, low: Expr, high: Expr) -> str:
+        """Return the mark under a sum: its index, and where it ends unless that is the axis' size."""
+        bound = "" if (high + 1).is_positive and (high + 1).is_Symbol and low == 0 else self._print(high + 1)
+        if not bound:
+            return "_" + index.name if self.code else subscript([index.name])
+        return f"_{index.name}<{bound}" if self.code else f"_{{{index.name}<{bound}}}"
 
     def _print_Sum(self, expr: Expr) -> str:
         return self._reduction("Σ", expr)

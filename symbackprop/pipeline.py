@@ -18,6 +18,7 @@ from symbackprop.emit.module import module_text
 from symbackprop.kernels import STEP, backward_kernel, forward_kernel, loss_kernel, sgd_kernel
 from symbackprop.loops.ir import Kernel
 from symbackprop.loops.verify import verify
+from symbackprop.minibatch import minibatch_kernel
 from symbackprop.scheduled import deferral_of, deferred_kernel, overlapped_kernel
 from symbackprop.stages import stages_of
 from symbackprop.train.files import write_text
@@ -67,6 +68,7 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32") 
     kernels.append(overlapped_kernel(network, stages))
     if not isinstance(deferral, str):
         kernels.append(deferred_kernel(network, stages, deferral))
+    kernels.append(minibatch_kernel(network, stages))
     for kernel in kernels:
         verify(kernel)
     spec = specification(network, name or default_name(network), dtype, refused)

@@ -1,4 +1,4 @@
-"""A small network's worth of numbers on which the kernels of a generated module run, compiled or interpreted, in any numbers.
+"""Small problems on which the kernels of a generated module run, compiled or interpreted, in any kind of numbers.
 
 The kernels of a module are ordinary Python once the compiler is switched off: they compute in float64, over the complex
 numbers and over fractions alike.
@@ -125,7 +125,7 @@ def draw(spec: dict[str, Any], sizes: tuple[int, ...], seed: int, examples: int 
 
 
 def interpreted(text: str, place: Path, real: Callable[[Any], Any] = np.float64) -> ModuleType:
-    """Return a module imported with the compiler off, its constants made by `real`, its functions fit for complex numbers.
+    """Return a module imported with the compiler off; its functions take complex numbers too.
 
     Parameters
     ----------
@@ -161,12 +161,13 @@ def fraction(value: Any) -> Fraction:
 
 @contextmanager
 def _compiler_off() -> Iterator[None]:
-    before = numba.config.DISABLE_JIT
-    numba.config.DISABLE_JIT = True
+    config: Any = numba.config
+    before = config.DISABLE_JIT
+    config.DISABLE_JIT = True
     try:
         yield
     finally:
-        numba.config.DISABLE_JIT = before
+        config.DISABLE_JIT = before
 
 
 def _absolute(value: Any) -> Any:

@@ -13,8 +13,8 @@ from sympy import Expr, Indexed, Integer, Min, Symbol
 from symbackprop.calculus.recurrence import Deferral, defer
 from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
-from symbackprop.definitions.schedules import t, α
-from symbackprop.kernels import STEP, example_arguments, hyperparameters, weights, with_step, work_arrays
+from symbackprop.definitions.schedules import t
+from symbackprop.kernels import STEP, all_equations, arguments_of, integer_symbol, with_step, work_arrays
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
 from symbackprop.loops.lower import lower
 from symbackprop.loops.passes.cse import share
@@ -102,13 +102,13 @@ def _first_updates(stages: Stages) -> tuple[Equation, ...]:
 
 def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Kernel:
     """Return the kernel that updates the first layer's weights once a block of examples, with the same result."""
-    arguments = _arguments(network, "block")
+    arguments = arguments_of(network, "block")
     taken = frozenset(a.name for a in arguments)
     updates, block, count = size("updates"), size("block"), size("count")
-    start, r, done = (_integer(name) for name in ("start", "r", "done"))
+    start, r, done = (integer_symbol(name) for name in ("start", "r", "done"))
     others = [e for e in _first_updates(stages) if e.lhs != deferral.after.lhs]
     per_example = (
-        Row("row", "order", start + r), Row(LABEL.name, "Y", _integer("row")),
+        Row("row", "order", start + r), Row(LABEL.name, "Y", integer_symbol("row")),
         *piece((deferral.read,), PAST, taken), *_rest_of_example(network, stages, start + r, taken),
         *piece((*others, *deferral.saved), {}, taken), Accumulate(done, Integer(1)),
     )  # fmt: skip
@@ -119,27 +119,13 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
         If(done < Min(start + block, updates), (Break(),)),
     )  # fmt: skip
     whole = (*_nothing_done(), Loop(start, updates, blocks, "", Integer(0), block))
-    work = (*work_arrays(_all(stages), arguments), *_block_arrays(deferral, block))
+    work = (*work_arrays(all_equations(stages), arguments), *_block_arrays(deferral, block))
     doc = "As `sgd`, the first layer's weights updated once a block: the same updates, see the header."
     return Kernel("sgd_deferred", arguments, work, whole, (done, scalar("losses")), doc)
 
 
-def _arguments(network: Network, *more: str) -> tuple[Argument, ...]:
-    X, Y, _ = example_arguments(network)
-    settings = (α.name, *hyperparameters(network), t.name, *more)
-    return (X, Y, Argument("order", (size("updates"),)), *weights(network), *map(Argument, settings))
-
-
-def _integer(name: str) -> Symbol:
-    return Symbol(name, integer=True, nonnegative=True)
-
-
 def _nothing_done() -> Body:
-    return (Assign(scalar("losses"), Integer(0)), Assign(_integer("done"), Integer(0)))
-
-
-def _all(stages: Stages) -> tuple[Equation, ...]:
-    return (*stages.forward, stages.loss, *stages.backward)
+    return (Assign(scalar("losses"), Integer(0)), Assign(integer_symbol("done"), Integer(0)))
 
 
 def _inputs(deferral: Deferral) -> Indexed:
@@ -148,7 +134,7 @@ def _inputs(deferral: Deferral) -> Indexed:
 
 def _gather(deferral: Deferral, start: Expr, r: Symbol, count: Expr) -> Loop:
     """Copy the block's examples to contiguous rows."""
-    j, row = deferral.input.indices[0], _integer("row")
+    j, row = deferral.input.indices[0], integer_symbol("row")
     copy = Loop(j, size("n^0"), (Assign(_inputs(deferral).base[r, j], array("X")[row, j]),))
     return Loop(r, count, (Row("row", "order", start + r), copy), "H1[r,j] = x[j] of example r of the block")
 
@@ -166,9 +152,9 @@ def _block_arrays(deferral: Deferral, block: Expr) -> tuple[Argument, ...]:
 
 def overlapped_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel that joins the first layer's update after one example with its use for the next."""
-    arguments = _arguments(network)
+    arguments = arguments_of(network)
     taken = frozenset(a.name for a in arguments)
-    updates, n, row, done = size("updates"), *map(_integer, ("n", "row", "done"))
+    updates, n, row, done = size("updates"), *map(integer_symbol, ("n", "row", "done"))
     first = stages.forward[0]
     ahead = Equation(first.lhs, first.rhs.xreplace({array("h^0"): array("x_next")}), first.over, first.why)
     sweep = tuple(s for e in (*_first_updates(stages), ahead) for s in lower(e))
@@ -181,5 +167,5 @@ def overlapped_kernel(network: Network, stages: Stages) -> Kernel:
     start = (Row("row", "order", Integer(0)), Row("h^0", "X", row), *piece((first,), MATRIX_VECTOR, taken))
     whole = (*_nothing_done(), *start, Loop(n, updates, body))
     doc = "As `sgd`, the first layer's update and its next use in one sweep: the same updates."
-    work = work_arrays(_all(stages), arguments)
+    work = work_arrays(all_equations(stages), arguments)
     return Kernel("sgd_overlapped", arguments, work, whole, (done, scalar("losses")), doc)

@@ -16,18 +16,31 @@ from scipy import special
 from symbackprop import build
 
 FOLDER = Path(__file__).parent.parent / ".pytest_cache" / "modules"
-NUMPY_FUNCTIONS = {  # the elementary functions by the names they have in a module; these take complex numbers too
-    **{name: getattr(np, name) for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "sqrt", "cosh", "sinh")},
+NUMPY_FUNCTIONS = {  # the elementary functions by the names they have in a module: overflow is inf, not an error
+    **{
+        name: getattr(np, name)
+        for name in ("exp", "expm1", "log", "log1p", "tanh", "sin", "cos", "sqrt", "cosh", "sinh")
+    },
     "atan": np.arctan,
     "erf": special.erf,
     "erfc": special.erfc,
 }
+COMPLEX_FUNCTIONS = {  # the same, and the functions with kinks, continued from the real axis
+    **NUMPY_FUNCTIONS,
+    "max": lambda *values: max(values, key=np.real),
+    "min": lambda *values: min(values, key=np.real),
+    "abs": lambda z: z if np.real(z) > 0 else -z,
+}
 
 
 @functools.cache
+def _text_of(network, dtype):
+    return build(network, name="module", dtype=dtype).text
+
+
 def text_of(network, dtype="float64"):
     """The text of a network's module."""
-    return build(network, name="module", dtype=dtype).text
+    return _text_of(network, dtype)
 
 
 def interpret(text, **names):
@@ -46,6 +59,11 @@ def interpret(text, **names):
 def interpreted(network, dtype="float64"):
     """A network's module as plain Python."""
     return interpret(text_of(network, dtype))
+
+
+def complex_valued(network):
+    """A network's module as plain Python that also takes complex parameters."""
+    return interpret(text_of(network), **COMPLEX_FUNCTIONS)
 
 
 @functools.cache
@@ -89,3 +107,46 @@ def forward(module, parameters, X):
     F = np.full((len(X), outputs), np.nan, X.dtype)
     module.forward(X, *parameters.values(), F)
     return F
+
+
+def differences(of, parameters, step=1e-5):
+    """The derivatives of a function of the parameters by central differences, as {"dW1": ...}."""
+
+    def divided(value, at):
+        middle = value[at]
+        value[at] = middle + step
+        above = of(moved)
+        value[at] = middle - step
+        below = of(moved)
+        value[at] = middle
+        return (above - below) / (2 * step)
+
+    moved = {name: value.copy() for name, value in parameters.items()}
+    return _each(divided, moved)
+
+
+def complex_differences(of, parameters, step=1e-30):
+    """The derivatives of an analytic function by the complex step: Im f(p + ih) / h, exact to rounding."""
+
+    def divided(value, at):
+        value[at] += 1j * step
+        slope = of(moved).imag / step
+        value[at] = value[at].real
+        return slope
+
+    moved = {name: value.astype(complex) for name, value in parameters.items()}
+    return _each(divided, moved)
+
+
+def _each(divided, moved):
+    found = {}
+    for name, value in moved.items():
+        slopes = [divided(value, at) for at in np.ndindex(value.shape)]
+        found[f"d{name}"] = np.reshape(slopes, value.shape)
+    return found
+
+
+def worst(found, expected, floor=1e-2):
+    """The largest difference, relative to the largest entry of its array, or to `floor` if that is smaller."""
+    assert found.keys() == expected.keys()
+    return max(np.abs(found[name] - e).max() / max(np.abs(e).max(), floor) for name, e in expected.items())

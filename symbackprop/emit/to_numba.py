@@ -177,11 +177,35 @@ def truth(expr: Expr) -> str:
 
 def lines(body: Body) -> list[str]:
     """Return the statements of a body as lines, each formula above the loop that computes it."""
-    made = []
+    made: list[str] = []
+    for statement in _chained(body):
+        if isinstance(statement, tuple):
+            targets = [f"{_target(s.target)} =" for s in statement]
+            made += textwrap.wrap(" ".join([*targets, real(statement[0].value)]), WIDTH - 16, subsequent_indent="    ")
+        else:
+            made += comment(statement.why)
+            made += _lines(statement)
+    return _continued(made)
+
+
+def _chained(body: Body) -> list[Statement | tuple[Assign, ...]]:
+    """Put neighbouring scalars that start from the same number together: a = b = zero."""
+    made: list = []
     for statement in body:
-        made += comment(statement.why)
-        made += _lines(statement)
+        plain = isinstance(statement, Assign) and statement.target.is_Symbol and statement.value.is_number
+        if plain and not statement.why and not statement.target.is_integer:
+            if made and isinstance(made[-1], tuple) and made[-1][0].value == statement.value:
+                made[-1] = (*made[-1], statement)
+            else:
+                made.append((statement,))
+        else:
+            made.append(statement)
     return made
+
+
+def _continued(text: list[str]) -> list[str]:
+    """End the lines of a chain of assignments that go on below with a backslash."""
+    return [line + (" \\" if line.endswith("=") else "") for line in text]
 
 
 def comment(text: str) -> list[str]:
@@ -273,6 +297,8 @@ def _allocate(array: Argument, kernel: Kernel) -> str:
         if argument.sizes == array.sizes and argument.about == "parameter":
             return f"{name} = np.empty_like({identifier(argument.name)})"
     shape = ", ".join(integer(s) for s in array.sizes)
+    if array.about == "label":
+        return f"{name} = np.empty({shape}, np.int64)"
     shape = f"({shape})" if len(array.sizes) > 1 else shape
     like = next(identifier(a.name) for a in kernel.arguments if a.about == "parameter")
     return f"{name} = np.empty({shape}, {like}.dtype)"

@@ -16,7 +16,7 @@ SPEC: dict[str, Any] = {}
 real: Any = np.float64
 forward: Any
 loss: Any
-sgd: Any
+sgd_minibatch: Any
 initial_scale: Any
 step_size: Any
 shrinkage: Any
@@ -60,7 +60,7 @@ class Trainer:
             shape = tuple(self.sizes[axis] for axis in axes)
             self.parameters[name] = _initial(generator, shape, scales)
 
-    def sgd(self, X, y, *, order=None, learning_rate=0.1, **hyperparameters):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return the mean loss, each example's taken before its update.
 
         Parameters
@@ -71,6 +71,8 @@ class Trainer:
             The examples to visit, in this order, repeats allowed; all of them once by default.
         learning_rate, **hyperparameters
             As in SPEC["hyperparameters"].
+        batch_size : int
+            Above 1: update after so many examples, by the mean of their gradients.
 
         Raises
         ------
@@ -82,12 +84,13 @@ class Trainer:
         X, y = self._examples(X, y)
         order = _order(order, len(X))
         settings = self._settings(learning_rate, hyperparameters)
-        kernel, extra = self._kernel(settings)
+        kernel, extra = self._kernel(settings, batch_size)
+        size = max(1, self.BLOCK // batch_size) * batch_size
         before, t, total = {k: v.copy() for k, v in self.parameters.items()}, self.t, 0.0
-        for start in range(0, order.size, self.BLOCK):
-            block = order[start : start + self.BLOCK]
+        for start in range(0, order.size, size):
+            block = order[start : start + size]
             done, losses = kernel(X, y, block, *self.parameters.values(), *map(real, settings), self.t, *extra)
-            self.t += int(done)
+            self.t += -(-int(done) // batch_size)
             total += float(losses)
             last = start + int(done)
             if done < block.size or not (np.isfinite(losses) and self._is_finite()):
@@ -157,8 +160,12 @@ class Trainer:
         trainer.t = t
         return trainer
 
-    def _kernel(self, settings):
+    def _kernel(self, settings, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
+        if batch_size > 1:
+            return sgd_minibatch, (batch_size,)
         if self.schedule != "deferred":
             return SCHEDULES[self.schedule], ()
         examples = _examples_a_block(self.sizes)

@@ -7,9 +7,9 @@ from symbackprop.train.contract import Spec
 from symbackprop.train.history import Settings
 
 WIDTH = 64  # units of a hidden layer where nobody says otherwise
-# measured on the digits, 20 seeds: 2.0 % test error on average, 3.7 % at most
+# measured on the digits: 2.5 % test error on average over 40 seeds, at most 4 % in 37 of them
 HYPERPARAMETERS = {"decay": 1e-5, "l2": 1e-4, "l1": 1e-5}
-LEARNING_RATE = 0.02
+LEARNING_RATE = 0.02  # 0.05 and more is too fast for two layers of ReLU, though not for tanh
 SQUARED_LEARNING_RATE = 0.01  # its gradient grows with the error, and diverges at 0.03
 
 

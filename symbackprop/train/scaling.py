@@ -40,7 +40,7 @@ def fit_inputs(X: Array) -> Scaling:
     """Return the scaling that centres each column on its mean and makes it three units wide.
 
     The width, unlike the standard deviation, does not blow up a column that is nearly always 0, as a pixel in
-    a corner. On digits (20 seeds) it gave 1.9 % test error, standardised columns 2.8 %.
+    a corner. Test error on the digits, 40 seeds: 2.5 %; with standard deviations 2.8 to 3.0 %.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sympy import Expr, Indexed, Integer, Mod, Symbol
+from sympy import Expr, Indexed, Integer, Mod, Mul, Symbol
 
 from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Row, Statement, expressions, walk
 from symbackprop.symbols import name_of, scalar
@@ -20,7 +20,8 @@ class CannotTileError(ValueError):
 
 
 def tile(body: Body, factors: Mapping[str, int]) -> Body:
-    """Return a body whose loops over the indices in `factors` are unrolled that many times and jammed, with remainders.
+    """Return a body whose loops over the indices in `factors` are unrolled that many times and jammed, with remainders;
+    elementwise loops and innermost ones stay as they are: the compiler vectorises those.
 
     Raises
     ------
@@ -34,12 +35,18 @@ def tile(body: Body, factors: Mapping[str, int]) -> Body:
             continue
         inner = replace(statement, body=tile(statement.body, factors))
         factor = factors.get(statement.index.name, 1)
-        if factor == 1:
+        if factor == 1 or not _pays(statement):
             made.append(inner)
             continue
         main, rest = unroll_and_jam(inner, factor)
         made += [main, replace(rest, body=statement.body)]  # few turns are left: one plain loop compiles faster
     return tuple(made)
+
+
+def _pays(loop: Loop) -> bool:
+    """Whether a loop further in sums products: their factors are what the copies share."""
+    inner = [s for part in loop.body if isinstance(part, Loop) for s in walk(part.body)]
+    return any(isinstance(s, Accumulate) and s.op == "+" and isinstance(s.value, Mul) for s in inner)
 
 
 def unroll_and_jam(loop: Loop, factor: int) -> tuple[Loop, Loop]:

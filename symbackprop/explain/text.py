@@ -1,0 +1,90 @@
+"""A derivation as plain text: names in a column, equals signs under one another, long formulas over several lines."""
+
+from __future__ import annotations
+
+import re
+
+from sympy import Expr, Indexed, Mul
+
+from symbackprop.explain.outline import Line, Outline, Section
+from symbackprop.notation import MathPrinter, by_kind
+from symbackprop.symbols import Partial
+
+WIDTH = 100
+_BREAK = re.compile(r" (?=[-+] )|(?<=;) ")  # before a term, after a piece
+_OPEN, _CLOSED = "([{", ")]}"
+
+
+class TextPrinter(MathPrinter):
+    """Mathematics with a dot between two derivatives, which otherwise look like one."""
+
+    def _product(self, expr: Expr) -> str:
+        factors = sorted(Mul.make_args(expr), key=by_kind)
+        if sum(map(_is_derivative, factors)) < 2:
+            return super()._product(expr)
+        first = next(n for n, factor in enumerate(factors) if _is_derivative(factor))
+        head, rest = Mul(*factors[: first + 1]), Mul(*factors[first + 1 :])
+        return f"{self._print(head)} · {super()._product(rest)}"
+
+
+def as_text(outline: Outline) -> str:
+    """Return an outline as plain text."""
+    column = max(len(line.name) for section in outline.sections for line in section.lines)
+    parts = [[outline.title, "═" * len(outline.title)]]
+    parts += [_section(section, column) for section in outline.sections]
+    return "\n\n".join("\n".join(part) for part in parts)
+
+
+def _section(section: Section, column: int) -> list[str]:
+    made = [section.title, "─" * len(section.title)]
+    margin = ""
+    for line in section.lines:
+        label = f"{line.number or '':3}  {line.name:{column}}  "
+        head = margin if line.continues else TextPrinter().doprint(line.target) + " "
+        margin = " " * len(head)
+        made += _lines(line, label, head)
+    return made
+
+
+def _lines(line: Line, label: str, head: str) -> list[str]:
+    """Return a line, one side of it on each line of text, each under its equals sign."""
+    made = []
+    for n, side in enumerate(line.sides):
+        left = label + head if n == 0 else " " * len(label + head)
+        sign = line.sign if n == 0 else "="
+        first, *rest = wrapped(TextPrinter().doprint(side), WIDTH - len(left) - 2)
+        made += [f"{left}{sign} {first}", *(" " * len(left) + "    " + more for more in rest)]
+    return [*made[:-1], *_noted(made[-1], line.note, len(label + head))]
+
+
+def _noted(text: str, note: str, margin: int) -> list[str]:
+    """Return a line with its note behind it, or below it where there is no room."""
+    if not note:
+        return [text]
+    if len(text) + len(note) + 5 <= WIDTH:
+        return [f"{text}   ({note})"]
+    return [text, f"{' ' * margin}  ({note})"]
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Return a formula in lines of a width, broken between terms, outside brackets where there is such a place.
+
+    >>> wrapped("a (b + c) + d - e", 12)
+    ['a (b + c)', '+ d - e']
+    """
+    if len(text) <= width:
+        return [text]
+    places = [m.start() for m in _BREAK.finditer(text) if 0 < m.start() <= width]
+    if not places:
+        return [text]
+    # two lines rather than three, then outside brackets, then as late as possible
+    at = min(places, key=lambda place: (len(text) - place > width - 2, _depth(text[:place]), -place))
+    return [text[:at], *wrapped(text[at + 1 :], width - 2)]
+
+
+def _depth(text: str) -> int:
+    return sum((c in _OPEN) - (c in _CLOSED) for c in text)
+
+
+def _is_derivative(factor: Expr) -> bool:
+    return isinstance(factor, Partial) or (isinstance(factor, Indexed) and str(factor.base.label).startswith("∂"))

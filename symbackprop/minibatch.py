@@ -1,0 +1,113 @@
+"""Mini-batches: the mean gradient of m examples, by the same equations with one more index, the example.
+
+Every array of an example gets that index in front; parameters do not. Sums over examples appear in the updates alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sympy import Add, Expr, Indexed, IndexedBase, Integer, Min, Piecewise, Sum, Symbol, expand
+
+from symbackprop.calculus.stability import stabilise
+from symbackprop.definitions.network import Network
+from symbackprop.definitions.schedules import t
+from symbackprop.indices import opaque
+from symbackprop.kernels import STEP, all_equations, arguments_of, integer_symbol, with_step
+from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
+from symbackprop.notation import formula
+from symbackprop.scheduled import UPDATE, piece
+from symbackprop.stages import Stages
+from symbackprop.symbols import LABEL, Axis, Finite, array, name_of, scalar, size
+from symbackprop.terms import Equation
+
+EXAMPLES = Axis("r", size("count"))
+ROWS = {"r": 3, "i": 8}
+TRANSPOSED = {"r": 3, "i": 4}
+
+
+def batched(equation: Equation, own: frozenset[str]) -> Equation:
+    """Return an equation for every example r of a batch; `own` names the arrays and scalars that an example has."""
+    made = Equation(_indexed(equation.lhs, own), _indexed(equation.rhs, own), equation.over, equation.why)
+    return Equation(made.lhs, made.rhs, (EXAMPLES, *made.over), made.why)
+
+
+def mean_update(update: Equation, own: frozenset[str]) -> Equation:
+    """Return an update by the mean over the examples of what depends on them."""
+    flat, back = opaque(update.rhs - update.lhs, Piecewise)
+    of_examples, rest = [], []
+    for term in Add.make_args(expand(flat)):
+        changed = _indexed(term.xreplace(back), own)
+        (of_examples if changed != term.xreplace(back) else rest).append(changed)
+    mean = Sum(Add(*of_examples) / EXAMPLES.size, EXAMPLES.limits)
+    return Equation(update.lhs, update.lhs + Add(*rest) + mean, update.over, update.why)
+
+
+def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
+    """Return the kernel that updates after every `batch` examples by their mean gradient."""
+    arguments = arguments_of(network, "batch")
+    taken = frozenset(a.name for a in arguments)
+    equations = stabilise(all_equations(stages))
+    own = frozenset({"h^0", "y", *(e.name for e in equations)})
+    label = IndexedBase(Symbol("y", integer=True))[EXAMPLES.index]
+    swap = {LABEL: label} if network.target_kind == "label" else {}
+    per_example = [batched(Equation(e.lhs, e.rhs.xreplace(swap), e.over, e.why), own) for e in equations]
+    updates = [mean_update(e, own) for e in with_step(stages.updates)]
+    start, update, done = (integer_symbol(n) for n in ("start", "update", "done"))
+    batch, total = size("batch"), scalar("total_l")
+    losses = Equation(total, Sum(_indexed(stages.loss.lhs, own), EXAMPLES.limits), ())
+    body = (
+        Assign(EXAMPLES.size, Min(batch, size("updates") - start)), _gather(network, start),
+        *_pieces(per_example, taken), *piece((losses,), {}, taken),
+        If(~Finite(total), (Break(),), "nothing is learnt from a loss that is not finite"),
+        Accumulate(scalar("losses"), total),
+        Assign(STEP, network.step_size_formula.xreplace({t: t + update}),
+               f"step = {formula(network.step_size_formula, code=True)}"),
+        *(s for e in updates for s in piece((e,), UPDATE, taken)),
+        Accumulate(update, Integer(1)), Accumulate(done, EXAMPLES.size),
+    )  # fmt: skip
+    first = tuple(Assign(s, Integer(0)) for s in (scalar("losses"), update, done))
+    loop = Loop(start, size("updates"), body, "", Integer(0), batch)
+    doc = "Update after every `batch` examples of X[order], by the mean of their gradients."
+    work = _work(network, per_example, batch)
+    return Kernel("sgd_minibatch", arguments, work, (*first, loop), (done, scalar("losses")), doc)
+
+
+def _indexed(expr: Expr, own: frozenset[str]) -> Expr:
+    """Put the example's index in front of the indices of what belongs to an example."""
+    r = EXAMPLES.index
+    swap: dict[Expr, Expr] = {e: e.base[(r, *e.indices)] for e in expr.atoms(Indexed) if name_of(e) in own - {"y"}}
+    swap |= {e: e.base[(r, *e.indices)] for e in expr.atoms(Indexed) if name_of(e) == "y" and e.indices != (r,)}
+    held = {e.base.label for e in expr.atoms(Indexed)}
+    swap |= {s: array(s.name)[r] for s in expr.free_symbols if s.is_Symbol and s.name in own and s not in held}
+    return expr.xreplace(swap)
+
+
+def _pieces(equations: Iterable[Equation], taken: frozenset[str]) -> Body:
+    made: list = []
+    for equation in equations:
+        transposed = any(
+            e.indices[0].name == "i" for e in equation.rhs.atoms(Indexed) if equation.name.startswith("∂l/∂h")
+        )
+        made += piece((equation,), TRANSPOSED if transposed else ROWS, taken)
+    return tuple(made)
+
+
+def _gather(network: Network, start: Expr) -> Loop:
+    """Copy the batch's examples and targets to contiguous rows."""
+    r, row = EXAMPLES.index, integer_symbol("row")
+    j = integer_symbol("j")
+    copies: Body = (Loop(j, size("n^0"), (Assign(array("h^0")[r, j], array("X")[row, j]),)),)
+    if network.target_kind == "label":
+        copies += (Assign(IndexedBase(Symbol("y", integer=True))[r], IndexedBase(Symbol("Y", integer=True))[row]),)
+    else:
+        outputs = size(f"n^{network.depth + 1}")
+        copies += (Loop(j, outputs, (Assign(array("y")[r, j], array("Y")[row, j]),)),)
+    return Loop(r, EXAMPLES.size, (Row("row", "order", start + r), *copies), "the examples of the batch, row by row")
+
+
+def _work(network: Network, equations: Iterable[Equation], batch: Expr) -> tuple[Argument, ...]:
+    outputs = size(f"n^{network.depth + 1}")
+    y = Argument("y", (batch,), "label") if network.target_kind == "label" else Argument("y", (batch, outputs))
+    found = {e.name: Argument(e.name, (batch, *(axis.size for axis in e.over[1:]))) for e in equations}
+    return (Argument("h^0", (batch, size("n^0"))), y, *found.values())

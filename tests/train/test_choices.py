@@ -1,0 +1,41 @@
+import doctest
+import importlib
+import re
+
+import pytest
+
+from symbackprop.train import choices
+
+SPEC = {"hyperparameters": {"decay": 0.0, "l2": 0.0}, "loss": "nll"}
+NOBODY_SAID = {"decay": None, "l2": None, "l1": None}
+
+
+@pytest.mark.parametrize("name", ["choices", "place"])
+def test_the_examples_in_the_docstrings(name):
+    assert doctest.testmod(importlib.import_module(f"symbackprop.train.{name}")).failed == 0
+
+
+def test_hyperparameters_are_those_of_the_module():
+    assert choices.hyperparameters(SPEC, NOBODY_SAID) == {"decay": 1e-5, "l2": 1e-4}
+    assert choices.hyperparameters(SPEC, NOBODY_SAID | {"l2": 0.0}) == {"decay": 1e-5, "l2": 0.0}
+    assert choices.hyperparameters({"hyperparameters": []}, NOBODY_SAID) == {}
+
+
+@pytest.mark.parametrize(("name", "needed"), [("l1", "--penalty l1 or l1+l2"), ("decay", "--step-size inverse")])
+def test_a_hyperparameter_without_effect_is_refused(name, needed):
+    spec = {"hyperparameters": ["l2"]}
+    with pytest.raises(ValueError, match=f"{name} is 0.5, but the network has no {name}; it needs {re.escape(needed)}"):
+        choices.hyperparameters(spec, NOBODY_SAID | {name: 0.5})
+
+
+@pytest.mark.parametrize(("loss", "rate"), [("nll", 0.02), ("bce", 0.02), ("squared", 0.01)])
+def test_the_learning_rate_goes_with_the_loss(loss, rate):
+    asked = {"epochs": 1, "look_ahead": 1, "seed": 0, "given": NOBODY_SAID}
+    assert choices.settings(loss, learning_rate=None, **asked).learning_rate == rate
+    assert choices.settings(loss, learning_rate=0.5, **asked).learning_rate == 0.5
+
+
+@pytest.mark.parametrize("asked", [{}, {"activations": ["tanh"]}, choices.request([1], loss="nll", penalty="l2")])
+def test_a_request_out_of_a_file_is_checked(asked):
+    with pytest.raises(ValueError, match="use --module PATH"):
+        choices.network_arguments(asked)
