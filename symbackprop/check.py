@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.problem import FUNCTIONS, WEIGHINGS, Problem, draw, fraction, interpreted
+from symbackprop.problem import FUNCTIONS, WEIGHINGS, Problem, arguments, draw, fraction, interpreted
+from symbackprop.train.contract import Array
 from symbackprop.train.modules import import_module, spec_of
 
 KERNELS = ("forward", "loss", "backward", "sgd")
@@ -192,8 +193,7 @@ def _with_known_penalty(problem: Problem, module: ModuleType) -> tuple[Problem, 
 
 def _slopes_differ(problem: Problem, module: ModuleType, quotient: Callable[[Callable[[Any], Any]], Any]) -> float:
     """Return the difference between the mean of `backward` and the quotients of the objective, entry by entry."""
-    each = [problem.gradient(module, n)[1:] for n in range(len(problem.X))]
-    found = [sum(slopes) / len(each) for slopes in zip(*each, strict=True)]
+    found = _mean_gradient(problem, module, np.arange(len(problem.X)))
     expected = [np.empty_like(p) for p in problem.parameters.values()]
     for name, slopes in zip(problem.parameters, expected, strict=True):
         for at in np.ndindex(slopes.shape):
@@ -209,21 +209,30 @@ def _moved(problem: Problem, module: ModuleType, name: str, at: tuple[int, ...],
 
 
 def _updates(problem: Problem, large: Problem, module: ModuleType) -> Finding:
-    """Compare `sgd` with the definition of an update, and the other schedules, on tiles of layers, with `sgd`."""
-    differences = [_one_by_one(problem, module, t) for t in (0, 7)]
+    """Compare `sgd` with the definition of an update, and the other kernels, on whole tiles and rests of tiles, with it."""
+    differences = [difference(problem.updated(module, "sgd", t)[2:], _defined(problem, module, t)) for t in (0, 7)]
     others = [name for name in vars(module) if name.startswith("sgd_")]
-    differences += [difference(large.updated(module, name, 7), large.updated(module, "sgd", 7)) for name in others]
+    for name in others:
+        batch = large.together if "batch" in arguments(getattr(module, name)) else 1
+        expected = _defined(large, module, 7, batch) if batch > 1 else large.updated(module, "sgd", 7)[2:]
+        differences.append(difference(large.updated(module, name, 7)[2:], expected))
     return float(np.max(differences)), ", ".join(["sgd", *others])
 
 
-def _one_by_one(problem: Problem, module: ModuleType, start: int) -> float:
-    """Compare `sgd` with θ - α_t ∂(l + λΩ)/∂θ, example after example."""
+def _defined(problem: Problem, module: ModuleType, start: int, batch: int = 1) -> list[Array]:
+    """Return the parameters after θ ← θ - α_t ∂(l + λΩ)/∂θ, update after update, of the mean gradient of each batch."""
     now = problem
-    for t, n in enumerate(problem.order, start):
-        α, slopes = _step_size(problem, module, t), now.gradient(module, n)[1:]
+    for n, first in enumerate(range(0, len(problem.order), batch)):
+        slopes = _mean_gradient(now, module, problem.order[first : first + batch])
+        α = _step_size(problem, module, start + n)
         values = [p - α * slope for p, slope in zip(now.parameters.values(), slopes, strict=True)]
         now = replace(now, parameters=dict(zip(now.parameters, values, strict=True)))
-    return difference(problem.updated(module, "sgd", start)[2:], list(now.parameters.values()))
+    return list(now.parameters.values())
+
+
+def _mean_gradient(problem: Problem, module: ModuleType, examples: Array) -> list[Array]:
+    each = [problem.gradient(module, n)[1:] for n in examples]
+    return [sum(slopes) / len(each) for slopes in zip(*each, strict=True)]
 
 
 def _step_size(problem: Problem, module: ModuleType, t: int) -> Any:

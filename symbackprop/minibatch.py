@@ -35,7 +35,8 @@ def batched(equation: Equation, own: frozenset[str]) -> Equation:
 def mean_update(update: Equation, own: frozenset[str]) -> Equation:
     """Return an update by the mean over the examples of what depends on them."""
     flat, back = opaque(update.rhs - update.lhs, Piecewise)
-    of_examples, rest = [], []
+    of_examples: list[Expr] = []
+    rest: list[Expr] = []
     for term in Add.make_args(expand(flat)):
         changed = _indexed(term.xreplace(back), own)
         (of_examples if changed != term.xreplace(back) else rest).append(changed)

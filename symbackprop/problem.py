@@ -82,11 +82,16 @@ class Problem:
         value = module.backward(self.X[n], self.Y[n], *self.parameters.values(), *slopes, *penalties)
         return [value, *slopes]
 
+    @property
+    def together(self) -> int:
+        """How many examples make a block or a mini-batch, such that the last one is shorter."""
+        return len(self.order) // 2 + 1
+
     def updated(self, module: ModuleType, kernel: str = "sgd", t: int = 0) -> list[Any]:
         """Return what an SGD kernel returns for the examples of `order`, and the parameters after them."""
         parameters, run = [p.copy() for p in self.parameters.values()], getattr(module, kernel)
-        last = [len(self.order) // 2 + 1] if "block" in arguments(run) else []  # so that the second block is shorter
-        returned = run(self.X, self.Y, self.order, *parameters, *self.settings.values(), t, *last)
+        more = [self.together for name in arguments(run) if name in {"block", "batch"}]
+        returned = run(self.X, self.Y, self.order, *parameters, *self.settings.values(), t, *more)
         return [*returned, *parameters]
 
     def outputs(self, module: ModuleType, kernel: str) -> list[Any]:

@@ -17,7 +17,7 @@ from symbackprop.definitions.penalties import PENALTIES
 from tests import modules, reference
 
 SIZES = {0: (4, 3), 1: (2, 4, 3), 2: (2, 4, 5, 3), 3: (2, 3, 4, 2, 3)}
-KINKS = {name: (0,) for name in ("relu", "leaky_relu", "elu", "selu", "softsign", "squared_relu")}
+KINKS = dict.fromkeys(("relu", "leaky_relu", "elu", "selu", "softsign", "squared_relu"), (0,))
 KINKS["hard_sigmoid"] = (-3, 3)
 SCALES = {"hard_sigmoid": 3.0}  # so that all three pieces occur
 FAR = 0.02  # from a kink

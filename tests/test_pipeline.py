@@ -1,4 +1,5 @@
 """From formulas to a trained network: replaced definitions, per-example SGD, texts that are the same every time."""
+# ruff: noqa: ARG005 (a definition takes all that it might need)
 
 import itertools
 import subprocess
@@ -82,7 +83,8 @@ FORMULAS = {  # more of what a user may write
     ),
     "cosine": Network(
         preactivation=lambda W, b, h, i, axis: b[i]
-        + axis.sum(lambda j: W[i, j] * h[j]) / sqrt(axis.sum(lambda j: W[i, j] ** 2) * (1 + axis.sum(lambda j: h[j] ** 2)))
+        + axis.sum(lambda j: W[i, j] * h[j])
+        / sqrt(axis.sum(lambda j: W[i, j] ** 2) * (1 + axis.sum(lambda j: h[j] ** 2)))
     ),
     "centred inputs": Network(
         preactivation=lambda W, b, h, i, axis: b[i]
@@ -195,11 +197,11 @@ def trained(module, sizes, seed=4):
 
 
 @pytest.mark.parametrize(
-    ("load", "name"),
-    [*((modules.interpreted, name) for name in TRAININGS), (modules.compiled, "nll"), (modules.compiled, "bce")],
+    ("load", "kind"),
+    [*((modules.interpreted, kind) for kind in TRAININGS), (modules.compiled, "nll"), (modules.compiled, "bce")],
 )
-def test_a_hundred_updates_are_those_of_numpy(load, name):
-    activations, loss, penalty = TRAININGS[name]
+def test_a_hundred_updates_are_those_of_numpy(load, kind):
+    activations, loss, penalty = TRAININGS[kind]
     sizes, X, y, order = training(activations, loss)
     module = load(Network(activations, loss, penalty))
     trainer = trained(module, sizes)

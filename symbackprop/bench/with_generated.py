@@ -30,6 +30,16 @@ def deferred(task: Task) -> Run:
     return _runner(task, "deferred")
 
 
+def batches_of_32(task: Task) -> Run:
+    """One update after each 32 examples."""
+    return _runner(task, "auto", 32)
+
+
+def batches_of_128(task: Task) -> Run:
+    """One update after each 128 examples."""
+    return _runner(task, "auto", 128)
+
+
 def trainer_for(task: Task, schedule: str) -> Any:
     """Return a Trainer of the generated module for a task."""
     return module(len(task.sizes) - 2).Trainer(task.sizes, schedule=schedule)
@@ -42,14 +52,15 @@ def module(depth: int) -> ModuleType:
     return find_module(choices, lambda: build(Network(**choices)).text)
 
 
-def _runner(task: Task, schedule: str) -> Run:
+def _runner(task: Task, schedule: str, batch: int = 1) -> Run:
     trainer = trainer_for(task, schedule)
+    settings = {"learning_rate": task.learning_rate, "l2": task.l2, "batch_size": batch}
 
     def run(parameters: Parameters) -> Parameters:
         for own, value in zip(trainer.parameters.values(), parameters, strict=True):
             own[...] = value
         trainer.t = 0
-        trainer.sgd(task.X, task.y, order=task.order, learning_rate=task.learning_rate, l2=task.l2)
+        trainer.sgd(task.X, task.y, order=task.order, **settings)
         return list(trainer.parameters.values())
 
     return run

@@ -180,32 +180,38 @@ def lines(body: Body) -> list[str]:
     made: list[str] = []
     for statement in _chained(body):
         if isinstance(statement, tuple):
-            targets = [f"{_target(s.target)} =" for s in statement]
-            made += textwrap.wrap(" ".join([*targets, real(statement[0].value)]), WIDTH - 16, subsequent_indent="    ")
+            made += _chain(statement)
         else:
             made += comment(statement.why)
             made += _lines(statement)
-    return _continued(made)
+    return made
+
+
+def _chain(statements: tuple[Assign, ...]) -> list[str]:
+    """Return one chain of assignments, its lines continued by backslashes."""
+    targets = [f"{_target(s.target)} =" for s in statements]
+    rows = textwrap.wrap(" ".join([*targets, real(statements[0].value)]), WIDTH - 16, subsequent_indent="    ")
+    return [*(row + " \\" for row in rows[:-1]), rows[-1]]
 
 
 def _chained(body: Body) -> list[Statement | tuple[Assign, ...]]:
     """Put neighbouring scalars that start from the same number together: a = b = zero."""
-    made: list = []
+    made: list[Statement | tuple[Assign, ...]] = []
     for statement in body:
-        plain = isinstance(statement, Assign) and statement.target.is_Symbol and statement.value.is_number
-        if plain and not statement.why and not statement.target.is_integer:
-            if made and isinstance(made[-1], tuple) and made[-1][0].value == statement.value:
-                made[-1] = (*made[-1], statement)
-            else:
-                made.append((statement,))
-        else:
+        if not isinstance(statement, Assign) or not _starts_a_sum(statement):
             made.append(statement)
+            continue
+        last = made[-1] if made else None
+        if isinstance(last, tuple) and last[0].value == statement.value:
+            made[-1] = (*last, statement)
+        else:
+            made.append((statement,))
     return made
 
 
-def _continued(text: list[str]) -> list[str]:
-    """End the lines of a chain of assignments that go on below with a backslash."""
-    return [line + (" \\" if line.endswith("=") else "") for line in text]
+def _starts_a_sum(statement: Assign) -> bool:
+    target = statement.target
+    return bool(target.is_Symbol and statement.value.is_number and not target.is_integer and not statement.why)
 
 
 def comment(text: str) -> list[str]:

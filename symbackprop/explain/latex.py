@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symbackprop.explain.outline import Line, Outline, Section
-from symbackprop.explain.printer import latex, plain
+from symbackprop.explain.printer import label, latex, plain
 
 
 def as_latex(outline: Outline) -> str:
@@ -26,9 +26,9 @@ def rows(section: Section) -> Iterator[str]:
         for n, side in enumerate(line.sides):
             target = "" if n or line.continues else latex(line.target) + " "
             sign = "\\leftarrow" if line.sign == "←" and not n else "="
-            words = plain("" if n else _name(line)), plain(line.note if n == len(line.sides) - 1 else "")
-            label = ", ".join(word for word in words if word)
-            yield f"{target}&{sign} {latex(side)}" + (f" && \\text{{{label}}}" if label else "")
+            words = "" if n else _name(line), line.note if n == len(line.sides) - 1 else ""
+            remark = ", ".join(filter(None, words))
+            yield f"{target}&{sign} {latex(side)}" + (f" && {label(remark)}" if remark else "")
 
 
 def _name(line: Line) -> str:

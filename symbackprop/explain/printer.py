@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from sympy import Eq, Expr, Indexed, Integer, Mul, Rational, S, Sum, fraction
+from sympy import Eq, Expr, Indexed, Integer, Mul, Piecewise, Rational, S, Sum, fraction
 from sympy.printing.latex import LatexPrinter, accepted_latex_functions
 from sympy.printing.precedence import PRECEDENCE
 
 from symbackprop.notation import by_kind, by_size, is_negative, split
-from symbackprop.symbols import Maximum
+from symbackprop.symbols import Maximum, Partial
 
 _GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "θ": "theta", "λ": "lambda", "μ": "mu", "π": "pi", "σ": "sigma",
-    "Δ": "Delta", "Σ": "Sigma", "Ω": "Omega",
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "θ": "theta", "λ": "lambda", "μ": "mu", "π": "pi",
+    "σ": "sigma", "Δ": "Delta", "Σ": "Sigma", "Ω": "Omega",
 }  # fmt: skip
 _WORDS = {
-    **_GREEK, "∂": "partial", "√": "surd", "·": "cdot", "≤": "leq", "≥": "geq", "≠": "neq", "←": "leftarrow", "⊙": "odot",
-    "∇": "nabla",
+    **_GREEK, "∂": "partial", "√": "surd", "·": "cdot", "≤": "leq", "≥": "geq", "≠": "neq", "←": "leftarrow",
+    "⊙": "odot", "∇": "nabla",
 }  # fmt: skip
 _DOWN = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789aehijklmnoprstuvx")
 _UP = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵏᴸⁿᵗ", "0123456789+-()kLnt")
@@ -125,7 +126,13 @@ class MathLatexPrinter(LatexPrinter):
         if decimal(number):
             return f"{decimal(number)} {self._print(rest)}"
         above, below = fraction(expr, exact=True)
-        return self._product(above) if below == 1 else rf"\frac{{{self._product(above)}}}{{{self._product(below)}}}"
+        if below == 1:
+            return self._product(above)
+        beside = [f for f in Mul.make_args(above) if is_derivative(f) or isinstance(f, Piecewise)]
+        rest = above / Mul(*beside)
+        quotient = rf"\frac{{{self._product(rest)}}}{{{self._product(below)}}}"
+        factors = [self._product(Mul(*beside))] if beside else []
+        return " ".join([quotient, *factors] if rest == 1 else [*factors, quotient])
 
     def _product(self, expr: Expr) -> str:
         """Write factors in the order of a lecture, sums last; all but the last in brackets, for they have no end."""
@@ -150,6 +157,11 @@ class MathLatexPrinter(LatexPrinter):
         return decimal(expr) or super()._print_Rational(expr)
 
 
+def is_derivative(factor: Expr) -> bool:
+    """Return whether a factor is written ∂q/∂p."""
+    return isinstance(factor, Partial) or (isinstance(factor, Indexed) and str(factor.base.label).startswith("∂"))
+
+
 def decimal(number: Expr) -> str:
     """Return a number that people write as a decimal, such as 1.7159, and nothing for 2 or 2/3."""
     if not isinstance(number, Rational) or isinstance(number, Integer) or number.q < 10:
@@ -172,9 +184,25 @@ def plain(text: str) -> str:
     >>> plain("penalty w⁴, f_y & λ∂Ω/∂θ")
     'penalty $w^{4},$ f\\_y \\& $\\lambda \\partial \\Omega /\\partial \\theta $'
     """
-    return " ".join(
-        _formula(word) if any(map(_kind, word)) else "".join(map(_escaped, word)) for word in text.split(" ")
-    )
+    return " ".join(f"${_formula(word)}$" if _is_formula(word) else _words([word]) for word in text.split(" "))
+
+
+def label(text: str) -> str:
+    r"""Return words as a part of a formula, without a dollar sign, at which Markdown would end it.
+
+    >>> label("update, θ ← θ + αΔ")
+    '\\text{update, }\\theta ~\\leftarrow ~\\theta \\text{ + }\\alpha \\Delta '
+    """
+    runs = [(is_formula, list(run)) for is_formula, run in groupby(text.split(" "), key=_is_formula)]
+    made = []
+    for n, (is_formula, run) in enumerate(runs):
+        before, after = " " if n else "", " " if n + 1 < len(runs) else ""
+        made.append("~".join(map(_formula, run)) if is_formula else rf"\text{{{before}{_words(run)}{after}}}")
+    return "".join(made)
+
+
+def _is_formula(word: str) -> bool:
+    return any(map(_kind, word))
 
 
 def _formula(word: str) -> str:
@@ -185,14 +213,14 @@ def _formula(word: str) -> str:
         if kind in {"^", "_"}:
             made.append(f"{kind}{{{script.translate(_UP if kind == '^' else _DOWN)}}}")
         else:
-            made += [f"\\{_WORDS[c]} " if c in _WORDS else c if c in "_^" else _escaped(c) for c in script]
-    return f"${''.join(made)}$"
+            made += [f"\\{_WORDS[c]} " if c in _WORDS else c if c in "_^" else _words([c]) for c in script]
+    return "".join(made)
+
+
+def _words(words: Iterable[str]) -> str:
+    return " ".join("".join(_SPECIAL.get(c, c) for c in word) for word in words)
 
 
 def _kind(character: str) -> str:
     code = ord(character)
     return "^" if code in _UP else "_" if code in _DOWN else "sign" if character in _WORDS else ""
-
-
-def _escaped(character: str) -> str:
-    return _SPECIAL.get(character, character)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from sympy import Expr, Indexed, Mul
+from sympy import Expr, Mul
 
 from symbackprop.explain.outline import Line, Outline, Section
+from symbackprop.explain.printer import is_derivative
 from symbackprop.notation import MathPrinter, by_kind
-from symbackprop.symbols import Partial
 
 WIDTH = 100
 _BREAK = re.compile(r" (?=[-+] )|(?<=;) ")  # before a term, after a piece
@@ -20,9 +20,9 @@ class TextPrinter(MathPrinter):
 
     def _product(self, expr: Expr) -> str:
         factors = sorted(Mul.make_args(expr), key=by_kind)
-        if sum(map(_is_derivative, factors)) < 2:
+        if sum(map(is_derivative, factors)) < 2:
             return super()._product(expr)
-        first = next(n for n, factor in enumerate(factors) if _is_derivative(factor))
+        first = next(n for n, factor in enumerate(factors) if is_derivative(factor))
         head, rest = Mul(*factors[: first + 1]), Mul(*factors[first + 1 :])
         return f"{self._print(head)} · {super()._product(rest)}"
 
@@ -84,7 +84,3 @@ def wrapped(text: str, width: int) -> list[str]:
 
 def _depth(text: str) -> int:
     return sum((c in _OPEN) - (c in _CLOSED) for c in text)
-
-
-def _is_derivative(factor: Expr) -> bool:
-    return isinstance(factor, Partial) or (isinstance(factor, Indexed) and str(factor.base.label).startswith("∂"))

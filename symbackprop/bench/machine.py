@@ -1,0 +1,48 @@
+"""What the figures were measured on, and how a process is kept to one core."""
+
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+_THREADS = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA")
+_PACKAGES = ("symbackprop", "numpy", "numba", "llvmlite", "torch", "jax", "jaxlib", "scikit-learn")
+
+
+def one_thread() -> dict[str, str]:
+    """Return the environment for a process whose libraries start no threads."""
+    threads = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
+    jax = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_PLATFORMS": "cpu", "NPROC": "1"}
+    return {**os.environ, **threads, **jax}
+
+
+def stay_on_one_core() -> int | None:
+    """Pin this process to one of its cores; return which, None where the system has no such call."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    core = max(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {core})
+    return core
+
+
+def described() -> dict[str, str]:
+    """Return the processor, the system and the versions of what takes part."""
+    found = {"processor": _processor(), "system": f"{platform.system()} {platform.machine()}"}
+    found["Python"] = platform.python_version()
+    for package in _PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    facts = dict(reversed([map(str.strip, line.split(":", 1)) for line in lines if ":" in line]))
+    family = f"family {facts['cpu family']}, model {facts['model']}" if "cpu family" in facts else ""
+    vectors = "AVX-512" if "avx512f" in facts.get("flags", "") else ""
+    return ", ".join(filter(None, (facts.get("model name", "unknown"), family, vectors)))

@@ -1,0 +1,49 @@
+"""The figures as a picture: a panel for each network, a bar for each peer."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from symbackprop.bench.report import sgemm, times
+from symbackprop.bench.side_by_side import Comparison
+from symbackprop.train.files import replace_file
+
+_OURS, _PEER, _BATCH = "#3465a4", "#b0b0b0", "#dcc9a6"
+
+
+def plot(path: str | Path, comparisons: Sequence[Comparison], title: str) -> None:
+    """Draw examples a second on a logarithmic scale as a PNG.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If matplotlib is not installed.
+    """
+    from matplotlib.figure import Figure  # noqa: PLC0415 (an extra, and slow to import)
+
+    figure = Figure(figsize=(9, 0.8 + 3.6 * len(comparisons)), layout="constrained")
+    panels = figure.subplots(len(comparisons), 1, squeeze=False)[:, 0]
+    for axes, comparison in zip(panels, comparisons, strict=True):
+        _panel(axes, comparison)
+    panels[-1].set_xlabel("examples per second")
+    figure.suptitle(title, fontsize=11)
+    replace_file(path, lambda file: figure.savefig(file, format="png", dpi=110))
+
+
+def _panel(axes: Any, comparison: Comparison) -> None:
+    right = [result for result in comparison.results if result.is_right][::-1]
+    names, rates = [r.peer.name for r in right], [r.rate for r in right]
+    colors = [_color(r.peer.name, r.peer.batch) for r in right]
+    bars = axes.barh(names, rates, color=colors)
+    labels = [f"{r.rate:,.0f} ({times(comparison.ratio(r))})" for r in right]
+    axes.bar_label(bars, labels, padding=3, fontsize=7)
+    axes.set_xscale("log")
+    if rates:
+        axes.set_xlim(min(rates) / 3, max(rates) * 8)
+    axes.set_title(f"{comparison.task.name}   ({sgemm(comparison)})", fontsize=10, loc="left")
+    axes.tick_params(axis="y", labelsize=8)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _color(name: str, batch: int) -> str:
+    return _OURS if name.startswith("generated") else _PEER if batch == 1 else _BATCH
