@@ -36,7 +36,7 @@ Regenerate with:
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: f64f4f6fc569be71.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 570abf3b25a2c48e.
 """
 
 import json
@@ -80,6 +80,16 @@ def kernel(function):
         return njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
     except RuntimeError:  # no directory that a cache can be written to
         return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def at_cache_line(size, like):
+    """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
+    raw = np.empty(size + 16, like.dtype)
+    skip = (-raw.ctypes.data % 64) // raw.itemsize
+    return raw[skip : skip + size]
+
+
+aligned = njit(at_cache_line)
 
 
 def initial_scale(fan_in, fan_out):
@@ -334,10 +344,10 @@ def sgd_overlapped(X, Y, order, W1, b1, learning_rate, decay, t):
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
-    a1 = np.empty_like(b1)
-    e = np.empty_like(b1)
-    f = np.empty_like(b1)
-    da1 = np.empty_like(b1)
+    a1 = aligned(n1, W1)
+    e = aligned(n1, W1)
+    f = aligned(n1, W1)
+    da1 = aligned(n1, W1)
     losses = zero
     done = 0
     row = order[0]
@@ -449,14 +459,14 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
-    a1 = np.empty_like(b1)
-    e = np.empty_like(b1)
-    f = np.empty_like(b1)
-    da1 = np.empty_like(b1)
-    H1 = np.empty((block, n0), W1.dtype)
-    A1 = np.empty((block, n1), W1.dtype)
-    G1 = np.empty((block, block), W1.dtype)
-    E1 = np.empty((block, n1), W1.dtype)
+    a1 = aligned(n1, W1)
+    e = aligned(n1, W1)
+    f = aligned(n1, W1)
+    da1 = aligned(n1, W1)
+    H1 = aligned(block * n0, W1).reshape(block, n0)
+    A1 = aligned(block * n1, W1).reshape(block, n1)
+    G1 = aligned(block * block, W1).reshape(block, block)
+    E1 = aligned(block * n1, W1).reshape(block, n1)
     losses = zero
     done = 0
     for start in range(0, updates, block):
@@ -716,15 +726,15 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
-    x = np.empty((batch, n0), W1.dtype)
+    x = aligned(batch * n0, W1).reshape(batch, n0)
     y = np.empty(batch, np.int64)
-    a1 = np.empty((batch, n1), W1.dtype)
-    m = np.empty(batch, W1.dtype)
-    e = np.empty((batch, n1), W1.dtype)
-    s = np.empty(batch, W1.dtype)
-    f = np.empty((batch, n1), W1.dtype)
-    l = np.empty(batch, W1.dtype)
-    da1 = np.empty((batch, n1), W1.dtype)
+    a1 = aligned(batch * n1, W1).reshape(batch, n1)
+    m = aligned(batch, W1)
+    e = aligned(batch * n1, W1).reshape(batch, n1)
+    s = aligned(batch, W1)
+    f = aligned(batch * n1, W1).reshape(batch, n1)
+    l = aligned(batch, W1)
+    da1 = aligned(batch * n1, W1).reshape(batch, n1)
     losses = zero
     update = 0
     done = 0
@@ -1110,8 +1120,7 @@ SMALLEST_DECAY = 2.0**-10
 def _schedule(schedule, sizes):
     """Return the schedule asked for, or the one that is fastest at these sizes: small layers do not repay a block."""
     if schedule == "auto":
-        small = sizes[0] * sizes[1] < 1024
-        return "deferred" if "deferred" in SCHEDULES and not small else "plain" if small else "overlapped"
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 1024 else "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
         raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")
@@ -1139,13 +1148,17 @@ def _known(given, defaults, what):
 
 
 def _initial(generator, shape, scales):
+    values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
     if len(shape) == 1:  # biases
-        return np.zeros(shape, real)
+        values[...] = 0
+        return values
     fan_out, fan_in = shape
     scale = initial_scale(fan_in, fan_out, **scales)
     if SPEC["initial"]["distribution"] == "uniform":
-        return generator.uniform(-scale, scale, shape).astype(real)
-    return (scale * generator.standard_normal(shape)).astype(real)
+        values[...] = generator.uniform(-scale, scale, shape)
+    else:
+        values[...] = scale * generator.standard_normal(shape)
+    return values
 
 
 def _matrix(name, values, columns):

@@ -42,7 +42,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 4dab427ea46d2581.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9e7e662cac694d29.
 """
 
 import json
@@ -86,6 +86,16 @@ def kernel(function):
         return njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
     except RuntimeError:  # no directory that a cache can be written to
         return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def at_cache_line(size, like):
+    """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
+    raw = np.empty(size + 16, like.dtype)
+    skip = (-raw.ctypes.data % 64) // raw.itemsize
+    return raw[skip : skip + size]
+
+
+aligned = njit(at_cache_line)
 
 
 def initial_scale(fan_in, fan_out):
@@ -444,14 +454,14 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
     updates = order.shape[0]
     n1 = W1.shape[0]
     n2 = W2.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    a2 = np.empty_like(b2)
-    e = np.empty_like(b2)
-    f = np.empty_like(b2)
-    da2 = np.empty_like(b2)
-    dh1 = np.empty_like(b1)
-    da1 = np.empty_like(b1)
+    a1 = aligned(n1, W1)
+    h1 = aligned(n1, W1)
+    a2 = aligned(n2, W1)
+    e = aligned(n2, W1)
+    f = aligned(n2, W1)
+    da2 = aligned(n2, W1)
+    dh1 = aligned(n1, W1)
+    da1 = aligned(n1, W1)
     losses = zero
     done = 0
     row = order[0]
@@ -669,19 +679,19 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
     updates = order.shape[0]
     n1 = W1.shape[0]
     n2 = W2.shape[0]
-    x = np.empty((batch, n0), W1.dtype)
+    x = aligned(batch * n0, W1).reshape(batch, n0)
     y = np.empty(batch, np.int64)
-    a1 = np.empty((batch, n1), W1.dtype)
-    h1 = np.empty((batch, n1), W1.dtype)
-    a2 = np.empty((batch, n2), W1.dtype)
-    m = np.empty(batch, W1.dtype)
-    e = np.empty((batch, n2), W1.dtype)
-    s = np.empty(batch, W1.dtype)
-    f = np.empty((batch, n2), W1.dtype)
-    l = np.empty(batch, W1.dtype)
-    da2 = np.empty((batch, n2), W1.dtype)
-    dh1 = np.empty((batch, n1), W1.dtype)
-    da1 = np.empty((batch, n1), W1.dtype)
+    a1 = aligned(batch * n1, W1).reshape(batch, n1)
+    h1 = aligned(batch * n1, W1).reshape(batch, n1)
+    a2 = aligned(batch * n2, W1).reshape(batch, n2)
+    m = aligned(batch, W1)
+    e = aligned(batch * n2, W1).reshape(batch, n2)
+    s = aligned(batch, W1)
+    f = aligned(batch * n2, W1).reshape(batch, n2)
+    l = aligned(batch, W1)
+    da2 = aligned(batch * n2, W1).reshape(batch, n2)
+    dh1 = aligned(batch * n1, W1).reshape(batch, n1)
+    da1 = aligned(batch * n1, W1).reshape(batch, n1)
     losses = zero
     update = 0
     done = 0
@@ -1305,8 +1315,7 @@ SMALLEST_DECAY = 2.0**-10
 def _schedule(schedule, sizes):
     """Return the schedule asked for, or the one that is fastest at these sizes: small layers do not repay a block."""
     if schedule == "auto":
-        small = sizes[0] * sizes[1] < 1024
-        return "deferred" if "deferred" in SCHEDULES and not small else "plain" if small else "overlapped"
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 1024 else "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
         raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")
@@ -1334,13 +1343,17 @@ def _known(given, defaults, what):
 
 
 def _initial(generator, shape, scales):
+    values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
     if len(shape) == 1:  # biases
-        return np.zeros(shape, real)
+        values[...] = 0
+        return values
     fan_out, fan_in = shape
     scale = initial_scale(fan_in, fan_out, **scales)
     if SPEC["initial"]["distribution"] == "uniform":
-        return generator.uniform(-scale, scale, shape).astype(real)
-    return (scale * generator.standard_normal(shape)).astype(real)
+        values[...] = generator.uniform(-scale, scale, shape)
+    else:
+        values[...] = scale * generator.standard_normal(shape)
+    return values
 
 
 def _matrix(name, values, columns):

@@ -21,13 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.problem import FUNCTIONS, WEIGHINGS, Problem, arguments, draw, fraction, interpreted
+from symbackprop.problem import FUNCTIONS, WEIGHINGS, Problem, arguments, difference, draw, fraction, interpreted
 from symbackprop.train.contract import Array
 from symbackprop.train.modules import import_module, spec_of
 
 KERNELS = ("forward", "loss", "backward", "sgd")
 INPUTS, HIDDEN, OUTPUTS = 5, (4, 6, 7), 3  # all different, so that an index in the wrong place shows
-LEAST = 1e-3  # differences are relative to the largest entry of an array, or to this if that is smaller
 ROUNDINGS = 100  # allowed between compiled and interpreted kernels, which add in another order
 
 Finding = tuple[float, str]
@@ -209,7 +208,7 @@ def _moved(problem: Problem, module: ModuleType, name: str, at: tuple[int, ...],
 
 
 def _updates(problem: Problem, large: Problem, module: ModuleType) -> Finding:
-    """Compare `sgd` with the definition of an update, and the other kernels, on whole tiles and rests of tiles, with it."""
+    """Compare `sgd` with its definition, and the other kernels with theirs, on whole tiles and on rests."""
     differences = [difference(problem.updated(module, "sgd", t)[2:], _defined(problem, module, t)) for t in (0, 7)]
     others = [name for name in vars(module) if name.startswith("sgd_")]
     for name in others:
@@ -247,10 +246,3 @@ def _compiled(problem: Problem, module: ModuleType, original: ModuleType, kernel
     pairs = [(own.outputs(original, kernel), problem.outputs(module, kernel)) for kernel in kernels]
     worst = max((difference(*pair) for pair in pairs), default=0.0)
     return worst, f"{problem.spec['dtype']}: {', '.join(kernels)}" if kernels else "does not apply: none was asked for"
-
-
-def difference(found: list[Any], expected: list[Any]) -> float:
-    """Return the largest difference of two lists of arrays, each relative to the largest entry of its array."""
-    pairs = [(np.atleast_1d(a), np.atleast_1d(b)) for a, b in zip(found, expected, strict=True)]
-    # NumPy's maximum keeps NaN, that of Python may lose it
-    return float(np.max([float(abs(a - b).max() / max(abs(b).max(), LEAST)) for a, b in pairs]))

@@ -71,7 +71,7 @@ def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
     loop = Loop(start, size("updates"), body, "", Integer(0), batch)
     doc = "Update after every `batch` examples of X[order], by the mean of their gradients."
     work = _work(network, per_example, batch)
-    return Kernel("sgd_minibatch", arguments, work, (*first, loop), (done, scalar("losses")), doc)
+    return Kernel("sgd_minibatch", arguments, work, (*first, loop), (done, scalar("losses")), doc, aligned=True)
 
 
 def _indexed(expr: Expr, own: frozenset[str]) -> Expr:

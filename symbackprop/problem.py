@@ -24,6 +24,7 @@ import numpy as np
 
 from symbackprop.train.contract import Array
 
+LEAST = 1e-3  # differences are relative to the largest entry of an array, or to this if that is smaller
 WEIGHINGS = {"none": (), "l2": ("l2",), "l1": ("l1",), "l1+l2": ("l1", "l2")}  # written here again, independently
 
 
@@ -157,6 +158,13 @@ def interpreted(text: str, place: Path, real: Callable[[Any], Any] = np.float64)
 def arguments(kernel: Any) -> list[str]:
     """Return the names of a kernel's arguments, compiled or not."""
     return list(inspect.signature(kernel).parameters)
+
+
+def difference(found: list[Any], expected: list[Any]) -> float:
+    """Return the largest difference of two lists of arrays, each relative to the largest entry of its array."""
+    pairs = [(np.atleast_1d(a), np.atleast_1d(b)) for a, b in zip(found, expected, strict=True)]
+    # NumPy's maximum keeps NaN, that of Python may lose it
+    return float(np.max([float(abs(a - b).max() / max(abs(b).max(), LEAST)) for a, b in pairs]))
 
 
 def fraction(value: Any) -> Fraction:

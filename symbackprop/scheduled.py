@@ -121,7 +121,7 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
     whole = (*_nothing_done(), Loop(start, updates, blocks, "", Integer(0), block))
     work = (*work_arrays(all_equations(stages), arguments), *_block_arrays(deferral, block))
     doc = "As `sgd`, the first layer's weights updated once a block: the same updates, see the header."
-    return Kernel("sgd_deferred", arguments, work, whole, (done, scalar("losses")), doc)
+    return Kernel("sgd_deferred", arguments, work, whole, (done, scalar("losses")), doc, aligned=True)
 
 
 def _nothing_done() -> Body:
@@ -168,4 +168,4 @@ def overlapped_kernel(network: Network, stages: Stages) -> Kernel:
     whole = (*_nothing_done(), *start, Loop(n, updates, body))
     doc = "As `sgd`, the first layer's update and its next use in one sweep: the same updates."
     work = work_arrays(all_equations(stages), arguments)
-    return Kernel("sgd_overlapped", arguments, work, whole, (done, scalar("losses")), doc)
+    return Kernel("sgd_overlapped", arguments, work, whole, (done, scalar("losses")), doc, aligned=True)

@@ -42,7 +42,8 @@ def _processor() -> str:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
         return platform.processor() or "unknown"
-    facts = dict(reversed([map(str.strip, line.split(":", 1)) for line in lines if ":" in line]))
+    pairs = [[part.strip() for part in line.split(":", 1)] for line in lines if ":" in line]
+    facts = dict(reversed(pairs))
     family = f"family {facts['cpu family']}, model {facts['model']}" if "cpu family" in facts else ""
     vectors = "AVX-512" if "avx512f" in facts.get("flags", "") else ""
     return ", ".join(filter(None, (facts.get("model name", "unknown"), family, vectors)))

@@ -89,8 +89,8 @@ def _preface(about: dict[str, Any]) -> str:
         "Exact SGD of tanh networks with softmax, -log f[y] and L2: the same first parameters, examples, order, step "
         f"size and λ for all; final losses within 1e-4 of a float64 reference. Medians of {about['repeats']} "
         "interleaved repeats. In brackets: how many times faster `Trainer.sgd` of the generated module is, the whole "
-        "call, with the schedule it chooses itself. A share of sgemm counts 4nm useful operations for the first layer and "
-        "6nm for the others."
+        "call, with the schedule it chooses itself. A share of sgemm counts 4nm useful operations for the first layer "
+        "and 6nm for the others."
     )
 
 
@@ -125,5 +125,5 @@ def _rounded(rate: float) -> str:
 def _verdicts(comparisons: Sequence[Comparison]) -> str:
     rows = ["| network | faster than | at least | measured | |", "|---|---|---|---|---|"]
     for v in verdicts(comparisons):
-        rows.append(f"| {v.network} | {v.peer} | {shown(v, v.bar)} | {shown(v, v.measured)} | {v.word} |")
+        rows += [f"| {v.network} | {v.peer} | {shown(v, v.bar)} | {shown(v, v.measured)} | {v.word} |"]
     return "\n".join(rows)

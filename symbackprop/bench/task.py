@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TypeAlias
 
 import numpy as np
@@ -58,8 +59,7 @@ def useful_flops(sizes: Sequence[int]) -> int:
     >>> useful_flops((784, 128, 10))
     409088
     """
-    pairs = list(zip(sizes[:-1], sizes[1:], strict=True))
-    return sum((4 if k == 0 else 6) * n * m for k, (n, m) in enumerate(pairs))
+    return sum((4 if k == 0 else 6) * n * m for k, (n, m) in enumerate(pairwise(sizes)))
 
 
 def make_task(sizes: Sequence[int], seed: int = 0) -> Task:
@@ -71,7 +71,7 @@ def make_task(sizes: Sequence[int], seed: int = 0) -> Task:
     X = (scale * generator.standard_normal((examples, sizes[0]))).astype(np.float32)
     y = (X @ generator.standard_normal((sizes[0], sizes[-1])).astype(np.float32)).argmax(axis=1)
     parameters: Parameters = []
-    for n, m in zip(sizes[:-1], sizes[1:], strict=True):
+    for n, m in pairwise(sizes):
         bound = np.sqrt(6 / (n + m))
         parameters += [generator.uniform(-bound, bound, (m, n)).astype(np.float32), np.zeros(m, np.float32)]
     return Task(tuple(sizes), X, y.astype(np.int64), generator.permutation(examples), parameters)

@@ -1,4 +1,4 @@
-"""The same loops in C, compiled by gcc for this machine: each sweep on its own, and as few sweeps as the order allows."""
+"""The same loops in C, compiled by gcc for this machine: each sweep on its own, and as few sweeps as can be."""
 
 import ctypes
 import functools
@@ -148,14 +148,14 @@ def _runner(task: Task, function: str, flags: tuple[str, ...]) -> Run:
     sgd = getattr(_library(flags), function)
     sgd.restype = None
     room = [[np.empty(n, np.float32) for n in task.sizes[1:]] for _ in "HD"]
-    X, y, order, sizes = task.X, task.y, task.order, np.array(task.sizes, np.int64)
     integer, real, pointer = ctypes.c_int64, ctypes.c_float, ctypes.c_void_p
-    data = (integer(len(sizes) - 1), *(pointer(a.ctypes.data) for a in (sizes, X, y, order)), integer(order.size))
+    arrays = np.array(task.sizes, np.int64), task.X, task.y, task.order
+    pointers = [array.ctypes.data_as(pointer) for array in arrays]  # each keeps its array alive
+    data = integer(len(task.sizes) - 1), *pointers, integer(task.order.size)
     settings = real(task.learning_rate), real(2 * task.learning_rate * task.l2)
 
     def run(parameters: Parameters) -> Parameters:
-        arrays = [_pointers(a) for a in (parameters[::2], parameters[1::2], *room)]
-        sgd(*data, *arrays, *settings)
+        sgd(*data, *(_pointers(a) for a in (parameters[::2], parameters[1::2], *room)), *settings)
         return parameters
 
     return run

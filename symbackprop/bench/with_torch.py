@@ -1,5 +1,7 @@
 """PyTorch, eager, with its own `optim.SGD`."""
 
+from itertools import pairwise
+
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -44,6 +46,6 @@ def _runner(task: Task, batch: int) -> Run:
 
 def _model(sizes: tuple[int, ...]) -> torch.nn.Sequential:
     layers: list[torch.nn.Module] = []
-    for n, m in zip(sizes[:-1], sizes[1:], strict=True):
+    for n, m in pairwise(sizes):
         layers += [torch.nn.Linear(n, m), torch.nn.Tanh()]
     return torch.nn.Sequential(*layers[:-1])

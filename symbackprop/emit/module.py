@@ -102,7 +102,17 @@ def kernel(function):
     try:
         return njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
     except RuntimeError:  # no directory that a cache can be written to
-        return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)'''
+        return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def at_cache_line(size, like):
+    """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
+    raw = np.empty(size + 16, like.dtype)
+    skip = (-raw.ctypes.data % 64) // raw.itemsize
+    return raw[skip : skip + size]
+
+
+aligned = njit(at_cache_line)'''
 
 
 def _as_kernel(expr: Expr) -> Kernel:

@@ -18,6 +18,7 @@ forward: Any
 loss: Any
 sgd_minibatch: Any
 initial_scale: Any
+at_cache_line: Any
 step_size: Any
 shrinkage: Any
 SCHEDULES: dict[str, Any] = {}
@@ -213,8 +214,7 @@ SMALLEST_DECAY = 2.0**-10
 def _schedule(schedule, sizes):
     """Return the schedule asked for, or the one that is fastest at these sizes: small layers do not repay a block."""
     if schedule == "auto":
-        small = sizes[0] * sizes[1] < 1024
-        return "deferred" if "deferred" in SCHEDULES and not small else "plain" if small else "overlapped"
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 1024 else "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
         raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")
@@ -242,13 +242,17 @@ def _known(given, defaults, what):
 
 
 def _initial(generator, shape, scales):
+    values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
     if len(shape) == 1:  # biases
-        return np.zeros(shape, real)
+        values[...] = 0
+        return values
     fan_out, fan_in = shape
     scale = initial_scale(fan_in, fan_out, **scales)
     if SPEC["initial"]["distribution"] == "uniform":
-        return generator.uniform(-scale, scale, shape).astype(real)
-    return (scale * generator.standard_normal(shape)).astype(real)
+        values[...] = generator.uniform(-scale, scale, shape)
+    else:
+        values[...] = scale * generator.standard_normal(shape)
+    return values
 
 
 def _matrix(name, values, columns):

@@ -30,9 +30,10 @@ def render(derivation: Derivation, form: str = "text") -> str:
     Examples
     --------
     >>> from symbackprop import Network, derive
-    >>> print(render(derive(Network()))[-85:])
-      update          W⁽ᵏ⁾ᵢⱼ ← W⁽ᵏ⁾ᵢⱼ - α ∂l/∂a⁽ᵏ⁾ᵢ h⁽ᵏ⁻¹⁾ⱼ
-                      b⁽ᵏ⁾ᵢ ← b⁽ᵏ⁾ᵢ - α ∂l/∂a⁽ᵏ⁾ᵢ
+    >>> print(render(derive(Network(penalty="l2"))).split("regulariser")[-1].strip())
+    ∂Ω⁽ᵏ⁾/∂W⁽ᵏ⁾ᵢⱼ = 2 W⁽ᵏ⁾ᵢⱼ
+         update                 W⁽ᵏ⁾ᵢⱼ ← W⁽ᵏ⁾ᵢⱼ + α (-∂l/∂a⁽ᵏ⁾ᵢ h⁽ᵏ⁻¹⁾ⱼ - 2 λ₂ W⁽ᵏ⁾ᵢⱼ)
+                                b⁽ᵏ⁾ᵢ ← b⁽ᵏ⁾ᵢ - α ∂l/∂a⁽ᵏ⁾ᵢ
     """
     if form not in FORMS:
         raise ValueError(f"the form is {form!r}, expected {', '.join(FORMS)}")

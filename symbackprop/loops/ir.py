@@ -86,7 +86,10 @@ class Argument:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A function over arrays: what it takes, the arrays it allocates, its statements, and what it returns."""
+    """A function over arrays: what it takes, the arrays it allocates, its statements, and what it returns.
+
+    With `aligned`, its own arrays begin at whole cache lines, which vector loads of tiled loops repay.
+    """
 
     name: str
     arguments: tuple[Argument, ...]
@@ -94,6 +97,7 @@ class Kernel:
     body: Body
     returns: tuple[Expr, ...] = ()
     doc: str = ""
+    aligned: bool = False
 
 
 def walk(body: Body) -> Iterator[Statement]:

@@ -9,8 +9,9 @@ import numpy as np
 from symbackprop.train.contract import Array, Pair, Spec, Trainer, misses
 from symbackprop.train.history import Epoch, History, Reason, Report, Settings
 
-_PART_SECONDS = 0.5  # of updates between two moves of the bar; each call checks all of X anew
-_FIRST_PART = 256  # examples, before the speed is known
+# Parts are cut by work, about half a second of it, not by the clock: the same seed gives the same bits everywhere.
+_PART_WORK = 1_600_000_000  # examples times parameters
+_BLOCK = 1024  # a Trainer cuts its orders here itself, so that parts of whole blocks change no rounding
 
 
 def fit(
@@ -89,7 +90,8 @@ class _Run:
         self.train, self.validation = train, validation
         self.epochs: list[Epoch] = []
         self.kept: _Kept | None = None
-        self.part_size = _FIRST_PART
+        parameters = sum(values.size for values in trainer.parameters.values())
+        self.part_size = _BLOCK * max(1, _PART_WORK // (_BLOCK * parameters))
         self.start = time.perf_counter()
 
     def epochs_until_the_end(self) -> tuple[Reason, str]:
@@ -150,7 +152,6 @@ class _Run:
             )
             took = max(time.perf_counter() - start, 1e-9)
             total, seconds, done = total + mean * len(part), seconds + took, done + len(part)
-            self.part_size = max(_FIRST_PART, int(len(part) / took * _PART_SECONDS))
             self.report.part(number, done, total / done, done / seconds)
         return total / done, seconds
 

@@ -16,6 +16,7 @@ from symbackprop.train.files import write_text
 from symbackprop.train.modules import import_module, spec_of
 
 CACHE_VARIABLE = "SYMBACKPROP_CACHE_DIR"
+_AFTERWARDS = {"train", "explain", "bench", "cli.py"}  # parts of symbackprop that decide nothing in a module
 
 
 def find_module(request: Mapping[str, Any], generate: Callable[[], str]) -> ModuleType:
@@ -56,7 +57,8 @@ def module_name(request: Mapping[str, Any]) -> str:
 def fingerprint() -> str:
     """Return a digest of our source and SymPy's version: other code may write another module."""
     package = Path(__file__).parents[1]
-    sources = [file.read_text("utf-8") for file in sorted(package.rglob("*.py"))]
+    files = (file for file in sorted(package.rglob("*.py")) if not _AFTERWARDS & {*file.relative_to(package).parts})
+    sources = [file.read_text("utf-8") for file in files]
     try:
         sources.append(metadata.version("sympy"))
     except metadata.PackageNotFoundError:

@@ -12,9 +12,9 @@ from tests.calculus import values
 
 n, m, k = map(size, "nmk")
 i, j, r, s = Axis("i", n), Axis("j", m), Axis("r", m), Axis("s", n)
-I, J, R, S = (axis.index for axis in (i, j, r, s))
+I, J, R, S = (axis.index for axis in (i, j, r, s))  # noqa: E741
 W, V, T, b, h, q, p, v, x, y = map(array, ["W", "V", "T", "b", "h", "q", "p", "v", "x", "y"])
-c, l, mu = map(scalar, ["c", LOSS, "mu"])
+c, l, mu = map(scalar, ["c", LOSS, "mu"])  # noqa: E741
 AT = {n: 3, m: 4, k: 2}
 LOSS_OF_Q = Equation(l, i.sum(lambda t: q[t] ** 2 * y[t] + sin(q[t])))
 
@@ -43,7 +43,8 @@ MODELS = {
     "distance": layer(sqrt(1 + rbf(I)), want("W", i, j), want("x", j)),
     "bilinear": layer(j.sum(lambda t: r.sum(lambda u: T[I, t, u] * x[t] * x[u])), want("T", i, j, r), want("x", j)),
     "product of sums": layer(
-        j.sum(lambda t: W[I, t] * x[t]) * j.sum(lambda t: V[I, t] * x[t]), want("W", i, j), want("V", i, j), want("x", j)
+        j.sum(lambda t: W[I, t] * x[t]) * j.sum(lambda t: V[I, t] * x[t]),
+        want("W", i, j), want("V", i, j), want("x", j),
     ),
     "square of a sum": layer(j.sum(lambda t: W[I, t] * x[t]) ** 2, want("W", i, j), want("x", j)),
     "gated": layer(tanh(x[I]) / (1 + exp(-v[I])), want("x", i), want("v", i)),
@@ -66,7 +67,7 @@ MODELS = {
     "reversed": layer(x[n - 1 - I] ** 2 * x[I], want("x", i)),
     "neighbours": layer(h[I] + h[I + 1] ** 2, want("h", Axis("j", n + 1))),
     "guarded neighbours": layer(
-        Piecewise((h[I] * h[I + 1], I + 1 < n), (h[I], True)), want("h", i)
+        Piecewise((h[I] * h[I + 1], n > I + 1), (h[I], True)), want("h", i)
     ),
     "convolution": layer(window.sum(lambda t: v[t] * x[I + t]), want("v", window), want("x", Axis("j", n + k - 1))),
     "strided": layer(window.sum(lambda t: v[t] * x[2 * I + t]), want("v", window), want("x", Axis("j", 2 * n + k - 2))),
@@ -93,7 +94,9 @@ MODELS = {
     "largest of three": layer(Max(x[I], v[I], 0), want("x", i), want("v", i)),
     "smallest of a largest": layer(Min(Max(x[I], -Rational(1, 2)), v[I]), want("x", i), want("v", i)),
     "absolute": layer(Abs(x[I] * v[I]) ** 3 + Abs(x[I]), want("x", i), want("v", i)),
-    "cases": layer(Piecewise((x[I] ** 2, x[I] > 0), (sin(x[I]) + v[I], x[I] > v[I]), (v[I], True)), want("x", i), want("v", i)),
+    "cases": layer(
+        Piecewise((x[I] ** 2, x[I] > 0), (sin(x[I]) + v[I], x[I] > v[I]), (v[I], True)), want("x", i), want("v", i)
+    ),
     "two axes": (
         (
             Equation(q[I, R], x[I] * atan(v[R]), (i, r)),
@@ -116,7 +119,8 @@ MODELS = {
     "two layers": (
         (Equation(h[J], tanh(i.sum(lambda t: W[t, J] * x[t])), (j,)),
          Equation(q[I], j.sum(lambda t: V[I, t] * h[t]), (i,)), LOSS_OF_Q),
-        (Wanted("q", (i,), "output"), Wanted("h", (j,), "hidden layer"), want("V", i, j), want("W", i, j), want("x", i)),
+        (Wanted("q", (i,), "output"), Wanted("h", (j,), "hidden layer"),
+         want("V", i, j), want("W", i, j), want("x", i)),
     ),
     "loss alone": ((Equation(l, i.sum(lambda t: x[t] ** 3) / i.sum(lambda t: cos(x[t]))),), (want("x", i),)),
 }  # fmt: skip
@@ -149,7 +153,7 @@ def shapes_of(model):
 def assert_right(model, seed):
     equations, wanted = model
     arrays = values.compute(equations, values.Arrays(seed, shapes_of(model)), AT)
-    results = backpropagate(equations, wanted).results
+    results, moving = backpropagate(equations, wanted).results, set()
     values.compute(results, arrays, AT)
     for result, w in zip(results, wanted, strict=True):
         assert result.name == f"∂l/∂{w.name}"
@@ -157,13 +161,16 @@ def assert_right(model, seed):
         for indices, slope in expected.items():
             found = arrays[result.name, indices]
             assert abs(found - slope) <= mp.mpf("1e-18") * (1 + abs(slope)), f"{result} at {indices}"
-        assert any(abs(slope) > 1e-6 for slope in expected.values())
+        if any(abs(slope) > 1e-6 for slope in expected.values()):
+            moving.add(w.name)
+    return moving
 
 
 @pytest.mark.parametrize("name", [*MODELS, *SCALARS])
 def test_results_are_the_derivatives(name):
-    for seed in range(2):
-        assert_right({**MODELS, **SCALARS}[name], seed)
+    model = {**MODELS, **SCALARS}[name]
+    moving = set().union(*(assert_right(model, seed) for seed in range(2)))
+    assert moving == {w.name for w in model[1]}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -194,18 +201,15 @@ def test_a_wrong_equation_among_the_results_would_be_seen():
 
 def test_steps_come_in_the_lectures_order():
     rules = [step.rule for step in backpropagate(*MODELS["two layers"])]
-    assert rules == [
-        "partial derivative", "contract", "output",
-        "partial derivative", "chain rule", "hidden layer",
-        "partial derivative", "chain rule", "parameters",
-        "partial derivative", "chain rule", "contract", "parameters",
-        "partial derivative", "chain rule", "contract", "parameters",
-    ] or rules.count("chain rule") == 4  # fmt: skip
+    names = ["hidden layer", "parameters", "parameters", "parameters"]
+    expected = ["partial derivative", "output"]
+    for name in names:
+        expected += ["partial derivative", "chain rule", name]
+    assert rules == expected
 
 
 def test_a_step_that_is_wrong_does_not_pass():
-    *steps, last = backpropagate(*MODELS["dense"])
-    for step in (*steps, last):
+    for step in backpropagate(*MODELS["dense"]):
         wrong = Step(step.rule, step.target, step.before, step.after + x[0] / 1000, step.over, step.given)
         with pytest.raises(ValueError, match=r"the step '.*' is wrong: its sides differ by"):
             wrong.check()

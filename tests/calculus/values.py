@@ -8,55 +8,50 @@ import random
 from itertools import product
 
 from mpmath import mp
-from sympy import Add, Indexed, Mul, Not, Number, NumberSymbol, Piecewise, Pow, Sum, Symbol
-from sympy.core.relational import Relational
-from sympy.logic.boolalg import And, BooleanFalse, BooleanTrue, Or
+from sympy import Indexed, Number, NumberSymbol, Piecewise, Sum, Symbol
+from sympy.logic.boolalg import BooleanAtom
 
 from symbackprop.symbols import Maximum, name_of
 
 mp.dps = 40
-COMPARE = {"==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
-FUNCTIONS = {"Abs": abs, "Max": max, "Min": min, "log1p": mp.log1p, "expm1": mp.expm1}
+STEP = mp.mpf("1e-13")
+OPERATIONS = {
+    "Add": lambda *terms: mp.fsum(terms), "Mul": lambda *factors: mp.fprod(factors), "Pow": operator.pow,
+    "Abs": abs, "Max": max, "Min": min, "log1p": mp.log1p, "expm1": mp.expm1,
+    "Equality": operator.eq, "Unequality": operator.ne, "StrictLessThan": operator.lt, "LessThan": operator.le,
+    "StrictGreaterThan": operator.gt, "GreaterThan": operator.ge,
+    "And": lambda *terms: all(terms), "Or": lambda *terms: any(terms), "Not": operator.not_,
+}  # fmt: skip
 
 
 def value(expr, arrays, at):
     """The value of an expression: `arrays` has {(name, indices): number}, `at` what symbols stand for."""
-
-    def inner(e, **_):
-        return value(e, arrays, at)
-
     match expr:
         case Sum() | Maximum():
-            (index, low, high), *rest = reversed(expr.limits)
-            body = expr.func(expr.function, *reversed(rest)) if rest else expr.function
-            terms = [value(body, arrays, {**at, index: n}) for n in range(int(inner(low)), int(inner(high)) + 1)]
+            terms = list(reduced(expr, arrays, at))
             return mp.fsum(terms) if isinstance(expr, Sum) else max(terms)
         case Indexed():
-            return arrays[name_of(expr), tuple(int(inner(i)) for i in expr.indices)]
+            return arrays[name_of(expr), tuple(int(value(i, arrays, at)) for i in expr.indices)]
         case Symbol():
             return at[expr] if expr in at else arrays[expr.name, ()]
         case Number() | NumberSymbol():
             return mp.mpf(expr.p) / expr.q if expr.is_Rational else mp.mpf(str(expr.evalf(45)))
         case Piecewise():
-            return next(inner(e) for e, condition in expr.args if inner(condition))
-        case Add():
-            return mp.fsum(map(inner, expr.args))
-        case Mul():
-            return mp.fprod(map(inner, expr.args))
-        case Pow():
-            return inner(expr.base) ** inner(expr.exp)
-        case Relational():
-            return COMPARE[expr.rel_op](inner(expr.lhs), inner(expr.rhs))
-        case And():
-            return all(map(inner, expr.args))
-        case Or():
-            return any(map(inner, expr.args))
-        case Not():
-            return not inner(expr.args[0])
-        case BooleanTrue() | BooleanFalse():
+            return next(value(e, arrays, at) for e, condition in expr.args if value(condition, arrays, at))
+        case BooleanAtom():
             return bool(expr)
     name = type(expr).__name__
-    return FUNCTIONS.get(name, getattr(mp, name, None))(*map(inner, expr.args))
+    operation = OPERATIONS[name] if name in OPERATIONS else getattr(mp, name)
+    return operation(*(value(e, arrays, at) for e in expr.args))
+
+
+def reduced(expr, arrays, at):
+    """The values over which a sum or a maximum runs; its last limits are the outermost."""
+    *inner, (index, low, high) = expr.limits
+    body = expr.func(expr.function, *inner) if inner else expr.function
+    for n in range(int(value(low, arrays, at)), int(value(high, arrays, at)) + 1):
+        here = {**at, index: n}
+        yield value(body, arrays, here)
 
 
 class Arrays(dict):
@@ -87,7 +82,7 @@ def compute(equations, arrays, at):
     return arrays
 
 
-def derivative(equations, arrays, at, wanted, loss="l", step=mp.mpf("1e-13")):
+def derivative(equations, arrays, at, wanted, loss="l"):
     """The total derivative of the loss by central differences, for every element of a wanted array."""
     found = {}
     for indices in ranges(wanted.axes, at):
@@ -95,8 +90,8 @@ def derivative(equations, arrays, at, wanted, loss="l", step=mp.mpf("1e-13")):
         for sign in (1, -1):
             moved = Arrays(0, arrays.shapes)
             moved.update(arrays)
-            moved[key] = arrays[key] + sign * step
+            moved[key] = arrays[key] + sign * STEP
             later = [e for n, e in enumerate(equations) if wanted.name not in {x.name for x in equations[n:]}]
             sides.append(compute(later, moved, at)[loss, ()])
-        found[indices] = (sides[0] - sides[1]) / (2 * step)
+        found[indices] = (sides[0] - sides[1]) / (2 * STEP)
     return found

@@ -126,8 +126,8 @@ def test_parts_change_no_number(fake, blobs, monkeypatch):
     trainers = [fake.Trainer((2, 3), seed=1) for _ in range(2)]
     settings = Settings(epochs=3, hyperparameters={"decay": 0.01, "l2": 0.001})
     one = fit(trainers[0], fake.SPEC, (X, y), (X, y), settings)
-    monkeypatch.setattr(loop_module, "_FIRST_PART", 7)
-    monkeypatch.setattr(loop_module, "_PART_SECONDS", 0)
+    monkeypatch.setattr(loop_module, "_BLOCK", 7)
+    monkeypatch.setattr(loop_module, "_PART_WORK", 0)
     two = fit(trainers[1], fake.SPEC, (X, y), (X, y), settings)
     for name, values in trainers[0].parameters.items():
         np.testing.assert_array_equal(values, trainers[1].parameters[name])

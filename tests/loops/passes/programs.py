@@ -1,6 +1,6 @@
 """Statements run as they are written: the judge of every pass is that a program leaves the same integers behind.
 
-The programs have vectors a, b, c and a matrix M, one loop index i of a range n (and j of a range m), and scalars s, t.
+The programs have vectors a, b, c and matrices M, K, one loop index i of a range n (and j of a range m), and scalars s, t.
 """
 
 import numpy as np
@@ -12,14 +12,14 @@ from symbackprop.loops.ir import Accumulate, Argument, Assign, Kernel, Loop
 from symbackprop.symbols import array, scalar, size
 
 i, j, k = (Symbol(name, integer=True, nonnegative=True) for name in "ijk")
-n, m = size("n"), size("m")
+n, m, most = size("n"), size("m"), size("most")
 a, b, c, M, K = (array(name) for name in "abcMK")
 s, t, u, out = scalar("s"), scalar("t"), scalar("u"), array("out")
 ROOM = 3  # elements beyond n and m, so that a[i + 1] exists
 ARGUMENTS = (
     Argument("rows", (n,)), Argument("columns", (m,)),
-    *(Argument(name, (n + ROOM,)) for name in "abc"), Argument("M", (n + ROOM, m + ROOM)),
-    Argument("K", (n + ROOM, m + ROOM)), Argument("out", (Integer(ROOM),), "parameter"),
+    *(Argument(name, (most + ROOM,)) for name in "abc"), *(Argument(name, (most + ROOM,) * 2) for name in "MK"),
+    Argument("out", (Integer(ROOM),), "parameter"),
 )  # fmt: skip
 
 
@@ -28,7 +28,7 @@ def run(body, rows, columns=4, seed=0, number=int):
     generator = np.random.default_rng(seed)
     made = {}
     for argument in ARGUMENTS:
-        shape = [int(x.subs({n: rows, m: columns})) for x in argument.sizes]
+        shape = [int(x.subs({n: rows, m: columns, most: max(rows, columns)})) for x in argument.sizes]
         values = generator.integers(-9, 10, shape)
         made[argument.name] = np.array([number(int(v)) for v in values.flat], dtype=object).reshape(shape)
     names = {"kernel": lambda function: function, "np": np, "real": number, "zero": number(0), "one": number(1)}
