@@ -52,7 +52,7 @@ Regenerate with:
     symbackprop generate --activation relu --hidden-layers 2 --loss nll --penalty none
         --initializer glorot --step-size inverse --dtype float32 -o relu_2_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 4f4b2ca7ad5877c9.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 138b2b635efb13dd.
 """
 
 import json
@@ -594,18 +594,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
             h2[j] = zero if a2[j] <= zero else a2[j]
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(0, n3 - n3 % 2, 2):
-            total_0 = total_1 = zero
+            total2_0 = total2_1 = zero
             for j in range(n2):
                 h2_j = h2[j]
-                total_0 += h2_j * W3[i, j]
-                total_1 += h2_j * W3[i + 1, j]
-            a3[i] = b3[i] + total_0
-            a3[i + 1] = total_1 + b3[i + 1]
+                total2_0 += h2_j * W3[i, j]
+                total2_1 += h2_j * W3[i + 1, j]
+            a3[i] = b3[i] + total2_0
+            a3[i + 1] = total2_1 + b3[i + 1]
         for i in range(n3 - n3 % 2, n3):
-            total = zero
+            total2 = zero
             for j in range(n2):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
+                total2 += W3[i, j] * h2[j]
+            a3[i] = b3[i] + total2
         # m = max_i a3[i]
         m = a3[0]
         for i in range(n3):
@@ -1008,18 +1008,18 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
                 h2[j] = zero if a2[j] <= zero else a2[j]
             # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
             for i in range(0, n3 - n3 % 2, 2):
-                total_0 = total_1 = zero
+                total2_0 = total2_1 = zero
                 for j in range(n2):
                     h2_j = h2[j]
-                    total_0 += h2_j * W3[i, j]
-                    total_1 += h2_j * W3[i + 1, j]
-                a3[i] = b3[i] + total_0
-                a3[i + 1] = total_1 + b3[i + 1]
+                    total2_0 += h2_j * W3[i, j]
+                    total2_1 += h2_j * W3[i + 1, j]
+                a3[i] = b3[i] + total2_0
+                a3[i + 1] = total2_1 + b3[i + 1]
             for i in range(n3 - n3 % 2, n3):
-                total = zero
+                total2 = zero
                 for j in range(n2):
-                    total += W3[i, j] * h2[j]
-                a3[i] = b3[i] + total
+                    total2 += W3[i, j] * h2[j]
+                a3[i] = b3[i] + total2
             # m = max_i a3[i]
             m = a3[0]
             for i in range(n3):

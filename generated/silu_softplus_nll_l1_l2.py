@@ -55,7 +55,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 97686174dcd47576.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 1d5a4c46d6a6c1bb.
 """
 
 import json
@@ -676,18 +676,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             h2[j] = a2[j] + log1p(exp(-a2[j])) if a2[j] > zero else log1p(exp(a2[j]))
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(0, n3 - n3 % 2, 2):
-            total_0 = total_1 = zero
+            total2_0 = total2_1 = zero
             for j in range(n2):
                 h2_j = h2[j]
-                total_0 += h2_j * W3[i, j]
-                total_1 += h2_j * W3[i + 1, j]
-            a3[i] = b3[i] + total_0
-            a3[i + 1] = total_1 + b3[i + 1]
+                total2_0 += h2_j * W3[i, j]
+                total2_1 += h2_j * W3[i + 1, j]
+            a3[i] = b3[i] + total2_0
+            a3[i + 1] = total2_1 + b3[i + 1]
         for i in range(n3 - n3 % 2, n3):
-            total = zero
+            total2 = zero
             for j in range(n2):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
+                total2 += W3[i, j] * h2[j]
+            a3[i] = b3[i] + total2
         # m = max_i a3[i]
         m = a3[0]
         for i in range(n3):

@@ -16,7 +16,7 @@ from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import t
 from symbackprop.kernels import STEP, all_equations, arguments_of, integer_symbol, with_step, work_arrays
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
-from symbackprop.loops.lower import lower
+from symbackprop.loops.lower import lower, totals
 from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.fuse import fuse
 from symbackprop.loops.passes.hoist import hoist
@@ -59,12 +59,8 @@ def _gradients(expr: Expr) -> set[str]:
 
 def piece(equations: Iterable[Equation], factors: Mapping[str, int], taken: frozenset[str]) -> Body:
     """Return the loops of some equations, fused, hoisted, tiled and in scalars."""
-    body = tuple(s for e in stabilise(equations) for s in lower(e))
-    return polish(body, factors, taken)
-
-
-def polish(body: Body, factors: Mapping[str, int], taken: frozenset[str]) -> Body:
-    """Run the passes of the fast schedules over a body."""
+    names = totals()
+    body = tuple(s for e in stabilise(equations) for s in lower(e, names))
     body = hoist(fuse(share(body)), taken)
     try:
         body = tile(body, factors)
@@ -157,12 +153,11 @@ def overlapped_kernel(network: Network, stages: Stages) -> Kernel:
     updates, n, row, done = size("updates"), *map(integer_symbol, ("n", "row", "done"))
     first = stages.forward[0]
     ahead = Equation(first.lhs, first.rhs.xreplace({array("h^0"): array("x_next")}), first.over, first.why)
-    sweep = tuple(s for e in (*_first_updates(stages), ahead) for s in lower(e))
     body = (
         Row("row", "order", n), Row("h^0", "X", row), Row(LABEL.name, "Y", row),
         *_rest_of_example(network, stages, n, taken),
         Row("row", "order", Min(n + 1, updates - 1)), Row("x_next", "X", row),
-        *polish(sweep, SWEEP, taken), Accumulate(done, Integer(1)),
+        *piece((*_first_updates(stages), ahead), SWEEP, taken), Accumulate(done, Integer(1)),
     )  # fmt: skip
     start = (Row("row", "order", Integer(0)), Row("h^0", "X", row), *piece((first,), MATRIX_VECTOR, taken))
     whole = (*_nothing_done(), *start, Loop(n, updates, body))

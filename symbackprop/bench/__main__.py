@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from symbackprop.bench import report
+from symbackprop.bench import WRONG, report
 from symbackprop.bench.machine import described, stay_on_one_core
 from symbackprop.bench.peers import OURS, PEERS, Peer
 from symbackprop.bench.plot import plot
@@ -16,7 +16,7 @@ from symbackprop.train.files import write_text
 
 
 def main(options: dict[str, Any]) -> int:
-    """Measure, print and write; return 1 where a result was wrong."""
+    """Measure, print and write; return WRONG where a result was wrong, otherwise 0."""
     stay_on_one_core()  # before a peer is imported, and counts the cores
     numbers = {name: options[name] for name in ("repeats", "seconds", "clock")}
     about = {"date": datetime.now(UTC).date().isoformat(), "machine": described(), **numbers}
@@ -27,7 +27,7 @@ def main(options: dict[str, Any]) -> int:
         _say(report.table(comparisons[-1]) + "\n")
     _say(report.bars(comparisons))
     _write(options, comparisons, about)
-    return int(any(r.word.startswith("wrong") for c in comparisons for r in c.results))
+    return WRONG if any(r.word.startswith("wrong") for c in comparisons for r in c.results) else 0
 
 
 def chosen(parts: Sequence[str]) -> list[Peer]:

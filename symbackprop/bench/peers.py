@@ -30,6 +30,11 @@ class Peer:
     batch: int = 1
     package: str = ""
 
+    @property
+    def is_ours(self) -> bool:
+        """It is the generated module, in one way or another."""
+        return self.name.startswith(OURS)
+
     def make(self, task: Task) -> Run:
         """Return what runs the task.
 

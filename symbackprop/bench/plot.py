@@ -8,7 +8,8 @@ from symbackprop.bench.report import sgemm, times
 from symbackprop.bench.side_by_side import Comparison
 from symbackprop.train.files import replace_file
 
-_OURS, _PEER, _BATCH = "#3465a4", "#b0b0b0", "#dcc9a6"
+_COLORS = {("ours", 1): "#3465a4", ("peer", 1): "#a0a0a0", ("ours", 32): "#a9c1e4", ("peer", 32): "#dadada"}
+_LEGEND = "blue: generated, grey: others; pale: mini-batches, which make fewer updates"
 
 
 def plot(path: str | Path, comparisons: Sequence[Comparison], title: str) -> None:
@@ -26,14 +27,14 @@ def plot(path: str | Path, comparisons: Sequence[Comparison], title: str) -> Non
     for axes, comparison in zip(panels, comparisons, strict=True):
         _panel(axes, comparison)
     panels[-1].set_xlabel("examples per second")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(f"{title}\n{_LEGEND}", fontsize=10)
     replace_file(path, lambda file: figure.savefig(file, format="png", dpi=110))
 
 
 def _panel(axes: Any, comparison: Comparison) -> None:
     right = [result for result in comparison.results if result.is_right][::-1]
     names, rates = [r.peer.name for r in right], [r.rate for r in right]
-    colors = [_color(r.peer.name, r.peer.batch) for r in right]
+    colors = [_COLORS["ours" if r.peer.is_ours else "peer", min(r.peer.batch, 32)] for r in right]
     bars = axes.barh(names, rates, color=colors)
     labels = [f"{r.rate:,.0f} ({times(comparison.ratio(r))})" for r in right]
     axes.bar_label(bars, labels, padding=3, fontsize=7)
@@ -43,7 +44,3 @@ def _panel(axes: Any, comparison: Comparison) -> None:
     axes.set_title(f"{comparison.task.name}   ({sgemm(comparison)})", fontsize=10, loc="left")
     axes.tick_params(axis="y", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def _color(name: str, batch: int) -> str:
-    return _OURS if name.startswith("generated") else _PEER if batch == 1 else _BATCH

@@ -1,6 +1,7 @@
 """The figures as a table for the terminal, as JSON and as Markdown."""
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,10 +53,12 @@ def sgemm(comparison: Comparison) -> str:
 def times(ratio: float) -> str:
     """Return a ratio as people write it.
 
-    >>> times(2.345), times(234.5)
-    ('2.35x', '234x')
+    >>> times(2.345), times(12.345), times(234.5), times(float("nan"))
+    ('2.35x', '12.3x', '234x', '-')
     """
-    return f"{ratio:.0f}x" if ratio >= 100 else f"{ratio:.3g}x"
+    if math.isnan(ratio):  # the generated module was wrong
+        return "-"
+    return f"{ratio:.{2 if ratio < 10 else 1 if ratio < 100 else 0}f}x"
 
 
 def shown(verdict: Verdict, value: float | None) -> str:
@@ -106,7 +109,7 @@ def _rates(comparisons: Sequence[Comparison]) -> str:
 def _cell(comparison: Comparison, result: Result) -> str:
     if not result.is_right:
         return result.word
-    share = f", {comparison.part_of_peak(result):.0%} of sgemm" if result.peer.name.startswith("generated") else ""
+    share = f", {comparison.part_of_peak(result):.0%} of sgemm" if result.peer.is_ours else ""
     return f"{_rounded(result.rate)} ({times(comparison.ratio(result))}{share})"
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from symbackprop.bench.peers import OURS, Absent, Peer
-from symbackprop.bench.task import Run, Task, useful_flops
+from symbackprop.bench.task import Parameters, Run, Task, useful_flops
 from symbackprop.bench.with_numpy import reference
 
 TOLERANCE = 1e-4  # of the final loss, relative
@@ -82,24 +82,33 @@ def compare(task: Task, peers: Iterable[Peer], *, repeats: int, seconds: float, 
     clock
         ``"wall"``, or ``"cpu"`` where other programs share the core.
     """
-    now = CLOCKS[clock]
     results, runs = [], []
     for peer in peers:
         result, run = _prepare(task, peer, seconds)
         results.append(result)
         runs += [(result, run)] if run else []
-    sgemm = []
-    for _ in range(repeats):
-        sgemm.append(_sgemm(now))
-        for result, run in runs:
-            took, result.loss = _timed(run, task.first(result.examples), now)
-            result.seconds.append(took)
+    sgemm = _repeat(task, runs, repeats, CLOCKS[clock])
     expected = dict(_expected(task, {(r.examples, r.peer.batch) for r, _ in runs}))
     for result, _ in runs:
         result.expected = expected[result.examples, result.peer.batch]
         if not result.is_right:
             result.word = f"wrong: the final loss is {result.loss:.6g}, expected {result.expected:.6g}"
     return Comparison(task, results, sgemm)
+
+
+def _repeat(task: Task, runs: list[tuple[Result, Run]], repeats: int, now: Callable[[], float]) -> list[float]:
+    """Note the times and the last loss of each run; return the speed of sgemm between them."""
+    sgemm = []
+    generator = np.random.default_rng(0)
+    for repeat in range(repeats):
+        sgemm.append(_sgemm(now))
+        for n in generator.permutation(len(runs)):  # nobody always follows the same one
+            result, run = runs[n]
+            took, parameters = _timed(run, task, now)
+            result.seconds.append(took)
+            if repeat == repeats - 1:
+                result.loss = task.first(result.examples).loss(parameters)
+    return sgemm
 
 
 def _prepare(task: Task, peer: Peer, seconds: float) -> tuple[Result, Run | None]:
@@ -112,7 +121,7 @@ def _prepare(task: Task, peer: Peer, seconds: float) -> tuple[Result, Run | None
     except ValueError as error:  # a schedule that this network does not have
         return Result(peer, word=f"left out: {error}"), None
     short(task.fresh())
-    took, _ = _timed(short, task.first(fewest), time.perf_counter)
+    took, _ = _timed(short, task, time.perf_counter)
     examples = task.order.size
     while examples // 2 >= fewest and examples * took / fewest > seconds:
         examples //= 2
@@ -121,12 +130,12 @@ def _prepare(task: Task, peer: Peer, seconds: float) -> tuple[Result, Run | None
     return Result(peer, examples), run
 
 
-def _timed(run: Run, task: Task, now: Callable[[], float]) -> tuple[float, float]:
-    """Return the seconds of one run from the first parameters, and the loss at its last ones."""
+def _timed(run: Run, task: Task, now: Callable[[], float]) -> tuple[float, Parameters]:
+    """Return the seconds of one run from the first parameters, and its last ones."""
     parameters = task.fresh()
     start = now()
     parameters = run(parameters)
-    return now() - start, task.loss(parameters)
+    return now() - start, parameters
 
 
 def _expected(task: Task, wanted: set[tuple[int, int]]) -> Iterator[tuple[tuple[int, int], float]]:

@@ -214,12 +214,15 @@ def _replace_reads(expr: Expr, read: Indexed, definition: Equation) -> Expr:
 
 
 def _fold_pieces(expr: Expr, g: Piecewise, definition: Equation) -> Expr:
-    """Fold each piece of `expr` by the piece of `g` that holds there."""
+    """Fold each piece of `expr` by the piece of `g` that holds there, whatever the index."""
+    own_indices = definition.lhs.indices
+    bases = {e.base for e in g.atoms(Indexed) if len(e.indices) == len(own_indices)}
+    swaps = [dict(zip(own_indices, e.indices, strict=True)) for e in expr.atoms(Indexed) if e.base in bases]
 
     def pieces(node: Piecewise) -> Expr:
         made = []
         for e, c in node.args:
-            own = [piece for piece, condition in g.args if condition == c]
+            own = [piece for piece, condition in g.args if any(condition.xreplace(swap) == c for swap in swaps)]
             made.append((fold(e, Equation(definition.lhs, own[0], definition.over)) if own else e, c))
         return Piecewise(*made)
 

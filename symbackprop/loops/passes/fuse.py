@@ -1,7 +1,8 @@
 """fuse: two loops over the same range become one sweep.
 
 Precondition, checked: every array that one loop writes and the other touches is indexed by the loop's index in the same
-place by both, so that a turn meets only what its own turn wrote; no scalar passes from one loop to the other.
+place by both, so that a turn meets only what its own turn wrote; no scalar that one loop changes comes into a turn of
+the other from before; neither has rows under names of their own, or leaves early.
 """
 
 from __future__ import annotations
@@ -10,7 +11,21 @@ from dataclasses import replace
 
 from sympy import Indexed, Symbol
 
-from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement, expressions, walk, written
+from symbackprop.loops.ir import (
+    Accumulate,
+    Assign,
+    Body,
+    Break,
+    If,
+    Loop,
+    Row,
+    Statement,
+    exposed,
+    expressions,
+    names_in,
+    walk,
+    written,
+)
 from symbackprop.symbols import name_of
 
 
@@ -44,23 +59,21 @@ def _partner(made: list[Statement], loop: Statement) -> int | None:
 
 
 def _independent(loop: Loop, between: Body) -> bool:
-    reads = {name for s in between for e in expressions(s) for name in _names(e)}
-    inside = {name for s in walk((loop,)) for e in expressions(s) for name in _names(e)} | written((loop,))
+    reads = {name for s in between for e in expressions(s) for name in names_in(e)}
+    inside = {name for s in walk((loop,)) for e in expressions(s) for name in names_in(e)} | written((loop,))
     return not reads & written((loop,)) and not written(between) & inside
-
-
-def _names(expr: object) -> set[str]:
-    return {s.name for s in expr.free_symbols if isinstance(s, Symbol)}  # type: ignore[attr-defined]
 
 
 def _can_fuse(first: Loop, second: Loop) -> bool:
     if (first.index, first.start, first.stop, first.step) != (second.index, second.start, second.stop, second.step):
         return False
+    if any(isinstance(s, Row | Break) for s in walk((first, second))):
+        return False
     for name in written(first.body) | written(second.body):
         mine, theirs = _accesses(first.body, name), _accesses(second.body, name)
         if mine and theirs and not _same_turn(mine | theirs, first.index):
             return False
-    return _scalars_stay(first, second) and _scalars_stay(second, first)
+    return not (_scalars(first.body) & exposed((second,)) or _scalars(second.body) & exposed((first,)))
 
 
 def _accesses(body: Body, name: str) -> set[Indexed]:
@@ -74,12 +87,7 @@ def _same_turn(accesses: set[Indexed], index: Symbol) -> bool:
     return bool(set.intersection(*places))
 
 
-def _scalars_stay(one: Loop, other: Loop) -> bool:
-    """Whether no scalar that `one` accumulates over its turns is touched by the other."""
-    statements = list(walk(one.body))
-    own = {s.target for s in statements if isinstance(s, Assign) and isinstance(s.target, Symbol)}
-    carried = {s.target.name for s in statements if isinstance(s, Accumulate) and s.target not in own
-               and isinstance(s.target, Symbol)}  # fmt: skip
-    return not carried & (
-        {n for s in walk(other.body) for e in expressions(s) for n in _names(e)} | written(other.body)
-    )
+def _scalars(body: Body) -> set[str]:
+    """Return the scalars that a body changes."""
+    targets = {s.target for s in walk(body) if isinstance(s, Assign | Accumulate)}
+    return {t.name for t in targets if isinstance(t, Symbol)}

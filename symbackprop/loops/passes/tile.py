@@ -1,7 +1,8 @@
 """tile: unroll a loop and jam the copies of its body, so that several rows share every load (register tiling).
 
-Precondition, checked: different turns of the loop write different elements (every write is indexed by the loop's index,
-and what is written is read only there), or only accumulate into elements that the body does not read.
+Precondition, checked: different turns of the loop touch different elements of what is written (all are indexed by the
+loop's index in the same place), or only accumulate into what the body does not read; no turn reads a scalar of an earlier
+one, nor does what follows the loop; no turn leaves early.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 
 from sympy import Expr, Indexed, Integer, Mod, Mul, Symbol
 
-from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Row, Statement, expressions, walk
+from symbackprop.loops.ir import Accumulate, Assign, Body, Break, If, Loop, Row, Statement, exposed, expressions, walk
 from symbackprop.symbols import name_of, scalar
 
 
@@ -19,9 +20,18 @@ class CannotTileError(ValueError):
     """Why a loop cannot be unrolled and jammed."""
 
 
-def tile(body: Body, factors: Mapping[str, int]) -> Body:
+def tile(body: Body, factors: Mapping[str, int], after: frozenset[str] = frozenset()) -> Body:
     """Return a body whose loops over the indices in `factors` are unrolled that many times and jammed, with remainders;
     elementwise loops and innermost ones stay as they are: the compiler vectorises those.
+
+    Parameters
+    ----------
+    body
+        The statements.
+    factors
+        How many turns become one, by the name of the loop's index.
+    after
+        The names that are read after the body.
 
     Raises
     ------
@@ -29,15 +39,18 @@ def tile(body: Body, factors: Mapping[str, int]) -> Body:
         If turns of such a loop depend on each other.
     """
     made: list[Statement] = []
-    for statement in body:
+    for n, statement in enumerate(body):
         if not isinstance(statement, Loop):
             made.append(statement)
             continue
-        inner = replace(statement, body=tile(statement.body, factors))
+        later = exposed(body[n + 1 :]) | after
+        inner = replace(statement, body=tile(statement.body, factors, later | exposed(statement.body)))
         factor = factors.get(statement.index.name, 1)
         if factor == 1 or not _pays(statement):
             made.append(inner)
             continue
+        if last := sorted(later & set(_scalars(inner.body).values())):
+            raise CannotTileError(f"{last[0]} is read after the loop over {statement.index}")
         main, rest = unroll_and_jam(inner, factor)
         made += [main, replace(rest, body=statement.body)]  # few turns are left: one plain loop compiles faster
     return tuple(made)
@@ -65,20 +78,27 @@ def _remainder(count: Expr, factor: int) -> Expr:
 
 
 def _require_independent(loop: Loop) -> None:
-    writes = {
-        (name_of(s.target), s.target, isinstance(s, Accumulate))
-        for s in walk(loop.body)
-        if isinstance(s, Assign | Accumulate) and isinstance(s.target, Indexed)
-    }
-    reads = [e for s in walk(loop.body) for value in expressions(s) for e in value.atoms(Indexed)]
-    for name, target, accumulates in writes:
-        places = [n for n, i in enumerate(target.indices) if i.has(loop.index)]
-        own = [e for e in reads if str(e.base.label) == name]
-        if not places:
-            if not accumulates or own:
-                raise CannotTileError(f"{target} is written in every turn of the loop over {loop.index}")
-        elif any(e.indices[places[0]] != target.indices[places[0]] for e in own):
-            raise CannotTileError(f"{name} is read at another {loop.index} than it is written")
+    if any(isinstance(s, Row | Break) for s in walk(loop.body)):
+        raise CannotTileError(f"the loop over {loop.index} names rows or leaves early")
+    carried = exposed(loop.body)
+    reads = [e for s in walk(loop.body) for value in expressions(s) for e in value.atoms(Indexed, Symbol)]
+    writes = [s for s in walk(loop.body) if isinstance(s, Assign | Accumulate)]
+    for name in dict.fromkeys(name_of(s.target) for s in writes):
+        own = [s for s in writes if name_of(s.target) == name]
+        touched = [s.target for s in own] + [e for e in reads if name_of(e) == name]
+        if isinstance(own[0].target, Indexed):
+            safe = _is_apart([e for e in touched if isinstance(e, Indexed)], loop.index)
+        else:
+            safe = name not in carried
+        kinds = {s.op if isinstance(s, Accumulate) else "=" for s in own}
+        if not safe and (len(touched) > len(own) or len(kinds) > 1 or "=" in kinds):
+            raise CannotTileError(f"turns of the loop over {loop.index} depend on each other through {name}")
+
+
+def _is_apart(elements: list[Indexed], index: Symbol) -> bool:
+    """Whether elements that different turns touch are different: in one place of their indices all have i, or i + 1."""
+    places = zip(*(e.indices for e in elements), strict=True)
+    return any(len(set(place)) == 1 and (place[0] - index).is_number for place in places)
 
 
 def _scalars(body: Body) -> dict[Symbol, str]:
