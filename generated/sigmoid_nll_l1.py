@@ -42,7 +42,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9e7e662cac694d29.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 795cc40ca497d05b.
 """
 
 import json
@@ -1313,9 +1313,9 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one that is fastest at these sizes: small layers do not repay a block."""
+    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block, nor its compilation."""
     if schedule == "auto":
-        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 1024 else "overlapped"
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
         raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")

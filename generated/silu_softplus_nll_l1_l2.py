@@ -55,7 +55,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 1d5a4c46d6a6c1bb.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 82932f46b8c29c2d.
 """
 
 import json
@@ -1850,9 +1850,9 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one that is fastest at these sizes: small layers do not repay a block."""
+    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block, nor its compilation."""
     if schedule == "auto":
-        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 1024 else "overlapped"
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
         raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")

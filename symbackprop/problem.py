@@ -126,7 +126,8 @@ def draw(spec: dict[str, Any], sizes: tuple[int, ...], seed: int, examples: int 
         # sums of products are multiples of 1/4096: with 1/8192 no pre-activation of the first layer is at a kink
         weight = len(shape) > 1
         parameters[name] = some(*shape, scale=2 / math.sqrt(shape[-1])) if weight else some(*shape) + 1 / 8192
-    settings = {name: 2.0**-n for n, name in enumerate(("learning_rate", *spec["hyperparameters"]), 2)}
+    # small steps, or training would diverge and magnify roundings
+    settings = {"learning_rate": 2.0**-8, **{name: 2.0**-n for n, name in enumerate(spec["hyperparameters"], 2)}}
     return Problem(spec, sizes, X, Y, np.arange(updates)[::-1] % examples, parameters, settings)
 
 

@@ -29,7 +29,7 @@ from symbackprop.terms import Equation
 
 PRODUCT = {"i": 8, "r": 3}  # rows of W x examples, their sums in registers
 UPDATE = {"i": 4, "r": 3}
-GRAM = {"r": 4, "s": 4}
+GRAM = {"r": 2, "s": 4}
 MATRIX_VECTOR = {"i": 2}
 SWEEP = {"i": 5}
 PAST = {"s": 4}

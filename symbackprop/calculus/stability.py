@@ -31,11 +31,16 @@ def stabilise(equations: Iterable[Equation]) -> tuple[Equation, ...]:
 def shift_by_maximum(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:
     """Shift every Σ exp(u) by m = max u: exp(u) = M exp(u - m), M = exp(m), wherever M cancels or meets a logarithm."""
     equations = tuple(Equation(e.lhs, canonical(e.rhs), e.over, e.why) for e in equations)
-    sums = {s: None for e in equations for s in e.rhs.atoms(Sum) if isinstance(s.function, exp)}
+    sums = {s: None for e in equations for s in _outer_first(e.rhs.atoms(Sum)) if isinstance(s.function, exp)}
     for n, total in enumerate(sums):
         mark = str(n + 1) if n else ""
         equations = _shift(equations, total, mark)
     return tuple(Equation(e.lhs, named(e.rhs), e.over, e.why) for e in equations)
+
+
+def _outer_first(sums: Iterable[Expr]) -> list[Expr]:
+    """Sort sums so that none comes after one within it; the same way in every process."""
+    return sorted(sums, key=lambda s: (-s.count_ops(), str(s)))
 
 
 def _shift(equations: tuple[Equation, ...], total: Sum, mark: str) -> tuple[Equation, ...]:

@@ -212,9 +212,9 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one that is fastest at these sizes: small layers do not repay a block."""
+    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block, nor its compilation."""
     if schedule == "auto":
-        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 1024 else "overlapped"
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
         raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")

@@ -1,30 +1,48 @@
 """scalarize: in an innermost loop, every element is loaded once and stored once.
 
 Precondition, checked: within one turn, two elements of an array that the body writes differ by constants in their
-indices: they are the same or never meet.
+indices: they are the same or never meet; no index is a scalar that the body changes.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import replace
 
-from sympy import Expr, Indexed
+from sympy import Expr, Indexed, Symbol
 
-from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement, map_values
+from symbackprop.loops.ir import (
+    Accumulate,
+    Assign,
+    Body,
+    If,
+    Loop,
+    Statement,
+    expressions,
+    map_values,
+    names_in,
+    walk,
+    written,
+)
 from symbackprop.notation import identifier
 from symbackprop.symbols import name_of, scalar
 
 
 def scalarize(body: Body) -> Body:
     """Return a body whose innermost loops work in scalars."""
+    taken = {n for s in walk(body) for e in expressions(s) for n in names_in(e)} | written(body)
+    return _scalarize(body, frozenset(map(identifier, taken)))
+
+
+def _scalarize(body: Body, taken: frozenset[str]) -> Body:
     made: list[Statement] = []
     for statement in body:
         match statement:
-            case Loop() if not any(isinstance(s, Loop | If) for s in statement.body):
-                made.append(replace(statement, body=_in_scalars(_merge(statement.body))))
+            case Loop() if all(isinstance(s, Assign | Accumulate) for s in statement.body):
+                made.append(replace(statement, body=_in_scalars(_merge(statement.body), taken)))
             case Loop() | If():
-                made.append(replace(statement, body=scalarize(statement.body)))
+                made.append(replace(statement, body=_scalarize(statement.body, taken)))
             case _:
                 made.append(statement)
     return tuple(made)
@@ -32,31 +50,58 @@ def scalarize(body: Body) -> Body:
 
 def _merge(body: Body) -> Body:
     """Add up what is accumulated into the same element by different statements."""
-    totals: dict[Expr, int] = {}
     made: list[Statement] = []
     for statement in body:
-        if isinstance(statement, Accumulate) and statement.op == "+" and isinstance(statement.target, Indexed):
-            earlier = totals.get(statement.target)
-            if earlier is not None and not statement.value.has(statement.target.base):
-                made[earlier] = replace(statement, value=made[earlier].value + statement.value)  # type: ignore[union-attr]
-                continue
-            totals[statement.target] = len(made)
-        made.append(statement)
+        at = _earlier(made, statement)
+        if at is None:
+            made.append(statement)
+        else:
+            made[at] = replace(made[at], value=made[at].value + statement.value)  # type: ignore[union-attr, call-arg]
     return tuple(made)
 
 
-def _in_scalars(body: Body) -> Body:
+def _earlier(made: list[Statement], statement: Statement) -> int | None:
+    """Return where an element is added to, if nothing since then touches it or changes what is to be added now."""
+    if not (_is_sum(statement) and isinstance(statement.target, Indexed)):  # type: ignore[union-attr]
+        return None
+    for n in range(len(made) - 1, -1, -1):
+        other = made[n]
+        if _touches(other.target, expressions(statement)):  # type: ignore[union-attr]
+            return None
+        if _is_sum(other) and other.target == statement.target:  # type: ignore[union-attr]
+            return n
+        if _touches(statement.target, (*expressions(other), other.target)):  # type: ignore[union-attr]
+            return None
+    return None
+
+
+def _is_sum(statement: Statement) -> bool:
+    return isinstance(statement, Accumulate) and statement.op == "+"
+
+
+def _touches(target: Expr, exprs: tuple[Expr, ...]) -> bool:
+    """Whether some expressions read what may be `target`."""
+    if not isinstance(target, Indexed):
+        return any(e.has(target) for e in exprs)
+    read = {e for expr in exprs for e in expr.atoms(Indexed) if e.base == target.base}
+    return any(e == target or _may_meet(e, target) for e in read)
+
+
+def _in_scalars(body: Body, taken: frozenset[str]) -> Body:
     assigns = [s for s in body if isinstance(s, Assign | Accumulate)]
     counts = Counter(e for s in assigns for e in sorted(s.value.atoms(Indexed), key=str))
     counts.update(s.target for s in assigns if isinstance(s, Accumulate) and isinstance(s.target, Indexed))
     stored = Counter(s.target for s in assigns if isinstance(s.target, Indexed))
     bases = {e.base for e in stored}
+    changed = {s.target for s in assigns if isinstance(s.target, Symbol)}
+    if any(e.free_symbols & changed for e in (*counts, *stored)):
+        return body
     if any(_may_meet(e, t) for e in counts for t in stored if e != t and e.base == t.base):
         return body
     swap: dict[Expr, Expr] = {}
     for element, times in counts.items():
         if times > 1 and (element.base not in bases or stored[element] == 1):
-            swap[element] = scalar(_label(element, {s.name for s in swap.values()}))
+            swap[element] = scalar(_label(element, taken | {s.name for s in swap.values()}))
     loads = tuple(Assign(target, element) for element, target in swap.items())
     made = [
         replace(s, target=s.target.xreplace(swap)) if isinstance(s, Assign | Accumulate) else s
@@ -73,6 +118,8 @@ def _may_meet(one: Indexed, other: Indexed) -> bool:
 
 def _label(element: Indexed, taken: set[str]) -> str:
     """Return a name for a loaded element: H1[r + 2, j] becomes H1_r2_j."""
-    marks = [str(i).replace(" ", "").replace("+", "") for i in element.indices]
+    marks = [re.sub(r"\W", "", str(i).replace("-", "m")) for i in element.indices]
     name = "_".join([identifier(name_of(element)), *marks])
-    return name if name not in taken else name + "_"
+    while name in taken:
+        name += "_"
+    return name

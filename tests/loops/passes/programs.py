@@ -1,6 +1,6 @@
 """Statements run as they are written: the judge of every pass is that a program leaves the same integers behind.
 
-The programs have vectors a, b, c and matrices M, K, one loop index i of a range n (and j of a range m), and scalars s, t.
+The programs have vectors a, b, c, matrices M, K, loops over i (n turns) and j (m turns), and scalars s, t.
 """
 
 import numpy as np
@@ -14,27 +14,40 @@ from symbackprop.symbols import array, scalar, size
 i, j, k = (Symbol(name, integer=True, nonnegative=True) for name in "ijk")
 n, m, most = size("n"), size("m"), size("most")
 a, b, c, M, K = (array(name) for name in "abcMK")
-s, t, u, out = scalar("s"), scalar("t"), scalar("u"), array("out")
-ROOM = 3  # elements beyond n and m, so that a[i + 1] exists
+s, t, out = scalar("s"), scalar("t"), array("out")
+ROOM = 3  # elements beyond the last turn's, so that a[i + 1] exists
 ARGUMENTS = (
     Argument("rows", (n,)), Argument("columns", (m,)),
     *(Argument(name, (most + ROOM,)) for name in "abc"), *(Argument(name, (most + ROOM,) * 2) for name in "MK"),
     Argument("out", (Integer(ROOM),), "parameter"),
 )  # fmt: skip
+START = (Assign(s, Integer(1)), Assign(t, Max(a[0], b[0])))
+END = (Assign(out[0], s), Assign(out[1], t))
 
 
-def run(body, rows, columns=4, seed=0, number=int):
-    """All that a body leaves in the arrays, as numbers without rounding; its scalars count where it writes them."""
-    generator = np.random.default_rng(seed)
-    made = {}
-    for argument in ARGUMENTS:
-        shape = [int(x.subs({n: rows, m: columns, most: max(rows, columns)})) for x in argument.sizes]
-        values = generator.integers(-9, 10, shape)
-        made[argument.name] = np.array([number(int(v)) for v in values.flat], dtype=object).reshape(shape)
-    names = {"kernel": lambda function: function, "np": np, "real": number, "zero": number(0), "one": number(1)}
+def runner(body):
+    """A function of the numbers of turns, which returns all that a body leaves in the arrays, without rounding."""
+    names = {"kernel": lambda function: function, "np": np, "real": int, "zero": 0, "one": 1}
     exec(kernel_text(Kernel("program", ARGUMENTS, (), body)), names)
-    names["program"](*made.values())
-    return {name: value.tolist() for name, value in made.items()}
+
+    def run(rows, columns=4):
+        generator = np.random.default_rng(rows)
+        made = {}
+        for argument in ARGUMENTS:
+            shape = [int(x.subs({n: rows, m: columns, most: max(rows, columns)})) for x in argument.sizes]
+            values = generator.integers(-9, 10, shape)
+            made[argument.name] = np.array(list(map(int, values.flat)), dtype=object).reshape(shape)
+        names["program"](*made.values())
+        return {name: values.tolist() for name, values in made.items()}
+
+    return run
+
+
+def assert_same(body, other, rows=(0, 1, 2, 5, 7), columns=3):
+    """Both bodies leave the same numbers, whatever the number of turns."""
+    one, two = runner(body), runner(other)
+    for count in rows:
+        assert one(count, columns) == two(count, columns), f"{count} turns"
 
 
 def loop(*body, over=i, stop=None, why="", start=0):
@@ -52,32 +65,28 @@ _INNER = (M[i, j], M[i + 1, j], K[i, j], K[j, i], a[i], b[j], c[i + 1], c[j])
 
 def _values(elements):
     terms = st.sampled_from([*elements, s, t, Integer(2)])
-    return st.builds(lambda x, y, factor: x + factor * y, terms, terms, st.sampled_from([-1, 1, 2])) | st.builds(
-        lambda x, y: x * y, st.sampled_from(elements), st.sampled_from([s, Integer(3), elements[0]])
-    )
+    return st.builds(lambda x, y, factor: x + factor * y, terms, terms, st.sampled_from([-1, 1, 2]))
 
 
 def _statements(elements):
     targets = st.sampled_from([*elements, s, t])
-    return st.builds(Assign, targets, _values(elements)) | st.builds(
-        Accumulate, targets, _values(elements), st.sampled_from(["+", "+", "+", "max"])
-    )
+    ops = st.sampled_from(["+", "+", "+", "max"])
+    return st.builds(Assign, targets, _values(elements)) | st.builds(Accumulate, targets, _values(elements), ops)
 
 
-def bodies(elements=_ELEMENTS, longest=4):
-    """A few statements with every kind of dependence between them."""
-    return st.lists(_statements(elements), min_size=1, max_size=longest).map(tuple)
+def flat_loops(longest=7):
+    """A loop of a few statements with every kind of dependence between them."""
+    return st.lists(_statements(_ELEMENTS), min_size=1, max_size=longest).map(lambda body: loop(*body))
 
 
-def _turns():
-    inner = st.builds(lambda body: loop(*body, over=j), bodies(_INNER, 3))
+def nested_loops():
+    """A loop that may have another inside."""
+    inner = st.lists(_statements(_INNER), min_size=1, max_size=3).map(lambda body: loop(*body, over=j))
     return st.lists(_statements(_ELEMENTS) | inner, min_size=1, max_size=3).map(lambda body: loop(*body))
 
 
 def programs(longest=3):
-    """Loops and scalars between them; at the end the scalars are written where `run` sees them."""
+    """Loops and scalars between them."""
     between = st.builds(Assign, st.sampled_from([s, t]), _values((a[0], b[1], s, t)))
-    parts = st.lists(_turns() | _turns() | between, min_size=1, max_size=longest)
-    first = (Assign(s, Integer(1)), Assign(t, Max(a[0], b[0])))
-    last = (Assign(out[0], s), Assign(out[1], t))
-    return parts.map(lambda made: (*first, *made, *last))
+    parts = st.lists(nested_loops() | nested_loops() | between, min_size=1, max_size=longest)
+    return parts.map(lambda made: (*START, *made, *END))
