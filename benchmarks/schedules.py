@@ -1,4 +1,4 @@
-"""Speed of the schedules beside `sgd` of the same module: same weights, data and order, interleaved, one thread, float32.
+"""Speed of the schedules beside `sgd` of the same module: same weights, data, order; interleaved, one thread, float32.
 
 Run: python benchmarks/schedules.py [--block 16,24,48] [--only 784-128-10]
 """
@@ -8,6 +8,7 @@ import importlib.util
 import statistics
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def peak():
 
 def useful_flops(sizes):
     """Return the floating-point operations of forward, backward and update of one example."""
-    pairs = list(zip(sizes, sizes[1:], strict=False))
+    pairs = list(pairwise(sizes))
     return sum((4 if k == 0 else 6) * a * b for k, (a, b) in enumerate(pairs))
 
 

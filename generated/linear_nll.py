@@ -36,7 +36,7 @@ Regenerate with:
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 7a6ffd45671e6918.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e842428a4e0221e9.
 """
 
 import json
@@ -1095,7 +1095,7 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block, nor its compilation."""
+    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block's compilation."""
     if schedule == "auto":
         return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
     if schedule not in SCHEDULES:

@@ -52,7 +52,7 @@ Regenerate with:
     symbackprop generate --activation relu --hidden-layers 2 --loss nll --penalty none
         --initializer glorot --step-size inverse --dtype float32 -o relu_2_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 4997d83b5aa0990d.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 6789199cf426e9be.
 """
 
 import json
@@ -1977,7 +1977,7 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block, nor its compilation."""
+    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block's compilation."""
     if schedule == "auto":
         return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
     if schedule not in SCHEDULES:

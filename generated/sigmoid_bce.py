@@ -6,7 +6,7 @@ Given:
     h1[j] = 1/(1 + exp(-a1[j]))
     a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
     f[i] = 1/(1 + exp(-a2[i]))
-    l = -Σ_i (y[i] log(f[i]) + log(1 - f[i]) (1 - y[i]))
+    l = -Σ_i (y[i] log(f[i]) + (1 - y[i]) log(1 - f[i]))
 
 Derived:
 
@@ -44,7 +44,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 519f83287b71f5c6.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 327638efa18a6b4a.
 """
 
 import json
@@ -1498,7 +1498,7 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block, nor its compilation."""
+    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block's compilation."""
     if schedule == "auto":
         return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
     if schedule not in SCHEDULES:

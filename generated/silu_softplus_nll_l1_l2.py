@@ -55,7 +55,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 82932f46b8c29c2d.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e277098d9adfc6e2.
 """
 
 import json
@@ -1850,7 +1850,7 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block, nor its compilation."""
+    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block's compilation."""
     if schedule == "auto":
         return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
     if schedule not in SCHEDULES:

@@ -52,7 +52,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2
         --initializer glorot --step-size inverse --dtype float32 -o tanh_nll_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 6209547166061be8.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 0457c9c1e3a724d8.
 """
 
 import json
@@ -1645,7 +1645,7 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block, nor its compilation."""
+    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block's compilation."""
     if schedule == "auto":
         return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
     if schedule not in SCHEDULES:

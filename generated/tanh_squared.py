@@ -44,7 +44,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss squared --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o tanh_squared.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9bd723b62222e99f.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 15d5473615d95674.
 """
 
 import json
@@ -1442,7 +1442,7 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block, nor its compilation."""
+    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block's compilation."""
     if schedule == "auto":
         return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
     if schedule not in SCHEDULES:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Add, Eq, Expr, Indexed, Mul, Piecewise, S, Symbol, fraction
+from sympy import Add, Eq, Expr, Indexed, Mul, Piecewise, S, Sum, Symbol, fraction
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
 
@@ -115,6 +115,8 @@ class MathPrinter(StrPrinter):
 
     def _print_Pow(self, expr: Expr, rational: bool = False) -> str:  # noqa: FBT001, FBT002 (SymPy's signature)
         base, power = expr.args
+        if isinstance(base, Sum) and power.is_Integer and power > 0:
+            return f"({self._print(base)})" + str(power).translate(_SUPER)
         if power == S.Half:
             return f"√({self._print(base)})"
         if power.is_Integer and power > 0:
@@ -145,6 +147,15 @@ class MathPrinter(StrPrinter):
             + "}"
         )
 
+    def _print_And(self, expr: Expr) -> str:
+        return " and ".join(f"({text})" if " or " in text else text for text in sorted(map(self._print, expr.args)))
+
+    def _print_Or(self, expr: Expr) -> str:
+        return " or ".join(f"({text})" if " and " in text else text for text in sorted(map(self._print, expr.args)))
+
+    def _print_Pi(self, expr: Expr) -> str:  # noqa: ARG002 (SymPy's signature)
+        return "π"
+
     def _print_Relational(self, expr: Expr) -> str:
         signs = {"==": "=", "<=": "≤", ">=": "≥", "!=": "≠"}
         return f"{self._print(expr.lhs)} {signs.get(expr.rel_op, expr.rel_op)} {self._print(expr.rhs)}"
@@ -152,6 +163,9 @@ class MathPrinter(StrPrinter):
     def _print_Mul(self, expr: Mul) -> str:
         if is_negative(expr):
             return "-" + self.parenthesize(-expr, PRECEDENCE["Mul"], strict=True)
+        number, rest = expr.as_coeff_Mul()
+        if _is_decimal(number):
+            return f"{self._print(number)} {self.parenthesize(rest, PRECEDENCE['Mul'], strict=True)}"
         above, below = fraction(expr, exact=True)
         if below == 1:
             return self._product(expr)
@@ -176,12 +190,19 @@ class MathPrinter(StrPrinter):
 
     def _print_Rational(self, expr: Expr) -> str:
         """Write terminating decimals as people do: 1.7159, but 2/3."""
-        rest = expr.q
-        for prime in (2, 5):
-            while rest % prime == 0:
-                rest //= prime
-        decimal = (rest == 1 and expr.q > 9) or expr.q > 9999
+        decimal = _is_decimal(expr)
         return f"{float(expr):.10g}" if decimal else f"{expr.p}/{expr.q}"
+
+
+def _is_decimal(number: Expr) -> bool:
+    """Whether a number is written as a decimal: a fraction that terminates, or one too long to read."""
+    if not number.is_Rational or number.q < 10:
+        return False
+    rest = number.q
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest == 1 or number.q > 10**9
 
 
 def is_negative(term: Expr) -> bool:
@@ -198,7 +219,7 @@ def by_kind(factor: Expr) -> tuple[int, int, str]:
     if isinstance(factor, Indexed):
         gradient = str(factor.base.label).startswith("∂")
         return (2 if len(factor.indices) > 1 and not gradient else 3 if gradient else 4, 0, str(factor))
-    return (6 if precedence(factor) < PRECEDENCE["Mul"] else 5, factor.count_ops(), str(factor))
+    return (5 if precedence(factor) < PRECEDENCE["Mul"] else 6, factor.count_ops(), str(factor))
 
 
 def by_size(term: Expr) -> tuple[bool, int, int, str]:

@@ -89,9 +89,11 @@ def _adjoint_of(
     for definition in given:
         folded = fold(folded, definition)
     plain, result = named(summed), named(folded)
-    steps.append(Step(want.why, target, chained, plain, want.axes, given))
-    if result != plain:
-        steps[-1] = Step("contract", target, chained, plain, want.axes, equations)
+    if result == plain:
+        steps.append(Step(want.why, target, chained, plain, want.axes, given))
+    else:
+        if chained != plain:
+            steps.append(Step("contract", target, chained, plain, want.axes, given))
         steps.append(Step(want.why, target, plain, result, want.axes, given, "through the stored value"))
     return steps, Equation(target, result, want.axes, want.why)
 

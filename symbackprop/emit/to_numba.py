@@ -72,7 +72,8 @@ def integer(expr: Expr) -> str:
         case Indexed():
             return _element(expr)
         case Mod():
-            return f"{integer(expr.args[0])} % {integer(expr.args[1])}"
+            text = integer(expr.args[0])
+            return f"({text}) % {integer(expr.args[1])}" if expr.args[0].is_Add else f"{text} % {integer(expr.args[1])}"
         case Min():
             return f"min({', '.join(sorted(integer(a) for a in expr.args))})"
         case Add():

@@ -212,7 +212,7 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block, nor its compilation."""
+    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block's compilation."""
     if schedule == "auto":
         return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
     if schedule not in SCHEDULES:

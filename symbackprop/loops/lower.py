@@ -91,7 +91,9 @@ def _row_by_row(equation: Equation) -> Body | None:
     (terms, back) = opaque(expand_over(equation.rhs, total), Piecewise)
     term = next((t for t in Add.make_args(terms) if t.has(total)), None)
     index = total.limits[0][0]
-    if term is None or outermost(total.function, *Reduction) or not (term / total).is_polynomial():
+    if term is None or total.has(equation.lhs.base) or outermost(total.function, *Reduction):
+        return None
+    if not (term / total).is_polynomial():
         return None
     if _contiguous(total.function, index, last.index) <= _contiguous(total.function, last.index, index):
         return None

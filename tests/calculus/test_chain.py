@@ -69,6 +69,9 @@ MODELS = {
     "guarded neighbours": layer(
         Piecewise((h[I] * h[I + 1], n > I + 1), (h[I], True)), want("h", i)
     ),
+    "guarded functions": layer(
+        Piecewise((tanh(h[I + 1]) * h[I] + tanh(h[I + 1]) ** 2, n > I + 1), (h[I], True)), want("h", i)
+    ),
     "convolution": layer(window.sum(lambda t: v[t] * x[I + t]), want("v", window), want("x", Axis("j", n + k - 1))),
     "strided": layer(window.sum(lambda t: v[t] * x[2 * I + t]), want("v", window), want("x", Axis("j", 2 * n + k - 2))),
     "strided, squared": layer(

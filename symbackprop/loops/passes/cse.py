@@ -1,14 +1,16 @@
 """cse: an expensive subexpression that occurs twice in one value is computed once, under a name.
 
-Precondition: the values hold no reductions; `lower` has turned them into loops.
+Precondition: the values hold no reductions; `lower` has turned them into loops. What is only read where a condition on
+indices holds stays where it is.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from sympy import Expr, Function, Piecewise, Pow, cse
+from sympy import Dummy, Expr, Function, Piecewise, Pow, cse
 
+from symbackprop.indices import outermost
 from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement
 from symbackprop.symbols import scalar
 
@@ -29,18 +31,25 @@ def share(body: Body) -> Body:
 
 
 def _shared(value: Expr) -> tuple[list[Assign], Expr]:
-    found, (rest,) = cse([value], list=True)
+    guarded = {Dummy(real=True): p for p in outermost(value, Piecewise) if _guards_reads(p)}
+    found, (rest,) = cse([value.xreplace({p: place for place, p in guarded.items()})], list=True)
     keep: list[Assign] = []
     back: dict[Expr, Expr] = {}
     for name, expr in found:
         expr_ = expr.xreplace(back)
         if _is_dear(expr_):
             target = scalar(f"shared{len(keep) + 1}" if keep else "shared")
-            keep.append(Assign(target, expr_))
+            keep.append(Assign(target, expr_.xreplace(guarded)))
             back[name] = target
         else:
             back[name] = expr_
-    return keep, rest.xreplace(back)
+    return keep, rest.xreplace(back).xreplace(guarded)
+
+
+def _guards_reads(choice: Expr) -> bool:
+    """Whether a choice depends on an index: what it reads may not exist where it is not chosen."""
+    conditions = [c for p in choice.atoms(Piecewise) for _, c in p.args]
+    return any(s.is_integer for c in conditions for s in c.free_symbols)
 
 
 def _is_dear(expr: Expr) -> bool:

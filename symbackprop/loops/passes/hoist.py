@@ -5,6 +5,7 @@ Precondition: none. A subexpression moves only if it reads nothing that the loop
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
@@ -44,7 +45,7 @@ class _Names:
 def _label(expr: Expr) -> str:
     match expr:
         case Indexed():
-            return "_".join([identifier(name_of(expr)), *(str(i) for i in expr.indices)])
+            return "_".join([identifier(name_of(expr)), *(re.sub(r"\W", "", str(i)) for i in expr.indices)])
         case Symbol():
             return identifier(expr.name)
         case Pow() if expr.exp == -1:

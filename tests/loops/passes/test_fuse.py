@@ -2,7 +2,7 @@
 
 import pytest
 from hypothesis import example, given
-from sympy import Integer, Symbol
+from sympy import Integer
 
 from symbackprop.loops.ir import Accumulate, Assign, Break, If, Row
 from symbackprop.loops.passes.fuse import fuse
@@ -27,7 +27,6 @@ from tests.loops.passes.programs import (
     t,
 )
 
-r = Symbol("r", integer=True, nonnegative=True)
 LEGAL = {
     "the same element": (loop(Assign(a[i], b[i])), loop(Assign(c[i], 2 * a[i]))),
     "nothing in common": (loop(Assign(a[i], b[i])), loop(Assign(c[i], 2 * c[i]))),
@@ -51,7 +50,7 @@ ILLEGAL = {
     "a later turn's element": (loop(Assign(a[i], b[i])), loop(Assign(c[i], a[i + 1]))),
     "an earlier turn's element": (loop(Assign(a[i + 1], b[i])), loop(Assign(c[i], a[i]))),
     "one fixed element": (loop(Assign(a[i], b[i])), loop(Assign(c[i], a[0]))),
-    "read before it is overwritten": (loop(Assign(c[i], a[i + 1])), loop(Assign(a[i], b[i]))),
+    "read a turn before it is overwritten, which would be the same": (loop(Assign(c[i], a[i + 1])), loop(Assign(a[i], b[i]))),
     "both write, at other indices": (loop(Assign(a[i], b[i])), loop(Assign(a[i + 1], c[i]))),
     "the transposed matrix": (
         loop(loop(Assign(M[i, j], K[i, j]), over=j)),
