@@ -20,7 +20,7 @@ def main():
     )
     parser.add_argument("--peer", action="append", dest="peers", metavar="NAME", help="part of a name; may be repeated")
     parser.add_argument("--repeats", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=0.1, help="about, for one run of one peer")
+    parser.add_argument("--seconds", type=float, default=0.2, help="about, for one run of one peer")
     parser.add_argument("--clock", choices=("wall", "cpu"), default="wall", help="cpu where others share the core")
     parser.add_argument("--output", metavar="PATH", help="everything as JSON")
     parser.add_argument("--markdown", metavar="PATH")

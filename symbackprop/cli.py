@@ -1,4 +1,4 @@
-"""The command line: derive, generate, train, predict, check."""
+"""The command line: derive, generate, train, predict, check, bench."""
 
 import os
 import sys
@@ -85,6 +85,9 @@ def generate(
     initializer: Initializer = "glorot",
     step_size: StepSize = "inverse",
     dtype: Dtype = "float32",
+    explain_schedule: Annotated[  # noqa: FBT002 (a flag)
+        bool, typer.Option("--explain-schedule", help="Print which orders of computation it has, which not, and why.")
+    ] = False,
 ) -> None:
     """Write a module of readable loops, with a Trainer, that runs without symbackprop."""
     check_writable(output)
@@ -96,8 +99,11 @@ def generate(
         step_size=step_size,
         dtype=dtype,
     )
-    write_text(output, _generated(asked, output.stem))
+    made = symbackprop.build(_network(asked), name=output.stem, dtype=dtype)
+    write_text(output, made.text)
     typer.echo(f"wrote {shown(output)}")
+    if explain_schedule:
+        typer.echo("\n".join(made.schedules))
 
 
 @app.command(epilog="Examples: symbackprop train, symbackprop train flowers.csv --label species --hidden 16,8")
@@ -200,6 +206,25 @@ def check(module: Annotated[Path, typer.Argument(help="A generated module.")]) -
         typer.echo(line.rstrip())
     if not all(result.passed for result in results):
         raise typer.Exit(1)
+
+
+@app.command(epilog="Example: symbackprop bench --network 784-128-10")
+def bench(
+    network: Annotated[
+        list[str] | None, typer.Option(help="Units from inputs to outputs, as 784-128-10; may be repeated.")
+    ] = None,
+    peer: Annotated[list[str] | None, typer.Option(help="Part of a peer's name; may be repeated.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="A file for the tables.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="A file for the picture, a PNG.")] = None,
+    output: Annotated[Path | None, typer.Option(help="A file for everything, as JSON.")] = None,
+) -> None:
+    """Measure the generated loops beside NumPy, PyTorch, JAX, scikit-learn and C, whichever are installed."""
+    from symbackprop.bench import NETWORKS  # noqa: PLC0415 (few commands need it)
+    from symbackprop.bench import bench as measure  # noqa: PLC0415
+
+    status = measure(network or NETWORKS, peers=peer or (), markdown=markdown, plot=plot, output=output)
+    if status:
+        raise typer.Exit(status)
 
 
 def _check_places(data: Path | None, output: Path, plot: Path | None) -> None:

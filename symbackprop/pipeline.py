@@ -26,11 +26,12 @@ from symbackprop.train.files import write_text
 
 @dataclass(frozen=True)
 class Module:
-    """A generated module: its SPEC, its kernels as statements, and its text."""
+    """A generated module: its SPEC, its kernels as statements, its text, and in words which schedules it has."""
 
     spec: dict[str, Any]
     kernels: tuple[Kernel, ...]
     text: str
+    schedules: tuple[str, ...]
 
     def write(self, path: str | Path) -> None:
         """Write the text to a file, whole or not at all."""
@@ -79,4 +80,5 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32") 
         "shrinkage": Integer(0) if isinstance(deferral, str) else deferral.shrinkage.xreplace({STEP: step}),
     }
     header = header_of(network, spec, stages, deferral)
-    return Module(spec, tuple(kernels), module_text(header, spec, kernels, scalars))
+    text = module_text(header, spec, kernels, scalars)
+    return Module(spec, tuple(kernels), text, tuple(header.formulas["Schedules"]))

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from symbackprop.bench import bars, bench, report, with_c, with_numpy
+from symbackprop.bench import bars, bench, machine, report, with_c, with_numpy
 from symbackprop.bench.__main__ import chosen
 from symbackprop.bench.peers import OURS, PEERS, Absent, Peer
 from symbackprop.bench.plot import plot
@@ -209,3 +209,15 @@ def test_bench_says_when_its_process_breaks_off(monkeypatch, capfd):
 def test_bench_refuses_before_it_measures(changes, message):
     with pytest.raises(ValueError, match=message):
         bench(**changes)
+
+
+def test_the_machine_is_described_with_what_the_environment_says_of_it(monkeypatch):
+    monkeypatch.setattr(machine, "_facts", lambda: {"flags": "sse2 avx512f", "model name": "a chip"})
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    assert machine.described()["processor"] == "a chip, AVX-512"
+    assert "OPENBLAS_CORETYPE" not in machine.described()
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert machine.described()["OPENBLAS_CORETYPE"] == "Haswell"
+    assert machine.one_thread()["OPENBLAS_NUM_THREADS"] == "1"
+    monkeypatch.setattr(machine, "_facts", dict)
+    assert machine.described()["processor"]

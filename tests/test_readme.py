@@ -13,9 +13,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 def test_python_blocks_run_in_order(tmp_path):
     code = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
     made = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
         check=False,
-    )  # fmt: skip
+    )
     assert made.returncode == 0, made.stderr
     assert "∂l/∂h⁽ᵏ⁾ⱼ = Σᵢ W⁽ᵏ⁺¹⁾ᵢⱼ ∂l/∂a⁽ᵏ⁺¹⁾ᵢ" in made.stdout
     assert (tmp_path / "mine.py").exists()

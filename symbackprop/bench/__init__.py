@@ -21,7 +21,7 @@ def bench(
     *,
     peers: Sequence[str] = (),
     repeats: int = 7,
-    seconds: float = 0.1,
+    seconds: float = 0.2,
     clock: str = "wall",
     output: str | Path | None = None,
     markdown: str | Path | None = None,

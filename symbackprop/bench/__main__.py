@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from symbackprop.bench import WRONG, report
-from symbackprop.bench.machine import described, stay_on_one_core
+from symbackprop.bench.machine import described, limits, stay_on_one_core
 from symbackprop.bench.peers import OURS, PEERS, Peer
 from symbackprop.bench.plot import plot
 from symbackprop.bench.side_by_side import Comparison, compare
@@ -20,7 +20,8 @@ def main(options: dict[str, Any]) -> int:
     stay_on_one_core()  # before a peer is imported, and counts the cores
     numbers = {name: options[name] for name in ("repeats", "seconds", "clock")}
     about = {"date": datetime.now(UTC).date().isoformat(), "machine": described(), **numbers}
-    _say(about["machine"]["processor"] + "\n")
+    told = "".join(f"\n{name}={value} in the environment" for name, value in limits().items())
+    _say(about["machine"]["processor"] + told + "\n")
     comparisons = []
     for network in options["networks"]:
         comparisons.append(compare(make_task(parse_sizes(network)), chosen(options["peers"]), **numbers))

@@ -6,6 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 _THREADS = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "NUMBA")
+_LIMITS = ("OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "ONEDNN_MAX_CPU_ISA")
 _PACKAGES = ("symbackprop", "numpy", "numba", "llvmlite", "torch", "jax", "jaxlib", "scikit-learn")
 
 
@@ -14,6 +15,11 @@ def one_thread() -> dict[str, str]:
     threads = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
     jax = {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false", "JAX_PLATFORMS": "cpu", "NPROC": "1"}
     return {**os.environ, **threads, **jax}
+
+
+def limits() -> dict[str, str]:
+    """Return what the environment tells the libraries about the processor: OPENBLAS_CORETYPE can halve sgemm."""
+    return {name: os.environ[name] for name in sorted(_LIMITS) if name in os.environ}
 
 
 def stay_on_one_core() -> int | None:
@@ -34,16 +40,22 @@ def described() -> dict[str, str]:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    return found | limits()
 
 
 def _processor() -> str:
+    facts = _facts()
+    family = f"family {facts['cpu family']}, model {facts['model']}" if "cpu family" in facts else ""
+    vectors = "AVX-512" if "avx512f" in facts.get("flags", "") else ""
+    name = facts.get("model name") or platform.processor() or "unknown"
+    return ", ".join(filter(None, (name, family, vectors)))
+
+
+def _facts() -> dict[str, str]:
+    """Return what Linux says about the first processor; nothing elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
     except OSError:
-        return platform.processor() or "unknown"
+        return {}
     pairs = [[part.strip() for part in line.split(":", 1)] for line in lines if ":" in line]
-    facts = dict(reversed(pairs))
-    family = f"family {facts['cpu family']}, model {facts['model']}" if "cpu family" in facts else ""
-    vectors = "AVX-512" if "avx512f" in facts.get("flags", "") else ""
-    return ", ".join(filter(None, (facts.get("model name", "unknown"), family, vectors)))
+    return dict(reversed(pairs))

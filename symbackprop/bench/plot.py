@@ -9,7 +9,10 @@ from symbackprop.bench.side_by_side import Comparison
 from symbackprop.train.files import replace_file
 
 _COLORS = {("ours", 1): "#3465a4", ("peer", 1): "#a0a0a0", ("ours", 32): "#a9c1e4", ("peer", 32): "#dadada"}
-_LEGEND = "blue: generated, grey: others; pale: mini-batches, which make fewer updates"
+_LEGEND = (
+    "blue: generated, grey: others; pale: mini-batches, which make fewer updates\n"
+    "in brackets: how many times faster the generated module is, with the schedule it chooses itself"
+)
 
 
 def plot(path: str | Path, comparisons: Sequence[Comparison], title: str) -> None:

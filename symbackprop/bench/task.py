@@ -32,8 +32,10 @@ class Task:
         return "-".join(map(str, self.sizes))
 
     def first(self, examples: int) -> "Task":
-        """Return the same task with only the first examples of the order."""
-        return replace(self, order=self.order[:examples])
+        """Return the task of the first examples of the order, without the others: looking at all of X takes time."""
+        kept = np.sort(self.order[:examples])
+        order = np.searchsorted(kept, self.order[:examples])
+        return replace(self, X=self.X[kept], y=self.y[kept], order=order)
 
     def fresh(self) -> Parameters:
         """Return a copy of the first parameters."""

@@ -95,13 +95,13 @@ class Trainer:
             total += float(losses)
             last = start + int(done)
             if done < block.size or not (np.isfinite(losses) and self._is_finite()):
-                at, step = order[min(last, order.size - 1)], step_size(*settings, self.t)
+                number, step = min(last + 1, order.size), step_size(*settings, self.t)
                 self.t = t
                 for name, value in before.items():
                     self.parameters[name][...] = value
                 raise FloatingPointError(
-                    f"training became non-finite at example {at} (number {last + 1} of {order.size}), step size "
-                    f"{step:.6g}; the parameters are back as they were: try a smaller learning rate"
+                    f"training became non-finite at example {order[number - 1]} (number {number} of {order.size}), "
+                    f"step size {step:.6g}; the parameters are back as they were: try a smaller learning rate"
                 )
         return total / order.size
 
@@ -143,22 +143,24 @@ class Trainer:
         """Return the Trainer that `save` wrote; ValueError if the file is damaged or another network's."""
         try:
             with np.load(path, allow_pickle=False) as file:
-                spec, sizes, t = json.loads(str(file["spec"])), file["sizes"], int(file["t"])
-                values = {name: file[name] for name in SPEC["parameters"]}
-        except (OSError, KeyError, TypeError, EOFError, ValueError, NotImplementedError) as error:
-            if isinstance(error, OSError) and error.errno:
-                raise
+                network, sizes, t = json.loads(str(file["spec"]))["network"], file["sizes"], int(file["t"])
+                values = {name: file[name] for name in file.files if name in SPEC["parameters"]}
+        except (FileNotFoundError, IsADirectoryError, PermissionError):
+            raise
+        except Exception as error:  # json, zipfile and zlib raise their own kinds on damaged files
             raise ValueError(f"{path} is not a model of this module, or is damaged: {error}") from None
-        except Exception as error:  # zipfile and zlib raise their own kinds on damaged files
-            raise ValueError(f"{path} is damaged: {error}") from None
-        if spec.get("network") != SPEC["network"]:
-            raise ValueError(f"{path} holds a network {spec.get('network')}, expected {SPEC['network']}")
-        trainer = cls(tuple(sizes.tolist()))
-        for name, value in values.items():
-            if value.shape != trainer.parameters[name].shape or not np.isfinite(value).all():
-                raise ValueError(f"{path} is damaged: {name} has shape {value.shape} or values that are not finite")
-            trainer.parameters[name][...] = value
+        if network != SPEC["network"]:
+            raise ValueError(f"{path} holds a network {network}, expected {SPEC['network']}")
+        if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
+            raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
+        for name, axes in SPEC["parameters"].items():
+            shape = tuple(int(sizes[axis]) for axis in axes)
+            if name not in values or values[name].shape != shape or not _fits(values[name]):
+                raise ValueError(f"{path} is damaged: {name} is not an array of {shape} finite numbers")
+        trainer = cls(sizes.tolist())
         trainer.t = t
+        for name, value in trainer.parameters.items():
+            value[...] = values[name]
         return trainer
 
     def _kernel(self, settings, batch_size):
@@ -179,13 +181,9 @@ class Trainer:
         return all(np.isfinite(value).all() for value in self.parameters.values())
 
     def _settings(self, learning_rate, hyperparameters):
-        if not (np.isscalar(learning_rate) and np.isfinite(learning_rate) and learning_rate > 0):
+        if not (_is_number(learning_rate) and learning_rate > 0):
             raise ValueError(f"learning_rate is {learning_rate!r}, expected a positive number")
-        values = _known(hyperparameters, SPEC["hyperparameters"], "hyperparameter")
-        for name, value in values.items():
-            if not (np.isscalar(value) and np.isfinite(value) and value >= 0):
-                raise ValueError(f"{name} is {value!r}, expected a number that is not negative")
-        return [learning_rate, *values.values()]
+        return [learning_rate, *_known(hyperparameters, SPEC["hyperparameters"], "hyperparameter").values()]
 
     def _examples(self, X, y):
         X = _matrix("X", X, self.sizes[0])
@@ -212,9 +210,9 @@ SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the one for these sizes: small layers do not repay a block's compilation."""
+    """Return the schedule asked for, or the fastest at these sizes: small first layers do not repay a block."""
     if schedule == "auto":
-        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 8192 else "overlapped"
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 1024 else "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
         raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")
@@ -227,8 +225,8 @@ def _examples_a_block(sizes):
 
 
 def _sizes(sizes):
-    made = tuple(sizes)
-    if len(made) != SPEC["layers"] + 1 or any(int(n) != n or n < 1 for n in made):
+    made = tuple(sizes) if np.iterable(sizes) else (sizes,)
+    if len(made) != SPEC["layers"] + 1 or not all(isinstance(n, int | np.integer) and n > 0 for n in made):
         layers = "inputs, " + "hidden, " * (SPEC["layers"] - 1) + "outputs"
         raise ValueError(f"sizes are {made}, expected {SPEC['layers'] + 1} positive integers: ({layers})")
     return tuple(int(n) for n in made)
@@ -238,7 +236,19 @@ def _known(given, defaults, what):
     unknown = sorted(set(given) - set(defaults))
     if unknown:
         raise ValueError(f"unknown {what} {unknown[0]!r}, this module has {', '.join(defaults) or 'none'}")
+    for name, value in given.items():
+        if not (_is_number(value) and value >= 0):
+            raise ValueError(f"{name} is {value!r}, expected a number that is not negative")
     return {name: given.get(name, default) for name, default in defaults.items()}
+
+
+def _is_number(value):
+    return isinstance(value, int | float | np.integer | np.floating) and abs(value) <= float(np.finfo(real).max)
+
+
+def _fits(values):
+    """Return whether an array holds nothing but numbers that are finite in this module's type."""
+    return values.dtype.kind == "f" and bool((np.abs(values) <= np.finfo(real).max).all())
 
 
 def _initial(generator, shape, scales):

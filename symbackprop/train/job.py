@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
@@ -12,6 +13,8 @@ from symbackprop.train.loop import fit
 from symbackprop.train.model import About, Model
 from symbackprop.train.outcome import Outcome, Say
 from symbackprop.train.preparation import Prepared, prepare
+
+SHORT = 5e9  # multiplications of weights and examples: a few seconds of the plain loops
 
 
 def train_model(
@@ -51,9 +54,10 @@ def train_model(
     prepared = prepare(data, spec, settings.seed)
     say("data", _described(data, prepared, settings.seed))
     sizes = (prepared.n_in, *hidden, prepared.n_out)
-    trainer: Trainer = module.Trainer(sizes, seed=settings.seed)
+    options = {"schedule": "plain"} if _is_short(sizes, len(prepared.train[0]) * settings.epochs) else {}
+    trainer: Trainer = module.Trainer(sizes, seed=settings.seed, **options)
     say("network", f"{'-'.join(map(str, sizes))}, {sum(p.size for p in trainer.parameters.values())} parameters")
-    say("compiled", f"in {compile_kernels(module, prepared, sizes):.1f} s")
+    say("compiled", f"in {compile_kernels(module, prepared, sizes, options):.1f} s")
     say("training", _how(settings))
     scale = prepared.outputs.scale
     history = fit(trainer, spec, prepared.train, prepared.validation, settings, report, scale)
@@ -63,11 +67,17 @@ def train_model(
     return Outcome(history, model, error, len(prepared.test[0]), data.name, settings)
 
 
-def compile_kernels(module: ModuleType, prepared: Prepared, sizes: tuple[int, ...]) -> float:
+def _is_short(sizes: Sequence[int], updates: int) -> bool:
+    """Whether training is over before a faster order of computation would have been compiled, seconds from now."""
+    weights = sum(a * b for a, b in pairwise(sizes))
+    return weights * updates < SHORT
+
+
+def compile_kernels(module: ModuleType, prepared: Prepared, sizes: tuple[int, ...], options: dict[str, str]) -> float:
     """Call each kernel once, on one example and a trainer of its own; return the seconds it took."""
     start = time.perf_counter()
     X, y = prepared.train
-    trainer = module.Trainer(sizes)
+    trainer = module.Trainer(sizes, **options)
     trainer.sgd(X[:1], y[:1], learning_rate=1e-6)
     trainer.loss(X[:1], y[:1])
     trainer.predict(X[:1])

@@ -157,14 +157,14 @@ def test_invert_refuses_what_has_several_answers(g):
 
 
 @strategies.composite
-def quotients(draw, depth=3):
+def quotients(draw, depth=3, kinds=("+", "*", "/", "{", "Σ", "leaf")):
     """Rational functions of exp(a), tanh(a), a and |a|, with pieces and sums."""
     if not depth:
         return draw(strategies.sampled_from([a[I], exp(a[I]), exp(-a[I]), tanh(a[I]), Abs(a[I]), Rational(1, 3), d[I]]))
-    kind = draw(strategies.sampled_from(["+", "*", "/", "{", "Σ", "leaf"]))
+    kind = draw(strategies.sampled_from(kinds))
     if kind == "leaf":
         return draw(quotients(0))
-    one, other = draw(quotients(depth - 1)), draw(quotients(depth - 1))
+    one, other = (draw(quotients(depth - 1, kinds)) for _ in range(2))
     match kind:
         case "+" | "*":
             return (Add if kind == "+" else Mul)(one, other)

@@ -55,16 +55,17 @@ def reduced(expr, arrays, at):
 
 
 class Arrays(dict):
-    """Numbers for array elements, drawn when they are first read; what lies outside of `shapes` does not exist."""
+    """Numbers for array elements, each drawn from the seed and its place; outside of `shapes` there are none."""
 
     def __init__(self, seed, shapes=()):
         super().__init__()
-        self.random, self.shapes = random.Random(seed), dict(shapes)
+        self.seed, self.shapes = seed, dict(shapes)
 
     def __missing__(self, key):
         shape = self.shapes.get(key[0], (mp.inf,) * len(key[1]))
         assert all(0 <= i < size for i, size in zip(key[1], shape, strict=True)), f"{key[0]} is read at {key[1]}"
-        number = self.random.uniform(0.1, 0.9) * (1 if key[0] == "y" else self.random.choice((-1, 1)))
+        generator = random.Random(f"{self.seed} {key}")
+        number = generator.uniform(0.1, 0.9) * (1 if key[0] == "y" else generator.choice((-1, 1)))
         return self.setdefault(key, mp.mpf(number))
 
 

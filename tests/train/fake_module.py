@@ -21,7 +21,7 @@ SPEC = {
 class Trainer:
     """Softmax regression, one update after each example."""
 
-    def __init__(self, sizes, seed=0):
+    def __init__(self, sizes, seed=0, schedule="auto"):
         self.sizes = tuple(sizes)
         n0, n1 = self.sizes
         bound = np.sqrt(6 / (n0 + n1))

@@ -56,7 +56,7 @@ def _merge(body: Body) -> Body:
         if at is None:
             made.append(statement)
         else:
-            made[at] = replace(made[at], value=made[at].value + statement.value)  # type: ignore[union-attr, call-arg]
+            made[at] = replace(made[at], value=made[at].value + statement.value)  # type: ignore[union-attr]
     return tuple(made)
 
 
@@ -116,7 +116,7 @@ def _may_meet(one: Indexed, other: Indexed) -> bool:
     return not any(d.is_number and d != 0 for d in differences)
 
 
-def _label(element: Indexed, taken: set[str]) -> str:
+def _label(element: Indexed, taken: frozenset[str]) -> str:
     """Return a name for a loaded element: H1[r + 2, j] becomes H1_r2_j."""
     marks = [re.sub(r"\W", "", str(i).replace("-", "m")) for i in element.indices]
     name = "_".join([identifier(name_of(element)), *marks])

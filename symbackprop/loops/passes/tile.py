@@ -1,8 +1,8 @@
 """tile: unroll a loop and jam the copies of its body, so that several rows share every load (register tiling).
 
 Precondition, checked: different turns of the loop touch different elements of what is written (all are indexed by the
-loop's index in the same place), or only accumulate into what the body does not read; no turn reads a scalar of an earlier
-one, nor does what follows the loop; no turn leaves early.
+loop's index in the same place), or only accumulate into what the body does not read; no turn reads a scalar of an
+earlier one, nor does what follows the loop; no turn leaves early.
 """
 
 from __future__ import annotations

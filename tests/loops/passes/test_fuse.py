@@ -50,7 +50,10 @@ ILLEGAL = {
     "a later turn's element": (loop(Assign(a[i], b[i])), loop(Assign(c[i], a[i + 1]))),
     "an earlier turn's element": (loop(Assign(a[i + 1], b[i])), loop(Assign(c[i], a[i]))),
     "one fixed element": (loop(Assign(a[i], b[i])), loop(Assign(c[i], a[0]))),
-    "read a turn before it is overwritten, which would be the same": (loop(Assign(c[i], a[i + 1])), loop(Assign(a[i], b[i]))),
+    "read a turn before it is overwritten, which would be the same": (
+        loop(Assign(c[i], a[i + 1])),
+        loop(Assign(a[i], b[i])),
+    ),
     "both write, at other indices": (loop(Assign(a[i], b[i])), loop(Assign(a[i + 1], c[i]))),
     "the transposed matrix": (
         loop(loop(Assign(M[i, j], K[i, j]), over=j)),

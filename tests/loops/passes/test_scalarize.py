@@ -97,7 +97,9 @@ def test_names_do_not_collide():
             Assign(a[0], known), *END)  # fmt: skip
     assert_same(body, scalarize(body))
     either = (Assign(M[i, 1 + k], a[i] * M[i, k + 1]), Assign(b[i], M[i, k + 1] + a[i]))
-    assert_same((loop(loop(*either, over=k, stop=Integer(2))),), scalarize((loop(loop(*either, over=k, stop=Integer(2))),)))
+    assert_same(
+        (loop(loop(*either, over=k, stop=Integer(2))),), scalarize((loop(loop(*either, over=k, stop=Integer(2))),))
+    )
 
 
 def test_an_index_below_has_a_name_too():

@@ -44,9 +44,7 @@ PRODUCTS = {
     "matrix by vector": Equation(a[i], b[i] + Sum(M[i, j] * c[j], COLUMNS.limits), (ROWS,)),
     "transposed by vector": Equation(c[j], Sum(M[i, j] * a[i], ROWS.limits), (COLUMNS,)),
     "update by an outer product": Equation(M[i, j], M[i, j] - 2 * a[i] * b[j], (ROWS, COLUMNS)),
-    "matrix by matrix": Equation(
-        K[i, j], Sum(M[i, INNER.index] * M[j, INNER.index], INNER.limits), (ROWS, COLUMNS)
-    ),
+    "matrix by matrix": Equation(K[i, j], Sum(M[i, INNER.index] * M[j, INNER.index], INNER.limits), (ROWS, COLUMNS)),
 }
 
 

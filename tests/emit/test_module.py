@@ -1,0 +1,256 @@
+"""A generated module: what it imports, what its text promises, and the types that LLVM makes of it."""
+
+import ast
+import builtins
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import textwrap
+
+import numba
+import numpy as np
+import pytest
+from sympy import sin
+
+from symbackprop import Network, build
+from symbackprop.emit.module import trainer_text
+from tests import modules
+from tests.test_gradients import MIXED, SIZES
+from tests.test_pipeline import REPLACED
+
+NETWORKS = {
+    "linear": Network(()),
+    "two layers": Network(("tanh", "silu"), "bce", "l1+l2"),
+    "pieces": Network(("selu", "hard_sigmoid"), "squared", "l1"),
+    "formulas": REPLACED["all four"],
+    "constant step": Network(("gelu",), initializer="normal", step_size="constant"),
+}
+STANDARD = {"json", "os", "math", "pathlib"}
+
+
+@pytest.fixture(params=NETWORKS.values(), ids=NETWORKS)
+def text(request):
+    return modules.text_of(request.param, "float32")
+
+
+# --- the text ---
+
+
+def test_it_imports_numpy_numba_and_the_standard_library(text):
+    tree = ast.parse(text)
+    imported = {a.name for node in ast.walk(tree) if isinstance(node, ast.Import) for a in node.names}
+    imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert imported <= {"numpy", "numba"} | STANDARD
+    assert imported & STANDARD <= set(sys.stdlib_module_names)
+
+
+def test_it_evaluates_nothing(text):
+    called = {
+        node.func.id
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not called & {"eval", "exec", "compile", "__import__"}
+    assert "allow_pickle=False" in text
+
+
+def test_every_name_is_bound(text):
+    """By the module, the function it stands in, or Python."""
+    tree = ast.parse(text)
+    everywhere = set(dir(builtins)) | {"__doc__"}
+    for node in tree.body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            everywhere |= {(a.asname or a.name).split(".")[0] for a in node.names}
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            everywhere.add(node.name)
+    everywhere |= {
+        n.id for node in tree.body for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(node, ast.Assign)
+    }
+    for function in (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+        arguments = function.args
+        own = {a.arg for a in (*arguments.args, *arguments.kwonlyargs, arguments.kwarg) if a}
+        names = [n for n in ast.walk(function) if isinstance(n, ast.Name)]
+        own |= {n.id for n in names if isinstance(n.ctx, ast.Store)}
+        own |= {n.name for n in ast.walk(function) if isinstance(n, ast.ExceptHandler) and n.name}
+        assert {n.id for n in names} <= own | everywhere, function.name
+
+
+def test_the_digest_is_that_of_the_code(text):
+    header, code = text.split('"""\n\n', 1)
+    (digest,) = re.findall(r"digest of what follows: ([0-9a-f]{16})\.", header)
+    assert digest == hashlib.sha256(code.removesuffix("\n").encode()).hexdigest()[:16]
+
+
+def test_there_is_no_time_in_it(text):
+    assert not re.search(r"\b20\d\d-\d\d|\d\d:\d\d:\d\d", text)
+
+
+def test_spec_is_json_and_python(text):
+    (assigned,) = [
+        n for n in ast.parse(text).body if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "SPEC"
+    ]
+    spec = ast.literal_eval(assigned.value)
+    assert json.loads(json.dumps(spec)) == spec
+    assert spec["dtype"] == "float32"
+    assert {"name", "activations", "loss", "output", "target", "penalty", "initializer", "step_size"} <= set(spec)
+
+
+def test_lines_are_short(text):
+    long = [line for line in text.splitlines() if len(line) > 120 and not line.startswith('    "')]
+    assert long == []
+
+
+def test_it_is_compiled_by_python_without_a_warning(text, recwarn):
+    compile(text, "module", "exec")
+    assert not recwarn.list
+
+
+def test_the_trainer_is_the_same_in_every_module(text):
+    assert trainer_text().strip() in text
+
+
+def test_every_loop_of_the_plain_kernels_says_its_formula():
+    text = modules.text_of(Network(("tanh",), penalty="l2"), "float32")
+    start = text.index("def sgd(")
+    kernel = text[start : text.index("@kernel", start)]
+    for formula in [
+        "# a1[i] = b1[i] + Σ_j W1[i,j] x[j]",
+        "# h1[j] = tanh(a1[j])",
+        "# f[i] = e[i]/s",
+        "# da2[i] = f[i] - 1[i=y]",
+        "# dh1[j] = Σ_i W2[i,j] da2[i]",
+        "# da1[i] = dh1[i] (1 - h1[i]²)",
+        "# step = learning_rate/(1 + t decay)",
+        "# W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j])",
+        "# b1[i] ← b1[i] - step da1[i]",
+    ]:
+        assert formula in kernel
+
+
+def test_the_header_gives_every_formula_and_the_command():
+    header = modules.text_of(Network(("tanh",), penalty="l2"), "float32").split('"""')[1]
+    for part in ("Given:", "Penalty:", "Derived:", "Update after each example:", "Regenerate with:"):
+        assert part in header
+    for formula in (
+        "a1[i] = b1[i] + Σ_j W1[i,j] x[j]",
+        "f[i] = exp(a2[i])/Σ_j exp(a2[j])",
+        "l = -log(f[y])",
+        "dW1[i,j] = da1[i] x[j]",
+        "db2[i] = da2[i]",
+    ):
+        assert formula in header
+    command = " ".join(header.split("Regenerate with:")[1].split("By symbackprop")[0].split())
+    assert command.startswith("symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2")
+    assert command.endswith("--dtype float32 -o module.py")
+
+
+def test_the_name_is_in_the_spec_and_the_command():
+    made = build(Network(()), name="regression")
+    assert made.spec["name"] == "regression"
+    assert "-o regression.py" in made.text
+    assert '"name": "regression"' in made.text
+
+
+# --- alone ---
+
+ALONE = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"symbackprop", "sympy"}:
+            raise ModuleNotFoundError(f"{name} is not here")
+
+sys.meta_path.insert(0, Absent())
+sys.path.insert(0, ".")
+import module, numpy as np
+generator = np.random.default_rng(0)
+X = generator.normal(size=(80, 2))
+y = (X[:, 0] > X[:, 1]).astype(int)
+trainer = module.Trainer((2, 3, 2), seed=1)
+before = trainer.loss(X, y)
+for _ in range(5):
+    trainer.sgd(X, y, learning_rate=0.3)
+trainer.save("model.npz")
+again = module.Trainer.load("model.npz")
+assert (again.predict(X) == trainer.predict(X)).all() and again.t == 400
+assert trainer.loss(X, y) < before / 2
+assert not {"sympy", "symbackprop"} & set(sys.modules)
+print("trained")
+"""
+
+
+@pytest.mark.slow
+def test_it_works_in_an_empty_directory_without_symbackprop(tmp_path):
+    (tmp_path / "module.py").write_text(modules.text_of(Network(("tanh",)), "float32"), "utf-8")
+    (tmp_path / "run.py").write_text(ALONE, "utf-8")
+    done = subprocess.run(
+        [sys.executable, "-I", "run.py"], cwd=tmp_path, check=False, capture_output=True, text=True,
+        env={"NUMBA_CACHE_DIR": str(tmp_path / "cache")},
+    )  # fmt: skip
+    assert done.stdout == "trained\n", done.stderr
+    assert {p.name for p in tmp_path.iterdir()} <= {"module.py", "run.py", "model.npz", "cache", "__pycache__"}
+
+
+def test_training_loads_no_sympy(tmp_path):
+    (tmp_path / "m.py").write_text(modules.text_of(Network(()), "float32"), "utf-8")
+    code = textwrap.dedent(f"""
+        import sys
+        import symbackprop, symbackprop.train
+        symbackprop.train.import_module({str(tmp_path / "m.py")!r}).Trainer((2, 2))
+        assert "sympy" not in sys.modules and "mpmath" not in sys.modules
+    """)
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# --- types ---
+
+
+def kernel_types(module, sizes, dtype):
+    """The Numba types of the arguments that `sgd` takes."""
+    trainer, reals = module.Trainer(sizes, schedule="plain"), np.zeros((2, sizes[0]), dtype)
+    y = np.zeros(2, np.int64) if module.SPEC["target"] == "label" else np.zeros((2, sizes[-1]), dtype)
+    settings = [module.real(0.1)] * (1 + len(module.SPEC["hyperparameters"]))
+    return tuple(map(numba.typeof, (reals, y, np.arange(2), *trainer.parameters.values(), *settings, 0)))
+
+
+def code_of(kernel, types):
+    """The LLVM text of a kernel after optimisation, its wrapper for Python left out."""
+    fresh = numba.njit(**{k: v for k, v in kernel.targetoptions.items() if k != "cache"})(kernel.py_func)
+    fresh.compile(types)
+    text = fresh.inspect_llvm(types)
+    functions = re.findall(r"^define [^\n]*\n.*?^}$", text, re.MULTILINE | re.DOTALL)
+    own = [f for f in functions if "cpython" not in f.split("(", 1)[0] and "cfunc" not in f.split("(", 1)[0]]
+    assert any(kernel.py_func.__name__ in f.split("(", 1)[0] for f in own)
+    return "\n".join(own)
+
+
+FLOAT32 = {
+    **{"-".join(g): (Network(g, loss, penalty), SIZES[3]) for g, loss, penalty in MIXED},
+    "formulas": (
+        Network((lambda a: a**5 + sin(a) ** 2 + (1 + a**2) ** 0.3 + 2**a,), "squared", lambda w: w**4),
+        (2, 3, 2),
+    ),
+    "four replaced": (REPLACED["all four"], (2, 3, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("name", FLOAT32)
+def test_a_float32_kernel_computes_in_float32(name):
+    network, sizes = FLOAT32[name]
+    module = modules.compiled(network, "float32")
+    code = code_of(module.sgd, kernel_types(module, sizes, "float32"))
+    assert "float" in code
+    wide = [line.strip() for line in code.splitlines() if re.search(r"\bdouble\b|fpext|\bx86_fp80\b", line)]
+    assert wide == []
+
+
+def test_the_check_of_types_can_fail():
+    """The same kernel with one constant left untyped."""
+    text = modules.text_of(Network(()), "float32").replace("zero, one = real(0), real(1)", "zero, one = 0.0, 1.0")
+    module = modules.interpret(text)
+    kernel = numba.njit(error_model="numpy")(module.sgd)
+    types = kernel_types(module, (2, 3), "float32")
+    assert "double" in code_of(kernel, types)

@@ -1,0 +1,73 @@
+"""A function or quotient that a value uses twice is computed once; the numbers stay the same."""
+
+from hypothesis import given, strategies
+from mpmath import mp
+from sympy import Add, Mul, Piecewise, exp, sin, tanh
+
+from symbackprop.emit.to_numba import lines
+from symbackprop.loops.ir import Accumulate, Assign, If, walk
+from symbackprop.loops.passes.cse import share
+from symbackprop.symbols import scalar
+from tests.calculus import values
+from tests.calculus.test_algebra import quotients
+from tests.loops.passes.programs import a, assert_same, b, c, i, j, loop, n, programs, s
+
+
+@given(body=programs())
+def test_programs_leave_the_same_integers(body):
+    assert_same(body, share(body))
+
+
+def computed(body, arrays, at):
+    """The value of the last of some assignments."""
+    for statement in body:
+        value = values.value(statement.value, arrays, at)
+        arrays[str(statement.target), ()] = value
+    return value
+
+
+@given(value=quotients(3, ("+", "*", "*", "/", "{")), seed=strategies.integers(0, 99))
+def test_shared_values_are_the_same(value, seed):
+    body = share((Assign(s, value * exp(a[i]) + tanh(a[i]) * exp(a[i]) + value),))
+    expected = values.value(value * exp(a[i]) + tanh(a[i]) * exp(a[i]) + value, values.Arrays(seed), {i: 1})
+    found = computed(body, values.Arrays(seed), {i: 1})
+    assert abs(found - expected) <= mp.mpf("1e-30") * (1 + abs(expected))
+
+
+def test_a_function_used_twice_is_computed_once():
+    made = lines(share((loop(Assign(a[i], exp(b[i]) * (1 + exp(b[i])))),)))
+    assert sum(line.count("exp(") for line in made) == 1
+    assert made[1] == "    shared = exp(b[i])"
+
+
+def test_a_quotient_used_twice_is_computed_once():
+    made = lines(share((Accumulate(s, (1 - 1 / (1 + s)) / (1 + s)),)))
+    assert sum(line.count("/") for line in made) == 1
+
+
+def test_cheap_arithmetic_is_left_to_the_compiler():
+    body = (Assign(a[i], (b[i] + c[i]) * (b[i] + c[i] + 1)),)
+    assert share(body) == body
+
+
+def test_names_of_shared_values_differ():
+    twice = Add(exp(b[i]) ** 3, exp(b[i]) * sin(c[i]), Mul(sin(c[i]), tanh(exp(b[i]) + sin(c[i]))), evaluate=False)
+    made = share((Assign(a[i], twice),))
+    names = [statement.target for statement in made[:-1]]
+    assert len(names) == len(set(names)) >= 2
+
+
+def test_what_a_condition_on_indices_guards_is_not_read_before():
+    """b[i + 1] does not exist in the last turn."""
+    guarded = Piecewise((exp(b[i + 1]) * (1 + exp(b[i + 1])), n > i + 1), (0, True))
+    body = (loop(Assign(a[i], guarded + exp(c[i]) * (1 + exp(c[i])))),)
+    moved = [s for s in walk(share(body)) if isinstance(s, Assign)][:-1]
+    assert len(moved) == 1
+    assert not moved[0].value.has(b)
+    assert moved[0].value == exp(c[i])
+
+
+def test_statements_within_conditions_are_shared_too():
+    inner = Assign(a[j], exp(b[j]) * sin(exp(b[j])))
+    (made,) = share((If(s > 0, (inner,)),))
+    assert [statement.target for statement in made.body] == [scalar("shared"), a[j]]

@@ -1,0 +1,68 @@
+"""A kernel that reads what nothing has bound is refused, with the name; the others pass."""
+
+import pytest
+from sympy import Integer, Symbol
+
+from symbackprop import Network, build
+from symbackprop.loops.ir import Accumulate, Argument, Assign, If, Kernel, Loop, Row
+from symbackprop.loops.verify import verify
+from symbackprop.symbols import Finite, array, scalar, size
+
+n, m = size("n"), size("m")
+i = Symbol("i", integer=True, nonnegative=True)
+a, b, c = map(array, "abc")
+s, t = scalar("s"), scalar("t")
+
+
+def kernel(*body, returns=()):
+    return Kernel("run", (Argument("a", (n,)), Argument("t")), (Argument("b", (n,)),), body, returns)
+
+
+GOOD = {
+    "an argument": kernel(Assign(s, a[0] + t)),
+    "a work array after its first assignment": kernel(Assign(b[0], a[0]), Accumulate(b[0], a[1])),
+    "the index of a loop": kernel(Loop(i, n, (Assign(b[i], a[i] * i),))),
+    "a size": kernel(Assign(s, a[0] / n)),
+    "a row": kernel(Row("c", "a", Integer(0)), Assign(s, c[0])),
+    "what a loop accumulates": kernel(Assign(s, t), Loop(i, n, (Accumulate(s, a[i]),)), returns=(s,)),
+}
+BAD = {
+    "a scalar nobody assigned": (kernel(Assign(t, s)), "s"),
+    "an array nobody has": (kernel(Assign(s, c[0])), "c"),
+    "a work array before its first assignment": (kernel(Assign(s, b[0])), "b"),
+    "a sum that does not begin": (kernel(Accumulate(s, a[0])), "s"),
+    "an accumulated element": (kernel(Accumulate(b[0], a[0])), "b"),
+    "an index outside of its loop": (kernel(Assign(s, a[i])), "i"),
+    "an index before its loop": (kernel(Assign(s, a[i]), Loop(i, n, (Assign(b[i], t),))), "i"),
+    "a size of nothing": (kernel(Loop(i, m, (Assign(b[i], t),))), "m"),
+    "a condition": (kernel(If(s > 0, (Assign(t, a[0]),))), "s"),
+    "a finite condition": (kernel(If(~Finite(s), (Assign(t, a[0]),))), "s"),
+    "within a condition": (kernel(If(t > 0, (Assign(t, s),))), "s"),
+    "a row of nothing": (kernel(Row("r", "c", Integer(0))), "c"),
+    "the row's number": (kernel(Row("r", "a", i)), "i"),
+    "a result": (kernel(Assign(b[0], t), returns=(s,)), "s"),
+    "its own value": (kernel(Assign(s, s + 1)), "s"),
+    "an index of the target": (kernel(Assign(b[i], t)), "i"),
+}
+
+
+@pytest.mark.parametrize("name", GOOD)
+def test_accepts(name):
+    verify(GOOD[name])
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_refuses(name):
+    wrong, what = BAD[name]
+    with pytest.raises(ValueError, match=r"kernel run: ") as raised:
+        verify(wrong)
+    message = str(raised.value)
+    assert message.removeprefix("kernel run: ").startswith(what)
+    assert "\n" not in message
+
+
+def test_every_kernel_of_a_module_is_verified(monkeypatch):
+    verified = []
+    monkeypatch.setattr("symbackprop.pipeline.verify", verified.append)
+    assert build(Network(())).kernels == tuple(verified)
+    assert {"forward", "loss", "backward", "sgd"} <= {k.name for k in verified}
