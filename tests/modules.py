@@ -61,6 +61,13 @@ def interpreted(network, dtype="float64"):
     return interpret(text_of(network, dtype))
 
 
+def compile_text(text):
+    """The module, compiled, but neither written nor kept: Numba shows the code of nothing it had kept."""
+    module = ModuleType("compiled")
+    exec(compile(text, "<generated>", "exec"), module.__dict__)
+    return module
+
+
 def complex_valued(network):
     """A network's module as plain Python that also takes complex parameters."""
     return interpret(text_of(network), **COMPLEX_FUNCTIONS)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy import Symbol, sin
+from sympy import sin
 
 from symbackprop import Network, build
 from tests import modules
@@ -360,10 +360,10 @@ def test_decay_that_weakens_with_the_step_is_deferred_later():
     trainer = module.Trainer((6, 9, 3), schedule="deferred")
     settings_ = [0.125, 0.5, 2.0]  # ρ = 1 - 0.5/(1 + t/2)
     kernels = []
-    for t in (0, 1, 100, 1000):
+    for t in (0, 1, 100):
         trainer.t = t
         kernels.append(trainer._kernel(settings_, 1)[0].__name__)
-    assert kernels == ["sgd_overlapped", "sgd_overlapped", "sgd_deferred", "sgd_deferred"]
+    assert kernels == ["sgd_overlapped", "sgd_deferred", "sgd_deferred"]
     X, y, _ = floats(0, (6, 9, 3), 40)
     plain, _, deferred = trainers(module, (6, 9, 3))
     for _ in range(4):
@@ -475,7 +475,7 @@ REFUSED = {
     "L1": (Network(("tanh",), "nll", "l1"), "not linear"),
     "L1 beside L2": (POOL[2], "not linear"),
     "own penalty": (Network(("tanh",), "nll", quartic), "the update of W^1 is not linear in W^1"),
-    "sine of the weights": (Network(("tanh",), "nll", preactivation=sine_of_weights), "a^1 is not W^1 times"),
+    "sine of the weights": (Network(("tanh",), "nll", preactivation=sine_of_weights), "not linear in W^1"),
     "square of the layer below": (Network(("tanh",), "nll", preactivation=gated), "a^1 is not W^1 times"),
 }
 
@@ -517,13 +517,11 @@ def test_unknown_schedules_are_refused_in_one_line(name):
 @pytest.mark.parametrize("made", [TANH, POOL[1], POOL[4], REFUSED["L1"][0]], ids=lambda made: str(made.activations))
 def test_no_kernel_allocates_for_every_example(made):
     module = build(made)
-    layers = {Symbol(f"n^{k}").name for k in range(made.depth + 2)}
+    layers = {f"n^{k}" for k in range(made.depth + 2)}
     for kernel in module.kernels:
         for array in kernel.locals:
             names = [s.name for size in array.sizes for s in size.free_symbols]
             assert set(names) <= layers | {"block", "batch"}, (kernel.name, array)
-            assert len([n for n in names if n in layers]) < 2 or array.name.startswith(("W", "∂l/∂W")), (kernel.name, array)
+            assert sum(name in layers for name in names) < 2, (kernel.name, array)
     kernels = module.text.split("class Trainer")[0]
-    allocated = re.findall(r"np\.(empty|zeros|ones|full|empty_like|zeros_like)\(|(?<!def )(at_cache_line|aligned)\(", kernels)
-    assert len(allocated) >= sum(len(kernel.locals) for kernel in module.kernels)
     assert not re.findall(r"np\.(array|stack|concatenate|copy|outer|dot|zeros|ones|full)\b|\.copy\(\)", kernels)

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterable
 
 from sympy import (
+    ITE,
     Abs,
     Add,
     And,
@@ -27,6 +28,7 @@ from sympy import (
 )
 from sympy.core.function import Function
 from sympy.core.relational import Relational
+from sympy.logic.boolalg import BooleanAtom
 
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row, Statement, walk
 from symbackprop.notation import by_kind, by_size, identifier, is_negative
@@ -173,7 +175,11 @@ def truth(expr: Expr) -> str:
             whole = all(side.is_integer for side in expr.args) and any(side.free_symbols for side in expr.args)
             show = integer if whole else real
             return f"{show(expr.lhs)} {expr.rel_op} {show(expr.rhs)}"
-    return str(expr)
+        case ITE(args=(condition, yes, no)):
+            return f"({truth(yes)} if {truth(condition)} else {truth(no)})"
+        case BooleanAtom():
+            return str(expr)
+    raise ValueError(f"the condition {expr} is a {type(expr).__name__}, which no kernel can compute")
 
 
 def lines(body: Body) -> list[str]:

@@ -8,7 +8,7 @@ import random
 from itertools import product
 
 from mpmath import mp
-from sympy import Indexed, Number, NumberSymbol, Piecewise, Sum, Symbol
+from sympy import ITE, Indexed, Number, NumberSymbol, Piecewise, Sum, Symbol
 from sympy.logic.boolalg import BooleanAtom
 
 from symbackprop.symbols import Maximum, name_of
@@ -38,6 +38,8 @@ def value(expr, arrays, at):
             return mp.mpf(expr.p) / expr.q if expr.is_Rational else mp.mpf(str(expr.evalf(45)))
         case Piecewise():
             return next(value(e, arrays, at) for e, condition in expr.args if value(condition, arrays, at))
+        case ITE(args=(condition, yes, no)):
+            return value(yes if value(condition, arrays, at) else no, arrays, at)
         case BooleanAtom():
             return bool(expr)
     name = type(expr).__name__
