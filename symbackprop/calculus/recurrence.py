@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol, collect, expand
+from sympy import Add, Eq, Expr, Indexed, Integer, Mul, Piecewise, Sum, Symbol, collect, expand
 
 from symbackprop.symbols import Axis, array, name_of, scalar, size
 from symbackprop.terms import Derivation, Equation, Step
@@ -55,15 +55,15 @@ def recurrence_of(update: Equation, read: Equation) -> Recurrence | str:
     """
     W = update.lhs
     flat = collect(expand(update.rhs), W, evaluate=False)
-    if set(flat) - {W, 1} or any(e.has(W) for e in flat.values()):
+    if set(flat) - {W, 1} or any(e.has(W.base) for e in flat.values()):
         return f"the update of {name_of(W)} is not linear in {name_of(W)}"
     decay, outer = flat.get(W, 0 * W), flat.get(1, 0 * W)
     if decay.atoms(Indexed):
         return f"the factor of {name_of(W)} in its update differs from weight to weight"
     sums = [term for term in Add.make_args(read.rhs) if isinstance(term, Sum) and term.has(W.base)]
-    if len(sums) != 1 or len(Mul.make_args(sums[0].function)) != 2 or not _is_factor(sums[0].function, W.base):
+    if len(sums) != 1 or not _is_product(sums[0].function, W) or (read.rhs - sums[0]).has(W.base):
         return f"{read.name} is not {name_of(W)} times the layer below"
-    (h,) = (f for f in Mul.make_args(sums[0].function) if f.base != W.base)
+    (h,) = (f for f in Mul.make_args(sums[0].function) if f != W)
     rows, columns = _split(outer, W)
     if rows is None or columns != h:
         return f"the gradient of {name_of(W)} is not an outer product with the layer below"
@@ -71,8 +71,12 @@ def recurrence_of(update: Equation, read: Equation) -> Recurrence | str:
     return Recurrence(W, decay, -constant, delta, h, read.rhs - sums[0])
 
 
-def _is_factor(product: Expr, base: Expr) -> bool:
-    return all(isinstance(f, Indexed) for f in Mul.make_args(product)) and product.has(base)
+def _is_product(product: Expr, W: Indexed) -> bool:
+    """Whether an expression is W[i, j] times one element of another array."""
+    others = [f for f in Mul.make_args(product) if f != W]
+    return len(Mul.make_args(product)) == 2 and len(others) == 1 and isinstance(others[0], Indexed) and (
+        others[0].base != W.base
+    )  # fmt: skip
 
 
 def _split(outer: Expr, W: Indexed) -> tuple[Expr | None, Expr | None]:
@@ -121,13 +125,18 @@ def prove(found: Recurrence) -> Derivation:
         - Sum(γ[s] * δ[s, i] * Sum(h[s, j] * h[n, j], columns.limits), (s, 0, n - 1))
     )
     over = (r, rows, columns)
-    zero = n * 0
-    steps = (
-        Step("base case", scalar("W_0"), P[zero] * W[i, j], closed(zero), (rows, columns), (), "P_0 = 1, an empty sum"),
-        Step("induction step", scalar("W_r+1"), before, next_(peeled), over, (), "P_r+1 = ρ_r P_r, γ_r = α_r / P_r+1"),
-        Step("read", scalar("W_r h_r"), product, exchanged, (r, rows), (), "the sums exchanged: only h_s·h_r is new"),
+    given = (
+        Equation(P[n], Piecewise((1, Eq(n, 0)), (ρ[n - 1] * P[n - 1], True)), (r,), "decay"),
+        Equation(γ[n], α[n] / P[n + 1], (r,), "rate"),
     )
-    return Derivation("Why a block of B examples is still per-example SGD", (), steps, ())
+    steps = (
+        Step("base case", scalar("W_0"), W[i, j], closed(n * 0), (rows, columns), given, "P_0 = 1, an empty sum"),
+        Step("induction step", scalar("W_r+1"), before, closed(n + 1), over, given,
+             "P_r+1 = ρ_r P_r, γ_r = α_r / P_r+1"),
+        Step("read", scalar("W_r h_r"), product, exchanged, (r, rows), given,
+             "the sums exchanged: only h_s·h_r is new"),
+    )  # fmt: skip
+    return Derivation("Why a block of B examples is still per-example SGD", given, steps, ())
 
 
 def defer(update: Equation, read: Equation) -> Deferral | str:

@@ -210,12 +210,20 @@ def test_training_loads_no_sympy(tmp_path):
 # --- types ---
 
 
-def kernel_types(module, sizes, dtype):
-    """The Numba types of the arguments that `sgd` takes."""
-    trainer, reals = module.Trainer(sizes, schedule="plain"), np.zeros((2, sizes[0]), dtype)
+def kernel_types(module, sizes, dtype, kernel="sgd"):
+    """The Numba types of the arguments that a kernel takes."""
+    weights = list(module.Trainer(sizes, schedule="plain").parameters.values())
+    X, settings = np.zeros((2, sizes[0]), dtype), [module.real(0.1)] * (1 + len(module.SPEC["hyperparameters"]))
     y = np.zeros(2, np.int64) if module.SPEC["target"] == "label" else np.zeros((2, sizes[-1]), dtype)
-    settings = [module.real(0.1)] * (1 + len(module.SPEC["hyperparameters"]))
-    return tuple(map(numba.typeof, (reals, y, np.arange(2), *trainer.parameters.values(), *settings, 0)))
+    updates = (X, y, np.arange(2), *weights, *settings, 0)
+    arguments = {
+        "forward": (X, *weights, np.zeros((2, sizes[-1]), dtype)),
+        "loss": (X, y, *weights),
+        "backward": (X[0], y[0], *weights, *weights, *settings[: len(modules.penalties_of(module))]),
+        "sgd": updates,
+        "sgd_overlapped": updates,
+    }[kernel]
+    return tuple(map(numba.typeof, arguments))
 
 
 def code_of(kernel, types):
@@ -225,7 +233,7 @@ def code_of(kernel, types):
         r"^define [^\n]*?@([^ (]+)\([^\n]*\n(.*?)^}$", kernel.inspect_llvm(types), re.MULTILINE | re.DOTALL
     )
     own = {name: code for name, code in functions if "cpython" not in name and "cfunc" not in name}
-    assert any("sgd" in name for name in own)
+    assert any(kernel.py_func.__name__ in name for name in own)
     return "\n".join(own.values())
 
 
@@ -239,14 +247,22 @@ FLOAT32 = {
 }
 
 
+def wide_lines(network, sizes, kernel):
+    """What a float32 kernel computes in more than float32."""
+    module = modules.compile_text(modules.text_of(network, "float32"))
+    code = code_of(getattr(module, kernel), kernel_types(module, sizes, "float32", kernel))
+    assert "float" in code
+    return [line.strip() for line in code.splitlines() if re.search(r"\bdouble\b|fpext|\bx86_fp80\b", line)]
+
+
 @pytest.mark.parametrize("name", FLOAT32)
 def test_a_float32_kernel_computes_in_float32(name):
-    network, sizes = FLOAT32[name]
-    module = modules.compile_text(modules.text_of(network, "float32"))
-    code = code_of(module.sgd, kernel_types(module, sizes, "float32"))
-    assert "float" in code
-    wide = [line.strip() for line in code.splitlines() if re.search(r"\bdouble\b|fpext|\bx86_fp80\b", line)]
-    assert wide == []
+    assert wide_lines(*FLOAT32[name], "sgd") == []
+
+
+@pytest.mark.parametrize("kernel", ["forward", "loss", "backward", "sgd_overlapped"])
+def test_every_float32_kernel_computes_in_float32(kernel):
+    assert wide_lines(Network(("gelu",), "bce", "l1+l2"), (2, 3, 2), kernel) == []
 
 
 def test_the_check_of_types_can_fail():

@@ -1,14 +1,20 @@
 """Every element is loaded once and stored once, and each statement sees what those before it left."""
 
+import contextlib
+
 import pytest
 from hypothesis import example, given
 from sympy import Integer
 
 from symbackprop.emit.to_numba import lines
 from symbackprop.loops.ir import Accumulate, Assign, Break, If, Row
+from symbackprop.loops.passes.cse import share
+from symbackprop.loops.passes.fuse import fuse
+from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.passes.scalarize import scalarize
+from symbackprop.loops.passes.tile import CannotTileError, tile
 from symbackprop.symbols import scalar
-from tests.loops.passes.programs import END, START, K, M, a, assert_same, b, c, flat_loops, i, j, k, loop, s, t
+from tests.loops.passes.programs import END, START, K, M, a, assert_same, b, c, flat_loops, i, j, k, loop, programs, s
 
 
 def text(*body):
@@ -114,3 +120,11 @@ def test_an_index_below_has_a_name_too():
 def test_any_loop_leaves_the_same_numbers(turn):
     body = (*START, turn, *END)
     assert_same(body, scalarize(body))
+
+
+@given(programs())
+def test_all_passes_in_turn_leave_the_same_numbers(program):
+    made = hoist(fuse(share(program)))
+    with contextlib.suppress(CannotTileError):
+        made = scalarize(tile(made, {"i": 2, "j": 3}))
+    assert_same(program, made)
