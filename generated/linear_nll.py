@@ -36,7 +36,7 @@ Regenerate with:
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9320d8bdcc845e41.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 28c83f43a4d72cb0.
 """
 
 import json
@@ -353,7 +353,7 @@ def sgd_overlapped(X, Y, order, W1, b1, learning_rate, decay, t):
     row = order[0]
     x = X[row]
     # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
-    for i in range(0, n1 - n1 % 2, 2):
+    for i in range(0, n1 - (n1 % 2), 2):
         total_0 = total_1 = zero
         for j in range(n0):
             x_j = x[j]
@@ -361,7 +361,7 @@ def sgd_overlapped(X, Y, order, W1, b1, learning_rate, decay, t):
             total_1 += x_j * W1[i + 1, j]
         a1[i] = b1[i] + total_0
         a1[i + 1] = total_1 + b1[i + 1]
-    for i in range(n1 - n1 % 2, n1):
+    for i in range(n1 - (n1 % 2), n1):
         total = zero
         for j in range(n0):
             total += W1[i, j] * x[j]
@@ -399,7 +399,7 @@ def sgd_overlapped(X, Y, order, W1, b1, learning_rate, decay, t):
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] - step da1[i] x[j]; a1[i] = b1[i] +
         #     Σ_j W1[i,j] x_next[j]
-        for i in range(0, n1 - n1 % 5, 5):
+        for i in range(0, n1 - (n1 % 5), 5):
             b1[i] -= step * da1[i]
             b1[i + 1] -= step * da1[i + 1]
             b1[i + 2] -= step * da1[i + 2]
@@ -439,7 +439,7 @@ def sgd_overlapped(X, Y, order, W1, b1, learning_rate, decay, t):
             a1[i + 2] = total_2 + b1[i + 2]
             a1[i + 3] = total_3 + b1[i + 3]
             a1[i + 4] = total_4 + b1[i + 4]
-        for i in range(n1 - n1 % 5, n1):
+        for i in range(n1 - (n1 % 5), n1):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
@@ -477,8 +477,8 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
             for j in range(n0):
                 H1[r, j] = X[row, j]
         # A1[r,i] = Σ_j H1[r,j] W1[i,j]
-        for i in range(0, n1 - n1 % 8, 8):
-            for r in range(0, count - count % 3, 3):
+        for i in range(0, n1 - (n1 % 8), 8):
+            for r in range(0, count - (count % 3), 3):
                 total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_0_6 = \
                     total_0_7 = total_1_0 = total_1_1 = total_1_2 = total_1_3 = total_1_4 = \
                     total_1_5 = total_1_6 = total_1_7 = total_2_0 = total_2_1 = total_2_2 = \
@@ -543,7 +543,7 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                 A1[r + 2, i + 5] = total_2_5
                 A1[r + 2, i + 6] = total_2_6
                 A1[r + 2, i + 7] = total_2_7
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = total_6 = total_7 = zero
                 for j in range(n0):
                     H1_r_j = H1[r, j]
@@ -563,15 +563,15 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                 A1[r, i + 5] = total_5
                 A1[r, i + 6] = total_6
                 A1[r, i + 7] = total_7
-        for i in range(n1 - n1 % 8, n1):
+        for i in range(n1 - (n1 % 8), n1):
             for r in range(count):
                 total = zero
                 for j in range(n0):
                     total += H1[r, j] * W1[i, j]
                 A1[r, i] = total
         # G1[r,s] = Σ_i H1[r,i] H1[s,i]
-        for r in range(0, count - count % 2, 2):
-            for s in range(0, count - count % 4, 4):
+        for r in range(0, count - (count % 2), 2):
+            for s in range(0, count - (count % 4), 4):
                 total_0_0 = total_0_1 = total_1_0 = total_1_1 = total_2_0 = total_2_1 = total_3_0 = \
                     total_3_1 = zero
                 for i in range(n0):
@@ -597,7 +597,7 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                 G1[r + 1, s + 2] = total_2_1
                 G1[r, s + 3] = total_3_0
                 G1[r + 1, s + 3] = total_3_1
-            for s in range(count - count % 4, count):
+            for s in range(count - (count % 4), count):
                 total_0 = total_1 = zero
                 for i in range(n0):
                     H1_s_i = H1[s, i]
@@ -605,7 +605,7 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                     total_1 += H1_s_i * H1[r + 1, i]
                 G1[r, s] = total_0
                 G1[r + 1, s] = total_1
-        for r in range(count - count % 2, count):
+        for r in range(count - (count % 2), count):
             for s in range(count):
                 total = zero
                 for i in range(n0):
@@ -654,8 +654,8 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
             done += 1
         count = done - start
         # W1[i,j] ← W1[i,j] - Σ_r E1[r,i] H1[r,j]
-        for i in range(0, n1 - n1 % 4, 4):
-            for r in range(0, count - count % 3, 3):
+        for i in range(0, n1 - (n1 % 4), 4):
+            for r in range(0, count - (count % 3), 3):
                 E1_r_i_0_0 = E1[r, i]
                 E1_r_i_0_1 = E1[r, i + 1]
                 E1_r_i_0_2 = E1[r, i + 2]
@@ -676,7 +676,7 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                     W1[i + 1, j] -= E1_r_i_0_1 * H1_r_j + E1_r_i_1_1 * H1_r1_j + E1_r_i_2_1 * H1_r2_j
                     W1[i + 2, j] -= E1_r_i_0_2 * H1_r_j + E1_r_i_1_2 * H1_r1_j + E1_r_i_2_2 * H1_r2_j
                     W1[i + 3, j] -= E1_r_i_0_3 * H1_r_j + E1_r_i_1_3 * H1_r1_j + E1_r_i_2_3 * H1_r2_j
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 E1_r_i_0 = E1[r, i]
                 E1_r_i_1 = E1[r, i + 1]
                 E1_r_i_2 = E1[r, i + 2]
@@ -687,7 +687,7 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                     W1[i + 1, j] -= E1_r_i_1 * H1_r_j
                     W1[i + 2, j] -= E1_r_i_2 * H1_r_j
                     W1[i + 3, j] -= E1_r_i_3 * H1_r_j
-        for i in range(n1 - n1 % 4, n1):
+        for i in range(n1 - (n1 % 4), n1):
             for r in range(count):
                 E1_r_i = E1[r, i]
                 for j in range(n0):
@@ -724,8 +724,8 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
                 x[r, j] = X[row, j]
             y[r] = Y[row]
         # a1[r,i] = b1[i] + Σ_j W1[i,j] x[r,j]
-        for r in range(0, count - count % 3, 3):
-            for i in range(0, n1 - n1 % 8, 8):
+        for r in range(0, count - (count % 3), 3):
+            for i in range(0, n1 - (n1 % 8), 8):
                 total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
                     total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
                     total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
@@ -790,7 +790,7 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
                 a1[r, i + 7] = total_7_0 + b1[i + 7]
                 a1[r + 1, i + 7] = total_7_1 + b1[i + 7]
                 a1[r + 2, i + 7] = total_7_2 + b1[i + 7]
-            for i in range(n1 - n1 % 8, n1):
+            for i in range(n1 - (n1 % 8), n1):
                 total_0 = total_1 = total_2 = zero
                 for j in range(n0):
                     W1_i_j = W1[i, j]
@@ -800,7 +800,7 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
                 a1[r, i] = b1[i] + total_0
                 a1[r + 1, i] = b1[i] + total_1
                 a1[r + 2, i] = b1[i] + total_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for i in range(n1):
                 total = zero
                 for j in range(n0):
@@ -846,8 +846,8 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count)
         step_per_count = step / real(count)
-        for i in range(0, n1 - n1 % 4, 4):
-            for r in range(0, count - count % 3, 3):
+        for i in range(0, n1 - (n1 % 4), 4):
+            for r in range(0, count - (count % 3), 3):
                 step_da1_r_per_count_0_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_0_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_0_2 = step_per_count * da1[r, i + 2]
@@ -880,7 +880,7 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
                         step_da1_r_per_count_0_3 * x_r_j + step_da1_r_per_count_1_3 * x_r1_j
                         + step_da1_r_per_count_2_3 * x_r2_j
                     )
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 step_da1_r_per_count_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_2 = step_per_count * da1[r, i + 2]
@@ -891,7 +891,7 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
                     W1[i + 1, j] -= step_da1_r_per_count_1 * x_r_j
                     W1[i + 2, j] -= step_da1_r_per_count_2 * x_r_j
                     W1[i + 3, j] -= step_da1_r_per_count_3 * x_r_j
-        for i in range(n1 - n1 % 4, n1):
+        for i in range(n1 - (n1 % 4), n1):
             for r in range(count):
                 step_da1_r_per_count = step_per_count * da1[r, i]
                 for j in range(n0):
@@ -1061,7 +1061,7 @@ class Trainer:
         return SCHEDULES["deferred"], (examples,)
 
     def _is_finite(self):
-        return all(np.isfinite(value).all() for value in self.parameters.values())
+        return all(map(_all_finite, self.parameters.values()))
 
     def _settings(self, learning_rate, hyperparameters):
         if not (_is_number(learning_rate) and learning_rate > 0):
@@ -1155,10 +1155,16 @@ def _matrix(name, values, columns):
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {values.dtype}, expected numbers")
     values = np.ascontiguousarray(values, real)
-    if not np.isfinite(values).all():
+    if not _all_finite(values):
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}, expected finite numbers")
     return values
+
+
+def _all_finite(values):
+    """Return whether all values are finite; their sum, which takes a third of the time, answers most often."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def _order(order, examples):

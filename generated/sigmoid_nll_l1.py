@@ -42,7 +42,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 3f1555b0b5cdbfb3.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 04fd1e3b3cd64d15.
 """
 
 import json
@@ -467,7 +467,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
     row = order[0]
     x = X[row]
     # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
-    for i in range(0, n1 - n1 % 2, 2):
+    for i in range(0, n1 - (n1 % 2), 2):
         total_0 = total_1 = zero
         for j in range(n0):
             x_j = x[j]
@@ -475,7 +475,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
             total_1 += x_j * W1[i + 1, j]
         a1[i] = b1[i] + total_0
         a1[i + 1] = total_1 + b1[i + 1]
-    for i in range(n1 - n1 % 2, n1):
+    for i in range(n1 - (n1 % 2), n1):
         total = zero
         for j in range(n0):
             total += W1[i, j] * x[j]
@@ -488,7 +488,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         for j in range(n1):
             h1[j] = one / (one + exp(-a1[j]))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(0, n2 - n2 % 2, 2):
+        for i in range(0, n2 - (n2 % 2), 2):
             total_0 = total_1 = zero
             for j in range(n1):
                 h1_j = h1[j]
@@ -496,7 +496,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
                 total_1 += h1_j * W2[i + 1, j]
             a2[i] = b2[i] + total_0
             a2[i + 1] = total_1 + b2[i + 1]
-        for i in range(n2 - n2 % 2, n2):
+        for i in range(n2 - (n2 % 2), n2):
             total = zero
             for j in range(n1):
                 total += W2[i, j] * h1[j]
@@ -533,7 +533,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0
         #     otherwise})
         step_l1 = step * l1
-        for i in range(0, n2 - n2 % 5, 5):
+        for i in range(0, n2 - (n2 % 5), 5):
             da2_i_0 = da2[i]
             da2_i_1 = da2[i + 1]
             da2_i_2 = da2[i + 2]
@@ -580,7 +580,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
                 W2[i + 2, j] = W2_i2_j
                 W2[i + 3, j] = W2_i3_j
                 W2[i + 4, j] = W2_i4_j
-        for i in range(n2 - n2 % 5, n2):
+        for i in range(n2 - (n2 % 5), n2):
             da2_i = da2[i]
             step_da2 = step * da2[i]
             for j in range(n1):
@@ -600,7 +600,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         #     W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}); a1[i] = b1[i] + Σ_j W1[i,j]
         #     x_next[j]
         step_l1 = step * l1
-        for i in range(0, n1 - n1 % 5, 5):
+        for i in range(0, n1 - (n1 % 5), 5):
             b1[i] -= step * da1[i]
             b1[i + 1] -= step * da1[i + 1]
             b1[i + 2] -= step * da1[i + 2]
@@ -655,7 +655,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
             a1[i + 2] = total_2 + b1[i + 2]
             a1[i + 3] = total_3 + b1[i + 3]
             a1[i + 4] = total_4 + b1[i + 4]
-        for i in range(n1 - n1 % 5, n1):
+        for i in range(n1 - (n1 % 5), n1):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
@@ -704,8 +704,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                 x[r, j] = X[row, j]
             y[r] = Y[row]
         # a1[r,i] = b1[i] + Σ_j W1[i,j] x[r,j]
-        for r in range(0, count - count % 3, 3):
-            for i in range(0, n1 - n1 % 8, 8):
+        for r in range(0, count - (count % 3), 3):
+            for i in range(0, n1 - (n1 % 8), 8):
                 total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
                     total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
                     total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
@@ -770,7 +770,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                 a1[r, i + 7] = total_7_0 + b1[i + 7]
                 a1[r + 1, i + 7] = total_7_1 + b1[i + 7]
                 a1[r + 2, i + 7] = total_7_2 + b1[i + 7]
-            for i in range(n1 - n1 % 8, n1):
+            for i in range(n1 - (n1 % 8), n1):
                 total_0 = total_1 = total_2 = zero
                 for j in range(n0):
                     W1_i_j = W1[i, j]
@@ -780,7 +780,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                 a1[r, i] = b1[i] + total_0
                 a1[r + 1, i] = b1[i] + total_1
                 a1[r + 2, i] = b1[i] + total_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for i in range(n1):
                 total = zero
                 for j in range(n0):
@@ -791,8 +791,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
             for j in range(n1):
                 h1[r, j] = one / (one + exp(-a1[r, j]))
         # a2[r,i] = b2[i] + Σ_j W2[i,j] h1[r,j]
-        for r in range(0, count - count % 3, 3):
-            for i in range(0, n2 - n2 % 8, 8):
+        for r in range(0, count - (count % 3), 3):
+            for i in range(0, n2 - (n2 % 8), 8):
                 total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
                     total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
                     total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
@@ -857,7 +857,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                 a2[r, i + 7] = total_7_0 + b2[i + 7]
                 a2[r + 1, i + 7] = total_7_1 + b2[i + 7]
                 a2[r + 2, i + 7] = total_7_2 + b2[i + 7]
-            for i in range(n2 - n2 % 8, n2):
+            for i in range(n2 - (n2 % 8), n2):
                 total_0 = total_1 = total_2 = zero
                 for j in range(n1):
                     W2_i_j = W2[i, j]
@@ -867,7 +867,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                 a2[r, i] = b2[i] + total_0
                 a2[r + 1, i] = b2[i] + total_1
                 a2[r + 2, i] = b2[i] + total_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for i in range(n2):
                 total = zero
                 for j in range(n1):
@@ -902,12 +902,12 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
             for i in range(n2):
                 da2[r, i] = f[r, i] - (one if i == y[r] else zero)
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
-        for r in range(0, count - count % 3, 3):
+        for r in range(0, count - (count % 3), 3):
             for j in range(n1):
                 dh1[r, j] = zero
                 dh1[r + 1, j] = zero
                 dh1[r + 2, j] = zero
-            for i in range(0, n2 - n2 % 4, 4):
+            for i in range(0, n2 - (n2 % 4), 4):
                 da2_r_i_0_0 = da2[r, i]
                 da2_r_i_0_1 = da2[r + 1, i]
                 da2_r_i_0_2 = da2[r + 2, i]
@@ -937,7 +937,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                         W2_i1_j * da2_r_i_1_2 + W2_i2_j * da2_r_i_2_2 + W2_i3_j * da2_r_i_3_2
                         + W2_i_j * da2_r_i_0_2
                     )
-            for i in range(n2 - n2 % 4, n2):
+            for i in range(n2 - (n2 % 4), n2):
                 da2_r_i_0 = da2[r, i]
                 da2_r_i_1 = da2[r + 1, i]
                 da2_r_i_2 = da2[r + 2, i]
@@ -946,7 +946,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                     dh1[r, j] += W2_i_j * da2_r_i_0
                     dh1[r + 1, j] += W2_i_j * da2_r_i_1
                     dh1[r + 2, j] += W2_i_j * da2_r_i_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for j in range(n1):
                 dh1[r, j] = zero
             for i in range(n2):
@@ -971,7 +971,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
         #     1 if W1[i,j] > 0; 0 otherwise}
         step_l1 = step * l1
         step_per_count = step / real(count)
-        for i in range(0, n1 - n1 % 4, 4):
+        for i in range(0, n1 - (n1 % 4), 4):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i1_j = W1[i + 1, j]
@@ -985,7 +985,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                 W1[i + 1, j] = W1_i1_j
                 W1[i + 2, j] = W1_i2_j
                 W1[i + 3, j] = W1_i3_j
-            for r in range(0, count - count % 3, 3):
+            for r in range(0, count - (count % 3), 3):
                 step_da1_r_per_count_0_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_0_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_0_2 = step_per_count * da1[r, i + 2]
@@ -1018,7 +1018,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                         step_da1_r_per_count_0_3 * x_r_j + step_da1_r_per_count_1_3 * x_r1_j
                         + step_da1_r_per_count_2_3 * x_r2_j
                     )
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 step_da1_r_per_count_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_2 = step_per_count * da1[r, i + 2]
@@ -1029,7 +1029,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                     W1[i + 1, j] -= step_da1_r_per_count_1 * x_r_j
                     W1[i + 2, j] -= step_da1_r_per_count_2 * x_r_j
                     W1[i + 3, j] -= step_da1_r_per_count_3 * x_r_j
-        for i in range(n1 - n1 % 4, n1):
+        for i in range(n1 - (n1 % 4), n1):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i_j -= step_l1 * (-one if W1_i_j < zero else one if W1_i_j > zero else zero)
@@ -1047,7 +1047,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
         #     1 if W2[i,j] > 0; 0 otherwise}
         step_l1 = step * l1
         step_per_count = step / real(count)
-        for i in range(0, n2 - n2 % 4, 4):
+        for i in range(0, n2 - (n2 % 4), 4):
             for j in range(n1):
                 W2_i_j = W2[i, j]
                 W2_i1_j = W2[i + 1, j]
@@ -1061,7 +1061,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                 W2[i + 1, j] = W2_i1_j
                 W2[i + 2, j] = W2_i2_j
                 W2[i + 3, j] = W2_i3_j
-            for r in range(0, count - count % 3, 3):
+            for r in range(0, count - (count % 3), 3):
                 step_da2_r_per_count_0_0 = step_per_count * da2[r, i]
                 step_da2_r_per_count_0_1 = step_per_count * da2[r, i + 1]
                 step_da2_r_per_count_0_2 = step_per_count * da2[r, i + 2]
@@ -1094,7 +1094,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                         h1_r1_j * step_da2_r_per_count_1_3 + h1_r2_j * step_da2_r_per_count_2_3
                         + h1_r_j * step_da2_r_per_count_0_3
                     )
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 step_da2_r_per_count_0 = step_per_count * da2[r, i]
                 step_da2_r_per_count_1 = step_per_count * da2[r, i + 1]
                 step_da2_r_per_count_2 = step_per_count * da2[r, i + 2]
@@ -1105,7 +1105,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                     W2[i + 1, j] -= h1_r_j * step_da2_r_per_count_1
                     W2[i + 2, j] -= h1_r_j * step_da2_r_per_count_2
                     W2[i + 3, j] -= h1_r_j * step_da2_r_per_count_3
-        for i in range(n2 - n2 % 4, n2):
+        for i in range(n2 - (n2 % 4), n2):
             for j in range(n1):
                 W2_i_j = W2[i, j]
                 W2_i_j -= step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero else zero)
@@ -1279,7 +1279,7 @@ class Trainer:
         return SCHEDULES["deferred"], (examples,)
 
     def _is_finite(self):
-        return all(np.isfinite(value).all() for value in self.parameters.values())
+        return all(map(_all_finite, self.parameters.values()))
 
     def _settings(self, learning_rate, hyperparameters):
         if not (_is_number(learning_rate) and learning_rate > 0):
@@ -1373,10 +1373,16 @@ def _matrix(name, values, columns):
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {values.dtype}, expected numbers")
     values = np.ascontiguousarray(values, real)
-    if not np.isfinite(values).all():
+    if not _all_finite(values):
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}, expected finite numbers")
     return values
+
+
+def _all_finite(values):
+    """Return whether all values are finite; their sum, which takes a third of the time, answers most often."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def _order(order, examples):

@@ -55,7 +55,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 473d71a906128e30.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 6f4252f639981ee5.
 """
 
 import json
@@ -637,7 +637,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
     row = order[0]
     x = X[row]
     # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
-    for i in range(0, n1 - n1 % 2, 2):
+    for i in range(0, n1 - (n1 % 2), 2):
         total_0 = total_1 = zero
         for j in range(n0):
             x_j = x[j]
@@ -645,7 +645,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             total_1 += x_j * W1[i + 1, j]
         a1[i] = b1[i] + total_0
         a1[i + 1] = total_1 + b1[i + 1]
-    for i in range(n1 - n1 % 2, n1):
+    for i in range(n1 - (n1 % 2), n1):
         total = zero
         for j in range(n0):
             total += W1[i, j] * x[j]
@@ -658,7 +658,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         for j in range(n1):
             h1[j] = a1[j] / (one + exp(-a1[j]))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(0, n2 - n2 % 2, 2):
+        for i in range(0, n2 - (n2 % 2), 2):
             total_0 = total_1 = zero
             for j in range(n1):
                 h1_j = h1[j]
@@ -666,7 +666,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                 total_1 += h1_j * W2[i + 1, j]
             a2[i] = b2[i] + total_0
             a2[i + 1] = total_1 + b2[i + 1]
-        for i in range(n2 - n2 % 2, n2):
+        for i in range(n2 - (n2 % 2), n2):
             total = zero
             for j in range(n1):
                 total += W2[i, j] * h1[j]
@@ -675,7 +675,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         for j in range(n2):
             h2[j] = a2[j] + log1p(exp(-a2[j])) if a2[j] > zero else log1p(exp(a2[j]))
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
-        for i in range(0, n3 - n3 % 2, 2):
+        for i in range(0, n3 - (n3 % 2), 2):
             total2_0 = total2_1 = zero
             for j in range(n2):
                 h2_j = h2[j]
@@ -683,7 +683,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                 total2_1 += h2_j * W3[i + 1, j]
             a3[i] = b3[i] + total2_0
             a3[i + 1] = total2_1 + b3[i + 1]
-        for i in range(n3 - n3 % 2, n3):
+        for i in range(n3 - (n3 % 2), n3):
             total2 = zero
             for j in range(n2):
                 total2 += W3[i, j] * h2[j]
@@ -721,7 +721,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         #     W3[i,j] > 0; 0 otherwise})
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
-        for i in range(0, n3 - n3 % 5, 5):
+        for i in range(0, n3 - (n3 % 5), 5):
             da3_i_0 = da3[i]
             da3_i_1 = da3[i + 1]
             da3_i_2 = da3[i + 2]
@@ -768,7 +768,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                 W3[i + 2, j] = W3_i2_j
                 W3[i + 3, j] = W3_i3_j
                 W3[i + 4, j] = W3_i4_j
-        for i in range(n3 - n3 % 5, n3):
+        for i in range(n3 - (n3 % 5), n3):
             da3_i = da3[i]
             step_da3 = step * da3[i]
             for j in range(n2):
@@ -790,7 +790,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         #     W2[i,j] > 0; 0 otherwise})
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
-        for i in range(0, n2 - n2 % 5, 5):
+        for i in range(0, n2 - (n2 % 5), 5):
             da2_i_0 = da2[i]
             da2_i_1 = da2[i + 1]
             da2_i_2 = da2[i + 2]
@@ -837,7 +837,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                 W2[i + 2, j] = W2_i2_j
                 W2[i + 3, j] = W2_i3_j
                 W2[i + 4, j] = W2_i4_j
-        for i in range(n2 - n2 % 5, n2):
+        for i in range(n2 - (n2 % 5), n2):
             da2_i = da2[i]
             step_da2 = step * da2[i]
             for j in range(n1):
@@ -860,7 +860,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         #     W1[i,j] x_next[j]
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
-        for i in range(0, n1 - n1 % 5, 5):
+        for i in range(0, n1 - (n1 % 5), 5):
             b1[i] -= step * da1[i]
             b1[i + 1] -= step * da1[i + 1]
             b1[i + 2] -= step * da1[i + 2]
@@ -915,7 +915,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             a1[i + 2] = total_2 + b1[i + 2]
             a1[i + 3] = total_3 + b1[i + 3]
             a1[i + 4] = total_4 + b1[i + 4]
-        for i in range(n1 - n1 % 5, n1):
+        for i in range(n1 - (n1 % 5), n1):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
@@ -969,8 +969,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 x[r, j] = X[row, j]
             y[r] = Y[row]
         # a1[r,i] = b1[i] + Σ_j W1[i,j] x[r,j]
-        for r in range(0, count - count % 3, 3):
-            for i in range(0, n1 - n1 % 8, 8):
+        for r in range(0, count - (count % 3), 3):
+            for i in range(0, n1 - (n1 % 8), 8):
                 total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
                     total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
                     total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
@@ -1035,7 +1035,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 a1[r, i + 7] = total_7_0 + b1[i + 7]
                 a1[r + 1, i + 7] = total_7_1 + b1[i + 7]
                 a1[r + 2, i + 7] = total_7_2 + b1[i + 7]
-            for i in range(n1 - n1 % 8, n1):
+            for i in range(n1 - (n1 % 8), n1):
                 total_0 = total_1 = total_2 = zero
                 for j in range(n0):
                     W1_i_j = W1[i, j]
@@ -1045,7 +1045,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 a1[r, i] = b1[i] + total_0
                 a1[r + 1, i] = b1[i] + total_1
                 a1[r + 2, i] = b1[i] + total_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for i in range(n1):
                 total = zero
                 for j in range(n0):
@@ -1056,8 +1056,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
             for j in range(n1):
                 h1[r, j] = a1[r, j] / (one + exp(-a1[r, j]))
         # a2[r,i] = b2[i] + Σ_j W2[i,j] h1[r,j]
-        for r in range(0, count - count % 3, 3):
-            for i in range(0, n2 - n2 % 8, 8):
+        for r in range(0, count - (count % 3), 3):
+            for i in range(0, n2 - (n2 % 8), 8):
                 total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
                     total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
                     total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
@@ -1122,7 +1122,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 a2[r, i + 7] = total_7_0 + b2[i + 7]
                 a2[r + 1, i + 7] = total_7_1 + b2[i + 7]
                 a2[r + 2, i + 7] = total_7_2 + b2[i + 7]
-            for i in range(n2 - n2 % 8, n2):
+            for i in range(n2 - (n2 % 8), n2):
                 total_0 = total_1 = total_2 = zero
                 for j in range(n1):
                     W2_i_j = W2[i, j]
@@ -1132,7 +1132,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 a2[r, i] = b2[i] + total_0
                 a2[r + 1, i] = b2[i] + total_1
                 a2[r + 2, i] = b2[i] + total_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for i in range(n2):
                 total = zero
                 for j in range(n1):
@@ -1146,8 +1146,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                     a2[r, j] + log1p(exp(-a2[r, j])) if a2[r, j] > zero else log1p(exp(a2[r, j]))
                 )
         # a3[r,i] = b3[i] + Σ_j W3[i,j] h2[r,j]
-        for r in range(0, count - count % 3, 3):
-            for i in range(0, n3 - n3 % 8, 8):
+        for r in range(0, count - (count % 3), 3):
+            for i in range(0, n3 - (n3 % 8), 8):
                 total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
                     total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
                     total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
@@ -1212,7 +1212,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 a3[r, i + 7] = total_7_0 + b3[i + 7]
                 a3[r + 1, i + 7] = total_7_1 + b3[i + 7]
                 a3[r + 2, i + 7] = total_7_2 + b3[i + 7]
-            for i in range(n3 - n3 % 8, n3):
+            for i in range(n3 - (n3 % 8), n3):
                 total_0 = total_1 = total_2 = zero
                 for j in range(n2):
                     W3_i_j = W3[i, j]
@@ -1222,7 +1222,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 a3[r, i] = b3[i] + total_0
                 a3[r + 1, i] = b3[i] + total_1
                 a3[r + 2, i] = b3[i] + total_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for i in range(n3):
                 total = zero
                 for j in range(n2):
@@ -1257,12 +1257,12 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
             for i in range(n3):
                 da3[r, i] = f[r, i] - (one if i == y[r] else zero)
         # dh2[r,j] = Σ_i W3[i,j] da3[r,i]
-        for r in range(0, count - count % 3, 3):
+        for r in range(0, count - (count % 3), 3):
             for j in range(n2):
                 dh2[r, j] = zero
                 dh2[r + 1, j] = zero
                 dh2[r + 2, j] = zero
-            for i in range(0, n3 - n3 % 4, 4):
+            for i in range(0, n3 - (n3 % 4), 4):
                 da3_r_i_0_0 = da3[r, i]
                 da3_r_i_0_1 = da3[r + 1, i]
                 da3_r_i_0_2 = da3[r + 2, i]
@@ -1292,7 +1292,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                         W3_i1_j * da3_r_i_1_2 + W3_i2_j * da3_r_i_2_2 + W3_i3_j * da3_r_i_3_2
                         + W3_i_j * da3_r_i_0_2
                     )
-            for i in range(n3 - n3 % 4, n3):
+            for i in range(n3 - (n3 % 4), n3):
                 da3_r_i_0 = da3[r, i]
                 da3_r_i_1 = da3[r + 1, i]
                 da3_r_i_2 = da3[r + 2, i]
@@ -1301,7 +1301,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                     dh2[r, j] += W3_i_j * da3_r_i_0
                     dh2[r + 1, j] += W3_i_j * da3_r_i_1
                     dh2[r + 2, j] += W3_i_j * da3_r_i_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for j in range(n2):
                 dh2[r, j] = zero
             for i in range(n3):
@@ -1313,12 +1313,12 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
             for i in range(n2):
                 da2[r, i] = -dh2[r, i] * expm1(-h2[r, i])
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
-        for r in range(0, count - count % 3, 3):
+        for r in range(0, count - (count % 3), 3):
             for j in range(n1):
                 dh1[r, j] = zero
                 dh1[r + 1, j] = zero
                 dh1[r + 2, j] = zero
-            for i in range(0, n2 - n2 % 4, 4):
+            for i in range(0, n2 - (n2 % 4), 4):
                 da2_r_i_0_0 = da2[r, i]
                 da2_r_i_0_1 = da2[r + 1, i]
                 da2_r_i_0_2 = da2[r + 2, i]
@@ -1348,7 +1348,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                         W2_i1_j * da2_r_i_1_2 + W2_i2_j * da2_r_i_2_2 + W2_i3_j * da2_r_i_3_2
                         + W2_i_j * da2_r_i_0_2
                     )
-            for i in range(n2 - n2 % 4, n2):
+            for i in range(n2 - (n2 % 4), n2):
                 da2_r_i_0 = da2[r, i]
                 da2_r_i_1 = da2[r + 1, i]
                 da2_r_i_2 = da2[r + 2, i]
@@ -1357,7 +1357,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                     dh1[r, j] += W2_i_j * da2_r_i_0
                     dh1[r + 1, j] += W2_i_j * da2_r_i_1
                     dh1[r + 2, j] += W2_i_j * da2_r_i_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for j in range(n1):
                 dh1[r, j] = zero
             for i in range(n2):
@@ -1385,7 +1385,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         step_per_count = step / real(count)
-        for i in range(0, n1 - n1 % 4, 4):
+        for i in range(0, n1 - (n1 % 4), 4):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i1_j = W1[i + 1, j]
@@ -1411,7 +1411,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 W1[i + 1, j] = W1_i1_j
                 W1[i + 2, j] = W1_i2_j
                 W1[i + 3, j] = W1_i3_j
-            for r in range(0, count - count % 3, 3):
+            for r in range(0, count - (count % 3), 3):
                 step_da1_r_per_count_0_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_0_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_0_2 = step_per_count * da1[r, i + 2]
@@ -1444,7 +1444,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                         step_da1_r_per_count_0_3 * x_r_j + step_da1_r_per_count_1_3 * x_r1_j
                         + step_da1_r_per_count_2_3 * x_r2_j
                     )
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 step_da1_r_per_count_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_2 = step_per_count * da1[r, i + 2]
@@ -1455,7 +1455,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                     W1[i + 1, j] -= step_da1_r_per_count_1 * x_r_j
                     W1[i + 2, j] -= step_da1_r_per_count_2 * x_r_j
                     W1[i + 3, j] -= step_da1_r_per_count_3 * x_r_j
-        for i in range(n1 - n1 % 4, n1):
+        for i in range(n1 - (n1 % 4), n1):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i_j -= (
@@ -1477,7 +1477,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         step_per_count = step / real(count)
-        for i in range(0, n2 - n2 % 4, 4):
+        for i in range(0, n2 - (n2 % 4), 4):
             for j in range(n1):
                 W2_i_j = W2[i, j]
                 W2_i1_j = W2[i + 1, j]
@@ -1503,7 +1503,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 W2[i + 1, j] = W2_i1_j
                 W2[i + 2, j] = W2_i2_j
                 W2[i + 3, j] = W2_i3_j
-            for r in range(0, count - count % 3, 3):
+            for r in range(0, count - (count % 3), 3):
                 step_da2_r_per_count_0_0 = step_per_count * da2[r, i]
                 step_da2_r_per_count_0_1 = step_per_count * da2[r, i + 1]
                 step_da2_r_per_count_0_2 = step_per_count * da2[r, i + 2]
@@ -1536,7 +1536,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                         h1_r1_j * step_da2_r_per_count_1_3 + h1_r2_j * step_da2_r_per_count_2_3
                         + h1_r_j * step_da2_r_per_count_0_3
                     )
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 step_da2_r_per_count_0 = step_per_count * da2[r, i]
                 step_da2_r_per_count_1 = step_per_count * da2[r, i + 1]
                 step_da2_r_per_count_2 = step_per_count * da2[r, i + 2]
@@ -1547,7 +1547,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                     W2[i + 1, j] -= h1_r_j * step_da2_r_per_count_1
                     W2[i + 2, j] -= h1_r_j * step_da2_r_per_count_2
                     W2[i + 3, j] -= h1_r_j * step_da2_r_per_count_3
-        for i in range(n2 - n2 % 4, n2):
+        for i in range(n2 - (n2 % 4), n2):
             for j in range(n1):
                 W2_i_j = W2[i, j]
                 W2_i_j -= (
@@ -1569,7 +1569,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         step_per_count = step / real(count)
-        for i in range(0, n3 - n3 % 4, 4):
+        for i in range(0, n3 - (n3 % 4), 4):
             for j in range(n2):
                 W3_i_j = W3[i, j]
                 W3_i1_j = W3[i + 1, j]
@@ -1595,7 +1595,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 W3[i + 1, j] = W3_i1_j
                 W3[i + 2, j] = W3_i2_j
                 W3[i + 3, j] = W3_i3_j
-            for r in range(0, count - count % 3, 3):
+            for r in range(0, count - (count % 3), 3):
                 step_da3_r_per_count_0_0 = step_per_count * da3[r, i]
                 step_da3_r_per_count_0_1 = step_per_count * da3[r, i + 1]
                 step_da3_r_per_count_0_2 = step_per_count * da3[r, i + 2]
@@ -1628,7 +1628,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                         h2_r1_j * step_da3_r_per_count_1_3 + h2_r2_j * step_da3_r_per_count_2_3
                         + h2_r_j * step_da3_r_per_count_0_3
                     )
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 step_da3_r_per_count_0 = step_per_count * da3[r, i]
                 step_da3_r_per_count_1 = step_per_count * da3[r, i + 1]
                 step_da3_r_per_count_2 = step_per_count * da3[r, i + 2]
@@ -1639,7 +1639,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                     W3[i + 1, j] -= h2_r_j * step_da3_r_per_count_1
                     W3[i + 2, j] -= h2_r_j * step_da3_r_per_count_2
                     W3[i + 3, j] -= h2_r_j * step_da3_r_per_count_3
-        for i in range(n3 - n3 % 4, n3):
+        for i in range(n3 - (n3 % 4), n3):
             for j in range(n2):
                 W3_i_j = W3[i, j]
                 W3_i_j -= (
@@ -1816,7 +1816,7 @@ class Trainer:
         return SCHEDULES["deferred"], (examples,)
 
     def _is_finite(self):
-        return all(np.isfinite(value).all() for value in self.parameters.values())
+        return all(map(_all_finite, self.parameters.values()))
 
     def _settings(self, learning_rate, hyperparameters):
         if not (_is_number(learning_rate) and learning_rate > 0):
@@ -1910,10 +1910,16 @@ def _matrix(name, values, columns):
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {values.dtype}, expected numbers")
     values = np.ascontiguousarray(values, real)
-    if not np.isfinite(values).all():
+    if not _all_finite(values):
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}, expected finite numbers")
     return values
+
+
+def _all_finite(values):
+    """Return whether all values are finite; their sum, which takes a third of the time, answers most often."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def _order(order, examples):

@@ -52,7 +52,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2
         --initializer glorot --step-size inverse --dtype float32 -o tanh_nll_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9afadf973c021d41.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 2180427527eb5ea8.
 """
 
 import json
@@ -497,7 +497,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
     row = order[0]
     x = X[row]
     # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
-    for i in range(0, n1 - n1 % 2, 2):
+    for i in range(0, n1 - (n1 % 2), 2):
         total_0 = total_1 = zero
         for j in range(n0):
             x_j = x[j]
@@ -505,7 +505,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
             total_1 += x_j * W1[i + 1, j]
         a1[i] = b1[i] + total_0
         a1[i + 1] = total_1 + b1[i + 1]
-    for i in range(n1 - n1 % 2, n1):
+    for i in range(n1 - (n1 % 2), n1):
         total = zero
         for j in range(n0):
             total += W1[i, j] * x[j]
@@ -518,7 +518,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for j in range(n1):
             h1[j] = tanh(a1[j])
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(0, n2 - n2 % 2, 2):
+        for i in range(0, n2 - (n2 % 2), 2):
             total_0 = total_1 = zero
             for j in range(n1):
                 h1_j = h1[j]
@@ -526,7 +526,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
                 total_1 += h1_j * W2[i + 1, j]
             a2[i] = b2[i] + total_0
             a2[i + 1] = total_1 + b2[i + 1]
-        for i in range(n2 - n2 % 2, n2):
+        for i in range(n2 - (n2 % 2), n2):
             total = zero
             for j in range(n1):
                 total += W2[i, j] * h1[j]
@@ -562,7 +562,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
             dh1[j] = zero
         # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
         step_l2_x2 = real(2) * step * l2
-        for i in range(0, n2 - n2 % 5, 5):
+        for i in range(0, n2 - (n2 % 5), 5):
             da2_i_0 = da2[i]
             da2_i_1 = da2[i + 1]
             da2_i_2 = da2[i + 2]
@@ -594,7 +594,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
                 W2[i + 2, j] = W2_i2_j
                 W2[i + 3, j] = W2_i3_j
                 W2[i + 4, j] = W2_i4_j
-        for i in range(n2 - n2 % 5, n2):
+        for i in range(n2 - (n2 % 5), n2):
             da2_i = da2[i]
             step_da2 = step * da2[i]
             for j in range(n1):
@@ -610,7 +610,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j]);
         #     a1[i] = b1[i] + Σ_j W1[i,j] x_next[j]
         step_l2_x2 = real(2) * step * l2
-        for i in range(0, n1 - n1 % 5, 5):
+        for i in range(0, n1 - (n1 % 5), 5):
             b1[i] -= step * da1[i]
             b1[i + 1] -= step * da1[i + 1]
             b1[i + 2] -= step * da1[i + 2]
@@ -650,7 +650,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
             a1[i + 2] = total_2 + b1[i + 2]
             a1[i + 3] = total_3 + b1[i + 3]
             a1[i + 4] = total_4 + b1[i + 4]
-        for i in range(n1 - n1 % 5, n1):
+        for i in range(n1 - (n1 % 5), n1):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
@@ -697,8 +697,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
         # P1 = 1
         P1 = one
         # A1[r,i] = Σ_j H1[r,j] W1[i,j]
-        for i in range(0, n1 - n1 % 8, 8):
-            for r in range(0, count - count % 3, 3):
+        for i in range(0, n1 - (n1 % 8), 8):
+            for r in range(0, count - (count % 3), 3):
                 total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_0_6 = \
                     total_0_7 = total_1_0 = total_1_1 = total_1_2 = total_1_3 = total_1_4 = \
                     total_1_5 = total_1_6 = total_1_7 = total_2_0 = total_2_1 = total_2_2 = \
@@ -763,7 +763,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 A1[r + 2, i + 5] = total_2_5
                 A1[r + 2, i + 6] = total_2_6
                 A1[r + 2, i + 7] = total_2_7
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = total_6 = total_7 = zero
                 for j in range(n0):
                     H1_r_j = H1[r, j]
@@ -783,15 +783,15 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 A1[r, i + 5] = total_5
                 A1[r, i + 6] = total_6
                 A1[r, i + 7] = total_7
-        for i in range(n1 - n1 % 8, n1):
+        for i in range(n1 - (n1 % 8), n1):
             for r in range(count):
                 total = zero
                 for j in range(n0):
                     total += H1[r, j] * W1[i, j]
                 A1[r, i] = total
         # G1[r,s] = Σ_i H1[r,i] H1[s,i]
-        for r in range(0, count - count % 2, 2):
-            for s in range(0, count - count % 4, 4):
+        for r in range(0, count - (count % 2), 2):
+            for s in range(0, count - (count % 4), 4):
                 total_0_0 = total_0_1 = total_1_0 = total_1_1 = total_2_0 = total_2_1 = total_3_0 = \
                     total_3_1 = zero
                 for i in range(n0):
@@ -817,7 +817,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 G1[r + 1, s + 2] = total_2_1
                 G1[r, s + 3] = total_3_0
                 G1[r + 1, s + 3] = total_3_1
-            for s in range(count - count % 4, count):
+            for s in range(count - (count % 4), count):
                 total_0 = total_1 = zero
                 for i in range(n0):
                     H1_s_i = H1[s, i]
@@ -825,7 +825,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                     total_1 += H1_s_i * H1[r + 1, i]
                 G1[r, s] = total_0
                 G1[r + 1, s] = total_1
-        for r in range(count - count % 2, count):
+        for r in range(count - (count % 2), count):
             for s in range(count):
                 total = zero
                 for i in range(n0):
@@ -845,7 +845,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
             for j in range(n1):
                 h1[j] = tanh(a1[j])
             # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-            for i in range(0, n2 - n2 % 2, 2):
+            for i in range(0, n2 - (n2 % 2), 2):
                 total_0 = total_1 = zero
                 for j in range(n1):
                     h1_j = h1[j]
@@ -853,7 +853,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                     total_1 += h1_j * W2[i + 1, j]
                 a2[i] = b2[i] + total_0
                 a2[i + 1] = total_1 + b2[i + 1]
-            for i in range(n2 - n2 % 2, n2):
+            for i in range(n2 - (n2 % 2), n2):
                 total = zero
                 for j in range(n1):
                     total += W2[i, j] * h1[j]
@@ -889,7 +889,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 dh1[j] = zero
             # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
             step_l2_x2 = real(2) * step * l2
-            for i in range(0, n2 - n2 % 5, 5):
+            for i in range(0, n2 - (n2 % 5), 5):
                 da2_i_0 = da2[i]
                 da2_i_1 = da2[i + 1]
                 da2_i_2 = da2[i + 2]
@@ -921,7 +921,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                     W2[i + 2, j] = W2_i2_j
                     W2[i + 3, j] = W2_i3_j
                     W2[i + 4, j] = W2_i4_j
-            for i in range(n2 - n2 % 5, n2):
+            for i in range(n2 - (n2 % 5), n2):
                 da2_i = da2[i]
                 step_da2 = step * da2[i]
                 for j in range(n1):
@@ -946,7 +946,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
             done += 1
         count = done - start
         # W1[i,j] ← W1[i,j] + p1 W1[i,j] - P1 Σ_r E1[r,i] H1[r,j]
-        for i in range(0, n1 - n1 % 4, 4):
+        for i in range(0, n1 - (n1 % 4), 4):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i1_j = W1[i + 1, j]
@@ -960,7 +960,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 W1[i + 1, j] = W1_i1_j
                 W1[i + 2, j] = W1_i2_j
                 W1[i + 3, j] = W1_i3_j
-            for r in range(0, count - count % 3, 3):
+            for r in range(0, count - (count % 3), 3):
                 E1_r_P1_0_0 = P1 * E1[r, i]
                 E1_r_P1_0_1 = P1 * E1[r, i + 1]
                 E1_r_P1_0_2 = P1 * E1[r, i + 2]
@@ -981,7 +981,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                     W1[i + 1, j] -= E1_r_P1_0_1 * H1_r_j + E1_r_P1_1_1 * H1_r1_j + E1_r_P1_2_1 * H1_r2_j
                     W1[i + 2, j] -= E1_r_P1_0_2 * H1_r_j + E1_r_P1_1_2 * H1_r1_j + E1_r_P1_2_2 * H1_r2_j
                     W1[i + 3, j] -= E1_r_P1_0_3 * H1_r_j + E1_r_P1_1_3 * H1_r1_j + E1_r_P1_2_3 * H1_r2_j
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 E1_r_P1_0 = P1 * E1[r, i]
                 E1_r_P1_1 = P1 * E1[r, i + 1]
                 E1_r_P1_2 = P1 * E1[r, i + 2]
@@ -992,7 +992,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                     W1[i + 1, j] -= E1_r_P1_1 * H1_r_j
                     W1[i + 2, j] -= E1_r_P1_2 * H1_r_j
                     W1[i + 3, j] -= E1_r_P1_3 * H1_r_j
-        for i in range(n1 - n1 % 4, n1):
+        for i in range(n1 - (n1 % 4), n1):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i_j += W1_i_j * p1
@@ -1038,8 +1038,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                 x[r, j] = X[row, j]
             y[r] = Y[row]
         # a1[r,i] = b1[i] + Σ_j W1[i,j] x[r,j]
-        for r in range(0, count - count % 3, 3):
-            for i in range(0, n1 - n1 % 8, 8):
+        for r in range(0, count - (count % 3), 3):
+            for i in range(0, n1 - (n1 % 8), 8):
                 total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
                     total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
                     total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
@@ -1104,7 +1104,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                 a1[r, i + 7] = total_7_0 + b1[i + 7]
                 a1[r + 1, i + 7] = total_7_1 + b1[i + 7]
                 a1[r + 2, i + 7] = total_7_2 + b1[i + 7]
-            for i in range(n1 - n1 % 8, n1):
+            for i in range(n1 - (n1 % 8), n1):
                 total_0 = total_1 = total_2 = zero
                 for j in range(n0):
                     W1_i_j = W1[i, j]
@@ -1114,7 +1114,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                 a1[r, i] = b1[i] + total_0
                 a1[r + 1, i] = b1[i] + total_1
                 a1[r + 2, i] = b1[i] + total_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for i in range(n1):
                 total = zero
                 for j in range(n0):
@@ -1125,8 +1125,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
             for j in range(n1):
                 h1[r, j] = tanh(a1[r, j])
         # a2[r,i] = b2[i] + Σ_j W2[i,j] h1[r,j]
-        for r in range(0, count - count % 3, 3):
-            for i in range(0, n2 - n2 % 8, 8):
+        for r in range(0, count - (count % 3), 3):
+            for i in range(0, n2 - (n2 % 8), 8):
                 total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
                     total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
                     total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
@@ -1191,7 +1191,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                 a2[r, i + 7] = total_7_0 + b2[i + 7]
                 a2[r + 1, i + 7] = total_7_1 + b2[i + 7]
                 a2[r + 2, i + 7] = total_7_2 + b2[i + 7]
-            for i in range(n2 - n2 % 8, n2):
+            for i in range(n2 - (n2 % 8), n2):
                 total_0 = total_1 = total_2 = zero
                 for j in range(n1):
                     W2_i_j = W2[i, j]
@@ -1201,7 +1201,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                 a2[r, i] = b2[i] + total_0
                 a2[r + 1, i] = b2[i] + total_1
                 a2[r + 2, i] = b2[i] + total_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for i in range(n2):
                 total = zero
                 for j in range(n1):
@@ -1236,12 +1236,12 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
             for i in range(n2):
                 da2[r, i] = f[r, i] - (one if i == y[r] else zero)
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
-        for r in range(0, count - count % 3, 3):
+        for r in range(0, count - (count % 3), 3):
             for j in range(n1):
                 dh1[r, j] = zero
                 dh1[r + 1, j] = zero
                 dh1[r + 2, j] = zero
-            for i in range(0, n2 - n2 % 4, 4):
+            for i in range(0, n2 - (n2 % 4), 4):
                 da2_r_i_0_0 = da2[r, i]
                 da2_r_i_0_1 = da2[r + 1, i]
                 da2_r_i_0_2 = da2[r + 2, i]
@@ -1271,7 +1271,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                         W2_i1_j * da2_r_i_1_2 + W2_i2_j * da2_r_i_2_2 + W2_i3_j * da2_r_i_3_2
                         + W2_i_j * da2_r_i_0_2
                     )
-            for i in range(n2 - n2 % 4, n2):
+            for i in range(n2 - (n2 % 4), n2):
                 da2_r_i_0 = da2[r, i]
                 da2_r_i_1 = da2[r + 1, i]
                 da2_r_i_2 = da2[r + 2, i]
@@ -1280,7 +1280,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                     dh1[r, j] += W2_i_j * da2_r_i_0
                     dh1[r + 1, j] += W2_i_j * da2_r_i_1
                     dh1[r + 2, j] += W2_i_j * da2_r_i_2
-        for r in range(count - count % 3, count):
+        for r in range(count - (count % 3), count):
             for j in range(n1):
                 dh1[r, j] = zero
             for i in range(n2):
@@ -1304,7 +1304,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count) - 2 step l2 W1[i,j]
         step_l2_x2 = real(2) * step * l2
         step_per_count = step / real(count)
-        for i in range(0, n1 - n1 % 4, 4):
+        for i in range(0, n1 - (n1 % 4), 4):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i1_j = W1[i + 1, j]
@@ -1318,7 +1318,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                 W1[i + 1, j] = W1_i1_j
                 W1[i + 2, j] = W1_i2_j
                 W1[i + 3, j] = W1_i3_j
-            for r in range(0, count - count % 3, 3):
+            for r in range(0, count - (count % 3), 3):
                 step_da1_r_per_count_0_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_0_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_0_2 = step_per_count * da1[r, i + 2]
@@ -1351,7 +1351,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                         step_da1_r_per_count_0_3 * x_r_j + step_da1_r_per_count_1_3 * x_r1_j
                         + step_da1_r_per_count_2_3 * x_r2_j
                     )
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 step_da1_r_per_count_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_2 = step_per_count * da1[r, i + 2]
@@ -1362,7 +1362,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                     W1[i + 1, j] -= step_da1_r_per_count_1 * x_r_j
                     W1[i + 2, j] -= step_da1_r_per_count_2 * x_r_j
                     W1[i + 3, j] -= step_da1_r_per_count_3 * x_r_j
-        for i in range(n1 - n1 % 4, n1):
+        for i in range(n1 - (n1 % 4), n1):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i_j -= W1_i_j * step_l2_x2
@@ -1379,7 +1379,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
         # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count) - 2 step l2 W2[i,j]
         step_l2_x2 = real(2) * step * l2
         step_per_count = step / real(count)
-        for i in range(0, n2 - n2 % 4, 4):
+        for i in range(0, n2 - (n2 % 4), 4):
             for j in range(n1):
                 W2_i_j = W2[i, j]
                 W2_i1_j = W2[i + 1, j]
@@ -1393,7 +1393,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                 W2[i + 1, j] = W2_i1_j
                 W2[i + 2, j] = W2_i2_j
                 W2[i + 3, j] = W2_i3_j
-            for r in range(0, count - count % 3, 3):
+            for r in range(0, count - (count % 3), 3):
                 step_da2_r_per_count_0_0 = step_per_count * da2[r, i]
                 step_da2_r_per_count_0_1 = step_per_count * da2[r, i + 1]
                 step_da2_r_per_count_0_2 = step_per_count * da2[r, i + 2]
@@ -1426,7 +1426,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                         h1_r1_j * step_da2_r_per_count_1_3 + h1_r2_j * step_da2_r_per_count_2_3
                         + h1_r_j * step_da2_r_per_count_0_3
                     )
-            for r in range(count - count % 3, count):
+            for r in range(count - (count % 3), count):
                 step_da2_r_per_count_0 = step_per_count * da2[r, i]
                 step_da2_r_per_count_1 = step_per_count * da2[r, i + 1]
                 step_da2_r_per_count_2 = step_per_count * da2[r, i + 2]
@@ -1437,7 +1437,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                     W2[i + 1, j] -= h1_r_j * step_da2_r_per_count_1
                     W2[i + 2, j] -= h1_r_j * step_da2_r_per_count_2
                     W2[i + 3, j] -= h1_r_j * step_da2_r_per_count_3
-        for i in range(n2 - n2 % 4, n2):
+        for i in range(n2 - (n2 % 4), n2):
             for j in range(n1):
                 W2_i_j = W2[i, j]
                 W2_i_j -= W2_i_j * step_l2_x2
@@ -1611,7 +1611,7 @@ class Trainer:
         return SCHEDULES["deferred"], (examples,)
 
     def _is_finite(self):
-        return all(np.isfinite(value).all() for value in self.parameters.values())
+        return all(map(_all_finite, self.parameters.values()))
 
     def _settings(self, learning_rate, hyperparameters):
         if not (_is_number(learning_rate) and learning_rate > 0):
@@ -1705,10 +1705,16 @@ def _matrix(name, values, columns):
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {values.dtype}, expected numbers")
     values = np.ascontiguousarray(values, real)
-    if not np.isfinite(values).all():
+    if not _all_finite(values):
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}, expected finite numbers")
     return values
+
+
+def _all_finite(values):
+    """Return whether all values are finite; their sum, which takes a third of the time, answers most often."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def _order(order, examples):

@@ -188,9 +188,9 @@ def training(activations, loss, dtype="float64", examples=40):
     return sizes, X, y, generator.integers(0, examples, 100)
 
 
-def trained(module, sizes, seed=4):
+def trained(module, sizes, seed=4, schedule="plain"):
     """A Trainer whose biases are not zero."""
-    trainer = module.Trainer(sizes, seed=seed)
+    trainer = module.Trainer(sizes, seed=seed, schedule=schedule)
     for name, value in reference.initial(sizes, seed).items():
         trainer.parameters[name][...] = value
     return trainer
@@ -229,12 +229,19 @@ def test_every_constant_changes_the_result():
 
 
 @pytest.mark.parametrize(
-    ("load", "dtype"), [(modules.compiled, "float32"), (modules.compiled, "float64"), (modules.interpreted, "float32")]
+    ("load", "dtype", "schedule"),
+    [
+        (modules.compiled, "float32", "plain"),
+        (modules.compiled, "float64", "plain"),
+        (modules.interpreted, "float32", "plain"),
+        (modules.interpreted, "float32", "overlapped"),
+        (modules.interpreted, "float64", "overlapped"),
+    ],
 )
-def test_two_halves_are_the_whole(load, dtype):
+def test_two_halves_are_the_whole(load, dtype, schedule):
     sizes, X, y, order = training(("tanh",), "nll", dtype)
     module = load(Network(("tanh",), "nll", "l1+l2"), dtype)
-    whole, halves = trained(module, sizes), trained(module, sizes)
+    whole, halves = (trained(module, sizes, schedule=schedule) for _ in range(2))
     whole.sgd(X, y, order=order, **SETTINGS, l1=0.01, l2=0.02)
     halves.sgd(X, y, order=order[:50], **SETTINGS, l1=0.01, l2=0.02)
     halves.sgd(X, y, order=order[50:], **SETTINGS, l1=0.01, l2=0.02)

@@ -178,7 +178,7 @@ class Trainer:
         return SCHEDULES["deferred"], (examples,)
 
     def _is_finite(self):
-        return all(np.isfinite(value).all() for value in self.parameters.values())
+        return all(map(_all_finite, self.parameters.values()))
 
     def _settings(self, learning_rate, hyperparameters):
         if not (_is_number(learning_rate) and learning_rate > 0):
@@ -272,10 +272,16 @@ def _matrix(name, values, columns):
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {values.dtype}, expected numbers")
     values = np.ascontiguousarray(values, real)
-    if not np.isfinite(values).all():
+    if not _all_finite(values):
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}, expected finite numbers")
     return values
+
+
+def _all_finite(values):
+    """Return whether all values are finite; their sum, which takes a third of the time, answers most often."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
 
 
 def _order(order, examples):
