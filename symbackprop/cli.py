@@ -21,8 +21,9 @@ from symbackprop.train import (
     read_data,
     read_inputs,
 )
-from symbackprop.train.files import check_writable, shown, write_text
+from symbackprop.train.files import apart, check_writable, shown, write_text
 from symbackprop.train.job import train_model
+from symbackprop.train.modules import spec_of
 from symbackprop.train.outcome import write_outcome
 from symbackprop.train.plot import check_plotting
 from symbackprop.train.predictions import as_csv, predictions
@@ -100,6 +101,8 @@ def generate(
         dtype=dtype,
     )
     made = symbackprop.build(_network(asked), name=output.stem, dtype=dtype)
+    if output.exists():
+        spec_of(output)  # nothing but a module that was generated is written over
     write_text(output, made.text)
     typer.echo(f"wrote {shown(output)}")
     if explain_schedule:
@@ -140,7 +143,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a network, keep the parameters of its best epoch, and test it."""
-    _check_places(data, output, plot)
+    _check_places(data, module, output, plot)
     given = {"decay": decay, "l2": l2, "l1": l1}
     widths = choices.hidden_widths(hidden, hidden_layers)
     asked = choices.request(
@@ -180,6 +183,7 @@ def predict(
     module: ModulePath = None,
 ) -> None:
     """Print one prediction for each example, one a line."""
+    apart({"the model": model, "the data": data}, {"the predictions": output})
     if output:
         check_writable(output)
     known = load_model(model)
@@ -227,8 +231,9 @@ def bench(
         raise typer.Exit(status)
 
 
-def _check_places(data: Path | None, output: Path, plot: Path | None) -> None:
+def _check_places(data: Path | None, module: Path | None, output: Path, plot: Path | None) -> None:
     """Raise now what would else be raised after the long work."""
+    apart({"the data": data, "the module": module}, {"the model": output, "the picture": plot or _PLOT})
     if data:
         existing(data)
     check_writable(output)

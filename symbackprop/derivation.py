@@ -60,6 +60,8 @@ def derive(network: Network) -> Derivation:
 
 def sections(network: Network) -> Sections:
     """Return the derivations of the kinds of layer in a network, each derived once however deep it is."""
+    if not isinstance(network, Network):
+        raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
     kinds = dict.fromkeys(network.activations)
     return Sections(_output(network), tuple((g, _hidden(network, g)) for g in kinds), _parameters(network))
 

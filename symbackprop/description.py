@@ -7,7 +7,11 @@ from importlib.metadata import version
 from typing import Any
 
 from symbackprop.calculus.recurrence import Deferral
+from symbackprop.definitions.activations import ACTIVATIONS
+from symbackprop.definitions.losses import LOSSES
 from symbackprop.definitions.network import Network
+from symbackprop.definitions.penalties import PENALTIES
+from symbackprop.definitions.preactivations import PREACTIVATIONS
 from symbackprop.emit.module import Header
 from symbackprop.kernels import hyperparameters, parameter_sizes, with_step
 from symbackprop.notation import formula, identifier
@@ -89,7 +93,11 @@ def _title(network: Network) -> str:
 
 
 def command_of(spec: dict[str, Any]) -> str:
-    """Return the command that generates a module again."""
+    """Return the command that generates a module again, or where there is none, the Python that does."""
+    named = (*zip(spec["activations"], [ACTIVATIONS] * spec["layers"], strict=False), (spec["loss"], LOSSES),
+             (spec["penalty"], PENALTIES), (spec["preactivation"], PREACTIVATIONS))  # fmt: skip
+    if any(name not in table for name, table in named):
+        return f"build(Network(...), name={spec['name']!r}, dtype={spec['dtype']!r}) in Python, of the formulas above"
     hidden = [f"--activation {g}" for g in dict.fromkeys(spec["activations"])]
     if len(set(spec["activations"])) > 1:
         hidden = [f"--activation {g}" for g in spec["activations"]]

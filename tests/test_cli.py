@@ -151,6 +151,10 @@ BAD = {
     "generate -o old": "old is a folder",
     "derive --penalty l3": "unknown penalty 'l3': did you mean l2 or l1",
     "derive --step-size invers": "unknown step size 'invers': did you mean inverse",
+    "generate -o flowers.csv": "flowers.csv is not a module that symbackprop generated",
+    "train flowers.csv -o flowers.csv": "flowers.csv is the data and would be the model too",
+    "train flowers.csv -o a.npz --plot a.npz": "a.npz is the model and would be the picture too",
+    "predict out/model.npz flowers.csv -o flowers.csv": "flowers.csv is the data and would be the predictions too",
     "derive --format pdf": "Invalid value for '--format'",
 }
 

@@ -82,7 +82,9 @@ def integer(expr: Expr) -> str:
             terms = [integer(t) for t in sorted(expr.args, key=lambda t: (t.is_Number or is_negative(t), str(t)))]
             return " + ".join(terms).replace("+ -", "- ")
         case Mul():
-            return " * ".join(f"({integer(a)})" if isinstance(a, Add | Mod) else integer(a) for a in expr.args).replace("-1 * ", "-")
+            return " * ".join(f"({integer(a)})" if isinstance(a, Add | Mod) else integer(a) for a in expr.args).replace(
+                "-1 * ", "-"
+            )
     return str(expr)
 
 

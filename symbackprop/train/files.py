@@ -1,7 +1,7 @@
 """Files that are either the old one or the new one, never half of each."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -42,6 +42,18 @@ def replace_file(path: str | Path, write: Callable[[BinaryIO], Any]) -> Path:
 def write_text(path: str | Path, text: str) -> Path:
     """Write text as UTF-8, whole or not at all; see `replace_file`."""
     return replace_file(path, lambda file: file.write(text.encode()))
+
+
+def apart(read: Mapping[str, Path | None], written: Mapping[str, Path | None]) -> None:
+    """Raise ValueError if a command would write a file over another one that it reads or writes."""
+    seen = {path.resolve(): what for what, path in read.items() if path is not None}
+    for what, path in written.items():
+        if path is None:
+            continue
+        if path.resolve() in seen:
+            other = seen[path.resolve()]
+            raise ValueError(f"{path} is {other} and would be {what} too, expected a file of its own for each")
+        seen[path.resolve()] = what
 
 
 def check_writable(path: str | Path) -> Path:

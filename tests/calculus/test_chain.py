@@ -1,5 +1,7 @@
 """The chain rule over equations of many kinds, against differences of an independent interpreter."""
 
+import functools
+
 import pytest
 from mpmath import mp
 from sympy import Abs, Max, Min, Piecewise, Rational, Sum, atan, cos, exp, floor, log, sin, sqrt, tanh
@@ -150,16 +152,25 @@ NESTED = {
 }
 
 
+ALL = {**MODELS, **SCALARS}
+
+
+@functools.cache
+def derived(name):
+    """The derivation of a model, derived once."""
+    return backpropagate(*ALL[name])
+
+
 def shapes_of(model):
     equations, wanted = model
     axes = {**{e.name: e.over for e in equations}, **{w.name: w.axes for w in wanted}}
     return {name: tuple(int(values.value(a.size, {}, AT)) for a in over) for name, over in axes.items()}
 
 
-def assert_right(model, seed):
+def assert_right(model, derivation, seed):
     equations, wanted = model
     arrays = values.compute(equations, values.Arrays(seed, shapes_of(model)), AT)
-    results, moving = backpropagate(equations, wanted).results, set()
+    results, moving = derivation.results, set()
     values.compute(results, arrays, AT)
     for result, w in zip(results, wanted, strict=True):
         assert result.name == f"∂l/∂{w.name}"
@@ -172,28 +183,28 @@ def assert_right(model, seed):
     return moving
 
 
-@pytest.mark.parametrize("name", [*MODELS, *SCALARS])
+@pytest.mark.parametrize("name", ALL)
 def test_results_are_the_derivatives(name):
-    model = {**MODELS, **SCALARS}[name]
-    moving = set().union(*(assert_right(model, seed) for seed in range(2)))
-    assert moving == {w.name for w in model[1]}
+    moving = set().union(*(assert_right(ALL[name], derived(name), seed) for seed in range(2)))
+    assert moving == {w.name for w in ALL[name][1]}
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_every_step_checks_itself(name):
-    backpropagate(*MODELS[name]).check()
+    derived(name).check()
 
 
 @pytest.mark.parametrize("name", SCALARS)
 @pytest.mark.xfail(strict=True, reason="World takes the total derivative where a step states the partial one")
 def test_every_step_checks_itself_where_users_use_each_other(name):
-    backpropagate(*SCALARS[name]).check()
+    derived(name).check()
 
 
 @pytest.mark.xfail(strict=True, reason="renaming indices leaves the limits of sums within one Sum behind")
 def test_nested_dependent_limits():
-    assert_right(NESTED["nested triangles"], 0)
-    backpropagate(*NESTED["nested triangles"]).check()
+    derivation = backpropagate(*NESTED["nested triangles"])
+    assert_right(NESTED["nested triangles"], derivation, 0)
+    derivation.check()
 
 
 def test_a_wrong_equation_among_the_results_would_be_seen():
@@ -206,7 +217,7 @@ def test_a_wrong_equation_among_the_results_would_be_seen():
 
 
 def test_steps_come_in_the_lectures_order():
-    rules = [step.rule for step in backpropagate(*MODELS["two layers"])]
+    rules = [step.rule for step in derived("two layers")]
     names = ["hidden layer", "parameters", "parameters", "parameters"]
     expected = ["partial derivative", "output"]
     for name in names:
@@ -215,14 +226,14 @@ def test_steps_come_in_the_lectures_order():
 
 
 def test_a_step_that_is_wrong_does_not_pass():
-    for step in backpropagate(*MODELS["dense"]):
+    for step in derived("dense"):
         wrong = Step(step.rule, step.target, step.before, step.after + x[0] / 1000, step.over, step.given)
         with pytest.raises(ValueError, match=r"the step '.*' is wrong: its sides differ by"):
             wrong.check()
 
 
 def test_results_are_named_and_print_like_mathematics():
-    results = backpropagate(*MODELS["dense"]).results
+    results = derived("dense").results
     assert [str(e) for e in results[1:]] == ["∂l/∂Wᵢⱼ = ∂l/∂qᵢ xⱼ", "∂l/∂bᵢ = ∂l/∂qᵢ", "∂l/∂xⱼ = Σᵢ Wᵢⱼ ∂l/∂qᵢ"]
     assert [e.why for e in results] == ["output", *["parameters"] * 3]
 

@@ -1,6 +1,7 @@
 """A network chooses from the tables, or takes formulas in their place; unknown names are answered with the nearest."""
 
 import pytest
+import sympy
 from sympy import Rational, Symbol, cos, exp, sin, tanh
 
 from symbackprop import Network
@@ -132,3 +133,10 @@ def test_networks_are_equal_by_value():
     assert hash(Network(("tanh",))) == hash(Network(["tanh"]))
     with pytest.raises(AttributeError):
         Network().loss = "bce"
+
+
+@pytest.mark.parametrize("g", [lambda a: "a", lambda a: None, lambda a: a * sympy.oo, lambda a: sympy.nan, lambda a: sympy.I * a])
+def test_what_is_no_real_formula_is_refused_in_one_line(g):
+    with pytest.raises(ValueError, match="formula") as raised:
+        Network(activations=(g,)).activation(g, "k")
+    assert "\n" not in str(raised.value)

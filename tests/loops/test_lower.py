@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings, strategies
 from sympy import Max, Piecewise, Sum, exp, sin
 
-from symbackprop.calculus.chain import backpropagate
 from symbackprop.emit.to_numba import functions, kernel_text
 from symbackprop.indices import canonical, named
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Kernel, Loop, walk
@@ -19,14 +18,14 @@ from symbackprop.notation import identifier
 from symbackprop.symbols import Axis, Maximum, array, scalar, size
 from symbackprop.terms import Equation
 from tests.calculus import values
-from tests.calculus.test_chain import AT, MODELS, SCALARS, shapes_of
+from tests.calculus.test_chain import ALL, AT, derived, shapes_of
 from tests.calculus.test_rules import formulas
 
 n, m, k = map(size, "nmk")
 i, j = Axis("i", n), Axis("j", m)
 I, J = i.index, j.index  # noqa: E741
 W, q, x, v = map(array, "Wqxv")
-GUARDED = MODELS["exponential of a convolution"]
+GUARDED = "exponential of a convolution"
 PASSES = {
     "plain": lambda body: body,
     "hoisted": hoist,
@@ -74,13 +73,11 @@ def assert_computed(equations, arrays, change):
                 assert found[name, at] == pytest.approx(float(number), rel=1e-11, abs=1e-12), f"{e} at {at}"
 
 
-@pytest.mark.parametrize("change", PASSES.values(), ids=PASSES)
-@pytest.mark.parametrize("name", [name for name in (*MODELS, *SCALARS) if name != "exponential of a convolution"])
-def test_models_and_their_derivatives(name, change):
-    equations, wanted = {**MODELS, **SCALARS}[name]
-    derived = backpropagate(equations, wanted).results
-    arrays = values.Arrays(1, shapes_of((equations, wanted)))
-    assert_computed((*equations, *derived), arrays, change)
+@pytest.mark.parametrize("name", [name for name in ALL if name != GUARDED])
+def test_models_and_their_derivatives(name):
+    equations = (*ALL[name][0], *derived(name).results)
+    for change in PASSES.values():
+        assert_computed(equations, values.Arrays(1, shapes_of(ALL[name])), change)
 
 
 @settings(max_examples=25)
@@ -112,9 +109,8 @@ def test_updates_of_a_matrix(change):
 
 @pytest.mark.xfail(strict=True, reason="a sum inside of a guarded choice is computed before the choice")
 def test_what_is_not_chosen_is_not_read():
-    equations, wanted = GUARDED
-    arrays = values.Arrays(1, shapes_of(GUARDED))
-    assert_computed((*equations, *backpropagate(equations, wanted).results), arrays, hoist)
+    equations = (*ALL[GUARDED][0], *derived(GUARDED).results)
+    assert_computed(equations, values.Arrays(1, shapes_of(ALL[GUARDED])), hoist)
 
 
 # --- the order of the loops ---
@@ -153,11 +149,10 @@ def test_a_maximum_starts_from_its_first_element():
 
 
 def test_no_statement_holds_a_reduction():
-    for equations, wanted in MODELS.values():
-        for e in (*equations, *backpropagate(equations, wanted).results):
-            for s in walk(lower(e)):
-                if isinstance(s, Assign | Accumulate):
-                    assert not s.value.has(Sum, Maximum), str(e)
+    for e in (e for name in ALL for e in (*ALL[name][0], *derived(name).results)):
+        for s in walk(lower(e)):
+            if isinstance(s, Assign | Accumulate):
+                assert not s.value.has(Sum, Maximum), str(e)
 
 
 def test_the_first_statement_says_what_is_computed():
