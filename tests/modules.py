@@ -4,6 +4,7 @@ import builtins
 import functools
 import hashlib
 import importlib.util
+import math
 import os
 import sys
 from pathlib import Path
@@ -14,6 +15,11 @@ import numpy as np
 from scipy import special
 
 from symbackprop import build
+from symbackprop.derivation import sections
+from symbackprop.emit.to_numba import functions, kernel_text
+from symbackprop.kernels import backward_kernel, forward_kernel, loss_kernel
+from symbackprop.notation import identifier
+from symbackprop.stages import stages_of
 
 FOLDER = Path(__file__).parent.parent / ".pytest_cache" / "modules"
 NUMPY_FUNCTIONS = {  # the elementary functions by the names they have in a module: overflow is inf, not an error
@@ -65,6 +71,31 @@ def compile_text(text):
     """The module, compiled, but neither written nor kept: Numba shows the code of nothing it had kept."""
     module = ModuleType("compiled")
     exec(compile(text, "<generated>", "exec"), module.__dict__)
+    return module
+
+
+@functools.cache
+def gradient_kernels(network):
+    """The kernels that gradients need, as statements; those of the schedules take longer to make."""
+    stages = stages_of(network, sections(network))
+    return tuple(make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel))
+
+
+@functools.cache
+def _gradient_code(network):
+    text = "\n\n".join(map(kernel_text, gradient_kernels(network)))
+    return compile(text, "<generated>", "exec")
+
+
+def gradients_alone(network, **names):
+    """As `interpreted`, but only with forward, loss and backward, and with Python's own elementary functions."""
+    module = ModuleType("gradients")
+    module.__dict__.update(
+        {"kernel": lambda f: f, "np": np, "real": np.float64, "zero": np.float64(0), "one": np.float64(1)}
+    )
+    module.__dict__.update({name: getattr(math, name) for name in functions(gradient_kernels(network))} | names)
+    exec(_gradient_code(network), module.__dict__)
+    module.SPEC = {"hyperparameters": [identifier(name) for name in network.penalties()]}
     return module
 
 
