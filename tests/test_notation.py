@@ -177,6 +177,11 @@ def test_what_is_written_is_what_is_meant(expr, seed):
     assert found == pytest.approx(expected, rel=1e-8, abs=1e-9)
 
 
+def test_what_is_subtracted_is_in_parentheses():
+    assert formula(Add(u, Mul(-1, Add(v, w), evaluate=False), evaluate=False)) == "u - (v + w)"
+    assert formula(Mul(-1, Add(v, w), evaluate=False)) == "-(v + w)"
+
+
 def test_conditions_are_written():
     assert formula(Piecewise((u, Eq(I, J)), (0, True))) == "1[i=j] u"
     assert "≥" in formula(Piecewise((u, v >= 2), (w, True)))

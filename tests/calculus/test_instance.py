@@ -36,6 +36,10 @@ def test_the_output_layer_is_the_last():
     assert str(at_layer(output, 4, 3)) == "∂l/∂a⁽⁴⁾ᵢ = fᵢ - 1[i=y]"
 
 
+def test_the_layer_below_the_output_is_the_last_hidden_one():
+    assert str(at_layer(NETWORK.pre_activation("L+1"), 4, 3)) == "a⁽⁴⁾ᵢ = b⁽⁴⁾ᵢ + Σⱼ W⁽⁴⁾ᵢⱼ h⁽³⁾ⱼ"
+
+
 def test_sizes_follow():
     generic = NETWORK.pre_activation("k")
     assert [str(axis.size) for axis in at_layer(generic, 2, 3).over] == ["n^2"]

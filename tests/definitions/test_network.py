@@ -135,7 +135,9 @@ def test_networks_are_equal_by_value():
         Network().loss = "bce"
 
 
-@pytest.mark.parametrize("g", [lambda a: "a", lambda a: None, lambda a: a * sympy.oo, lambda a: sympy.nan, lambda a: sympy.I * a])
+@pytest.mark.parametrize(
+    "g", [lambda a: "a", lambda a: None, lambda a: a * sympy.oo, lambda a: sympy.nan, lambda a: sympy.I * a]
+)
 def test_what_is_no_real_formula_is_refused_in_one_line(g):
     with pytest.raises(ValueError, match="formula") as raised:
         Network(activations=(g,)).activation(g, "k")
