@@ -87,12 +87,10 @@ def _gradient_code(network):
     return compile(text, "<generated>", "exec")
 
 
-def gradients_alone(network, **names):
+def gradients_alone(network, dtype="float64", **names):
     """As `interpreted`, but only with forward, loss and backward, and with Python's own elementary functions."""
-    module = ModuleType("gradients")
-    module.__dict__.update(
-        {"kernel": lambda f: f, "np": np, "real": np.float64, "zero": np.float64(0), "one": np.float64(1)}
-    )
+    module, real = ModuleType("gradients"), np.dtype(dtype).type
+    module.__dict__.update(kernel=lambda f: f, np=np, real=real, zero=real(0), one=real(1))
     module.__dict__.update({name: getattr(math, name) for name in functions(gradient_kernels(network))} | names)
     exec(_gradient_code(network), module.__dict__)
     module.SPEC = {"hyperparameters": [identifier(name) for name in network.penalties()]}

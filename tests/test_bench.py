@@ -70,6 +70,7 @@ def test_every_peer_ends_with_the_parameters_of_the_reference(peer, sizes):
         found = run(task.fresh())
     for got, right in zip(found, with_numpy.reference(task, peer.batch), strict=True):
         np.testing.assert_allclose(got, right, rtol=1e-4, atol=1e-5)
+    assert np.nextafter(np.zeros(1), 1) * 1.0 > 0  # gcc's -ffast-math can switch subnormals off for a whole process
 
 
 def test_the_reference_of_mini_batches_of_one_example_is_that_of_single_examples():

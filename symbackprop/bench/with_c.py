@@ -12,7 +12,7 @@ import numpy as np
 
 from symbackprop.bench.task import Parameters, Run, Task
 
-FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-ffast-math", "-fPIC")
 WIDE = ("-mprefer-vector-width=512", "-funroll-loops")
 
 SOURCE = r"""
@@ -172,8 +172,9 @@ def _library(flags: tuple[str, ...]) -> ctypes.CDLL:
     if gcc is None:
         raise FileNotFoundError("there is no gcc")
     with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder) / "loops.c", Path(folder) / "loops.so"
-        source.write_text(SOURCE, encoding="utf-8")
-        command = [gcc, *FLAGS, *flags, str(source), "-o", str(library), "-lm"]
-        subprocess.run(command, check=True, capture_output=True)  # noqa: S603 (our own text and flags)
-        return ctypes.CDLL(str(library))
+        source, compiled, library = (str(Path(folder) / f"loops.{kind}") for kind in ("c", "o", "so"))
+        Path(source).write_text(SOURCE, encoding="utf-8")
+        # linked without -ffast-math: with it, loading the library would make every subnormal of the process zero
+        for command in ([*FLAGS, *flags, "-c", source, "-o", compiled], ["-shared", compiled, "-o", library, "-lm"]):
+            subprocess.run([gcc, *command], check=True, capture_output=True)  # noqa: S603 (our own text and flags)
+        return ctypes.CDLL(library)
