@@ -36,7 +36,7 @@ Regenerate with:
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 28c83f43a4d72cb0.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: d8b03b8ff9fe30c2.
 """
 
 import json
@@ -477,12 +477,12 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
             for j in range(n0):
                 H1[r, j] = X[row, j]
         # A1[r,i] = Σ_j H1[r,j] W1[i,j]
-        for i in range(0, n1 - (n1 % 8), 8):
-            for r in range(0, count - (count % 3), 3):
-                total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_0_6 = \
-                    total_0_7 = total_1_0 = total_1_1 = total_1_2 = total_1_3 = total_1_4 = \
-                    total_1_5 = total_1_6 = total_1_7 = total_2_0 = total_2_1 = total_2_2 = \
-                    total_2_3 = total_2_4 = total_2_5 = total_2_6 = total_2_7 = zero
+        for i in range(0, n1 - (n1 % 6), 6):
+            for r in range(0, count - (count % 4), 4):
+                total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
+                    total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
+                    total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
+                    total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
                 for j in range(n0):
                     H1_r_j = H1[r, j]
                     W1_i_j = W1[i, j]
@@ -491,60 +491,59 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                     W1_i3_j = W1[i + 3, j]
                     W1_i4_j = W1[i + 4, j]
                     W1_i5_j = W1[i + 5, j]
-                    W1_i6_j = W1[i + 6, j]
-                    W1_i7_j = W1[i + 7, j]
                     H1_r1_j = H1[r + 1, j]
                     H1_r2_j = H1[r + 2, j]
+                    H1_r3_j = H1[r + 3, j]
                     total_0_0 += H1_r_j * W1_i_j
                     total_0_1 += H1_r_j * W1_i1_j
                     total_0_2 += H1_r_j * W1_i2_j
                     total_0_3 += H1_r_j * W1_i3_j
                     total_0_4 += H1_r_j * W1_i4_j
                     total_0_5 += H1_r_j * W1_i5_j
-                    total_0_6 += H1_r_j * W1_i6_j
-                    total_0_7 += H1_r_j * W1_i7_j
                     total_1_0 += H1_r1_j * W1_i_j
                     total_1_1 += H1_r1_j * W1_i1_j
                     total_1_2 += H1_r1_j * W1_i2_j
                     total_1_3 += H1_r1_j * W1_i3_j
                     total_1_4 += H1_r1_j * W1_i4_j
                     total_1_5 += H1_r1_j * W1_i5_j
-                    total_1_6 += H1_r1_j * W1_i6_j
-                    total_1_7 += H1_r1_j * W1_i7_j
                     total_2_0 += H1_r2_j * W1_i_j
                     total_2_1 += H1_r2_j * W1_i1_j
                     total_2_2 += H1_r2_j * W1_i2_j
                     total_2_3 += H1_r2_j * W1_i3_j
                     total_2_4 += H1_r2_j * W1_i4_j
                     total_2_5 += H1_r2_j * W1_i5_j
-                    total_2_6 += H1_r2_j * W1_i6_j
-                    total_2_7 += H1_r2_j * W1_i7_j
+                    total_3_0 += H1_r3_j * W1_i_j
+                    total_3_1 += H1_r3_j * W1_i1_j
+                    total_3_2 += H1_r3_j * W1_i2_j
+                    total_3_3 += H1_r3_j * W1_i3_j
+                    total_3_4 += H1_r3_j * W1_i4_j
+                    total_3_5 += H1_r3_j * W1_i5_j
                 A1[r, i] = total_0_0
                 A1[r, i + 1] = total_0_1
                 A1[r, i + 2] = total_0_2
                 A1[r, i + 3] = total_0_3
                 A1[r, i + 4] = total_0_4
                 A1[r, i + 5] = total_0_5
-                A1[r, i + 6] = total_0_6
-                A1[r, i + 7] = total_0_7
                 A1[r + 1, i] = total_1_0
                 A1[r + 1, i + 1] = total_1_1
                 A1[r + 1, i + 2] = total_1_2
                 A1[r + 1, i + 3] = total_1_3
                 A1[r + 1, i + 4] = total_1_4
                 A1[r + 1, i + 5] = total_1_5
-                A1[r + 1, i + 6] = total_1_6
-                A1[r + 1, i + 7] = total_1_7
                 A1[r + 2, i] = total_2_0
                 A1[r + 2, i + 1] = total_2_1
                 A1[r + 2, i + 2] = total_2_2
                 A1[r + 2, i + 3] = total_2_3
                 A1[r + 2, i + 4] = total_2_4
                 A1[r + 2, i + 5] = total_2_5
-                A1[r + 2, i + 6] = total_2_6
-                A1[r + 2, i + 7] = total_2_7
-            for r in range(count - (count % 3), count):
-                total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = total_6 = total_7 = zero
+                A1[r + 3, i] = total_3_0
+                A1[r + 3, i + 1] = total_3_1
+                A1[r + 3, i + 2] = total_3_2
+                A1[r + 3, i + 3] = total_3_3
+                A1[r + 3, i + 4] = total_3_4
+                A1[r + 3, i + 5] = total_3_5
+            for r in range(count - (count % 4), count):
+                total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
                 for j in range(n0):
                     H1_r_j = H1[r, j]
                     total_0 += H1_r_j * W1[i, j]
@@ -553,59 +552,97 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                     total_3 += H1_r_j * W1[i + 3, j]
                     total_4 += H1_r_j * W1[i + 4, j]
                     total_5 += H1_r_j * W1[i + 5, j]
-                    total_6 += H1_r_j * W1[i + 6, j]
-                    total_7 += H1_r_j * W1[i + 7, j]
                 A1[r, i] = total_0
                 A1[r, i + 1] = total_1
                 A1[r, i + 2] = total_2
                 A1[r, i + 3] = total_3
                 A1[r, i + 4] = total_4
                 A1[r, i + 5] = total_5
-                A1[r, i + 6] = total_6
-                A1[r, i + 7] = total_7
-        for i in range(n1 - (n1 % 8), n1):
+        for i in range(n1 - (n1 % 6), n1):
             for r in range(count):
                 total = zero
                 for j in range(n0):
                     total += H1[r, j] * W1[i, j]
                 A1[r, i] = total
         # G1[r,s] = Σ_i H1[r,i] H1[s,i]
-        for r in range(0, count - (count % 2), 2):
-            for s in range(0, count - (count % 4), 4):
-                total_0_0 = total_0_1 = total_1_0 = total_1_1 = total_2_0 = total_2_1 = total_3_0 = \
-                    total_3_1 = zero
+        for r in range(0, count - (count % 4), 4):
+            for s in range(0, count - (count % 6), 6):
+                total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_1_0 = total_1_1 = total_1_2 = \
+                    total_1_3 = total_2_0 = total_2_1 = total_2_2 = total_2_3 = total_3_0 = \
+                    total_3_1 = total_3_2 = total_3_3 = total_4_0 = total_4_1 = total_4_2 = \
+                    total_4_3 = total_5_0 = total_5_1 = total_5_2 = total_5_3 = zero
                 for i in range(n0):
                     H1_r_i = H1[r, i]
                     H1_s_i = H1[s, i]
                     H1_r1_i = H1[r + 1, i]
+                    H1_r2_i = H1[r + 2, i]
+                    H1_r3_i = H1[r + 3, i]
                     H1_s1_i = H1[s + 1, i]
                     H1_s2_i = H1[s + 2, i]
                     H1_s3_i = H1[s + 3, i]
+                    H1_s4_i = H1[s + 4, i]
+                    H1_s5_i = H1[s + 5, i]
                     total_0_0 += H1_r_i * H1_s_i
                     total_0_1 += H1_r1_i * H1_s_i
+                    total_0_2 += H1_r2_i * H1_s_i
+                    total_0_3 += H1_r3_i * H1_s_i
                     total_1_0 += H1_r_i * H1_s1_i
                     total_1_1 += H1_r1_i * H1_s1_i
+                    total_1_2 += H1_r2_i * H1_s1_i
+                    total_1_3 += H1_r3_i * H1_s1_i
                     total_2_0 += H1_r_i * H1_s2_i
                     total_2_1 += H1_r1_i * H1_s2_i
+                    total_2_2 += H1_r2_i * H1_s2_i
+                    total_2_3 += H1_r3_i * H1_s2_i
                     total_3_0 += H1_r_i * H1_s3_i
                     total_3_1 += H1_r1_i * H1_s3_i
+                    total_3_2 += H1_r2_i * H1_s3_i
+                    total_3_3 += H1_r3_i * H1_s3_i
+                    total_4_0 += H1_r_i * H1_s4_i
+                    total_4_1 += H1_r1_i * H1_s4_i
+                    total_4_2 += H1_r2_i * H1_s4_i
+                    total_4_3 += H1_r3_i * H1_s4_i
+                    total_5_0 += H1_r_i * H1_s5_i
+                    total_5_1 += H1_r1_i * H1_s5_i
+                    total_5_2 += H1_r2_i * H1_s5_i
+                    total_5_3 += H1_r3_i * H1_s5_i
                 G1[r, s] = total_0_0
                 G1[r + 1, s] = total_0_1
+                G1[r + 2, s] = total_0_2
+                G1[r + 3, s] = total_0_3
                 G1[r, s + 1] = total_1_0
                 G1[r + 1, s + 1] = total_1_1
+                G1[r + 2, s + 1] = total_1_2
+                G1[r + 3, s + 1] = total_1_3
                 G1[r, s + 2] = total_2_0
                 G1[r + 1, s + 2] = total_2_1
+                G1[r + 2, s + 2] = total_2_2
+                G1[r + 3, s + 2] = total_2_3
                 G1[r, s + 3] = total_3_0
                 G1[r + 1, s + 3] = total_3_1
-            for s in range(count - (count % 4), count):
-                total_0 = total_1 = zero
+                G1[r + 2, s + 3] = total_3_2
+                G1[r + 3, s + 3] = total_3_3
+                G1[r, s + 4] = total_4_0
+                G1[r + 1, s + 4] = total_4_1
+                G1[r + 2, s + 4] = total_4_2
+                G1[r + 3, s + 4] = total_4_3
+                G1[r, s + 5] = total_5_0
+                G1[r + 1, s + 5] = total_5_1
+                G1[r + 2, s + 5] = total_5_2
+                G1[r + 3, s + 5] = total_5_3
+            for s in range(count - (count % 6), count):
+                total_0 = total_1 = total_2 = total_3 = zero
                 for i in range(n0):
                     H1_s_i = H1[s, i]
                     total_0 += H1_s_i * H1[r, i]
                     total_1 += H1_s_i * H1[r + 1, i]
+                    total_2 += H1_s_i * H1[r + 2, i]
+                    total_3 += H1_s_i * H1[r + 3, i]
                 G1[r, s] = total_0
                 G1[r + 1, s] = total_1
-        for r in range(count - (count % 2), count):
+                G1[r + 2, s] = total_2
+                G1[r + 3, s] = total_3
+        for r in range(count - (count % 4), count):
             for s in range(count):
                 total = zero
                 for i in range(n0):
@@ -654,40 +691,77 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
             done += 1
         count = done - start
         # W1[i,j] ← W1[i,j] - Σ_r E1[r,i] H1[r,j]
-        for i in range(0, n1 - (n1 % 4), 4):
-            for r in range(0, count - (count % 3), 3):
+        for i in range(0, n1 - (n1 % 6), 6):
+            for r in range(0, count - (count % 4), 4):
                 E1_r_i_0_0 = E1[r, i]
                 E1_r_i_0_1 = E1[r, i + 1]
                 E1_r_i_0_2 = E1[r, i + 2]
                 E1_r_i_0_3 = E1[r, i + 3]
+                E1_r_i_0_4 = E1[r, i + 4]
+                E1_r_i_0_5 = E1[r, i + 5]
                 E1_r_i_1_0 = E1[r + 1, i]
                 E1_r_i_1_1 = E1[r + 1, i + 1]
                 E1_r_i_1_2 = E1[r + 1, i + 2]
                 E1_r_i_1_3 = E1[r + 1, i + 3]
+                E1_r_i_1_4 = E1[r + 1, i + 4]
+                E1_r_i_1_5 = E1[r + 1, i + 5]
                 E1_r_i_2_0 = E1[r + 2, i]
                 E1_r_i_2_1 = E1[r + 2, i + 1]
                 E1_r_i_2_2 = E1[r + 2, i + 2]
                 E1_r_i_2_3 = E1[r + 2, i + 3]
+                E1_r_i_2_4 = E1[r + 2, i + 4]
+                E1_r_i_2_5 = E1[r + 2, i + 5]
+                E1_r_i_3_0 = E1[r + 3, i]
+                E1_r_i_3_1 = E1[r + 3, i + 1]
+                E1_r_i_3_2 = E1[r + 3, i + 2]
+                E1_r_i_3_3 = E1[r + 3, i + 3]
+                E1_r_i_3_4 = E1[r + 3, i + 4]
+                E1_r_i_3_5 = E1[r + 3, i + 5]
                 for j in range(n0):
                     H1_r1_j = H1[r + 1, j]
                     H1_r2_j = H1[r + 2, j]
+                    H1_r3_j = H1[r + 3, j]
                     H1_r_j = H1[r, j]
-                    W1[i, j] -= E1_r_i_0_0 * H1_r_j + E1_r_i_1_0 * H1_r1_j + E1_r_i_2_0 * H1_r2_j
-                    W1[i + 1, j] -= E1_r_i_0_1 * H1_r_j + E1_r_i_1_1 * H1_r1_j + E1_r_i_2_1 * H1_r2_j
-                    W1[i + 2, j] -= E1_r_i_0_2 * H1_r_j + E1_r_i_1_2 * H1_r1_j + E1_r_i_2_2 * H1_r2_j
-                    W1[i + 3, j] -= E1_r_i_0_3 * H1_r_j + E1_r_i_1_3 * H1_r1_j + E1_r_i_2_3 * H1_r2_j
-            for r in range(count - (count % 3), count):
+                    W1[i, j] -= (
+                        E1_r_i_0_0 * H1_r_j + E1_r_i_1_0 * H1_r1_j + E1_r_i_2_0 * H1_r2_j
+                        + E1_r_i_3_0 * H1_r3_j
+                    )
+                    W1[i + 1, j] -= (
+                        E1_r_i_0_1 * H1_r_j + E1_r_i_1_1 * H1_r1_j + E1_r_i_2_1 * H1_r2_j
+                        + E1_r_i_3_1 * H1_r3_j
+                    )
+                    W1[i + 2, j] -= (
+                        E1_r_i_0_2 * H1_r_j + E1_r_i_1_2 * H1_r1_j + E1_r_i_2_2 * H1_r2_j
+                        + E1_r_i_3_2 * H1_r3_j
+                    )
+                    W1[i + 3, j] -= (
+                        E1_r_i_0_3 * H1_r_j + E1_r_i_1_3 * H1_r1_j + E1_r_i_2_3 * H1_r2_j
+                        + E1_r_i_3_3 * H1_r3_j
+                    )
+                    W1[i + 4, j] -= (
+                        E1_r_i_0_4 * H1_r_j + E1_r_i_1_4 * H1_r1_j + E1_r_i_2_4 * H1_r2_j
+                        + E1_r_i_3_4 * H1_r3_j
+                    )
+                    W1[i + 5, j] -= (
+                        E1_r_i_0_5 * H1_r_j + E1_r_i_1_5 * H1_r1_j + E1_r_i_2_5 * H1_r2_j
+                        + E1_r_i_3_5 * H1_r3_j
+                    )
+            for r in range(count - (count % 4), count):
                 E1_r_i_0 = E1[r, i]
                 E1_r_i_1 = E1[r, i + 1]
                 E1_r_i_2 = E1[r, i + 2]
                 E1_r_i_3 = E1[r, i + 3]
+                E1_r_i_4 = E1[r, i + 4]
+                E1_r_i_5 = E1[r, i + 5]
                 for j in range(n0):
                     H1_r_j = H1[r, j]
                     W1[i, j] -= E1_r_i_0 * H1_r_j
                     W1[i + 1, j] -= E1_r_i_1 * H1_r_j
                     W1[i + 2, j] -= E1_r_i_2 * H1_r_j
                     W1[i + 3, j] -= E1_r_i_3 * H1_r_j
-        for i in range(n1 - (n1 % 4), n1):
+                    W1[i + 4, j] -= E1_r_i_4 * H1_r_j
+                    W1[i + 5, j] -= E1_r_i_5 * H1_r_j
+        for i in range(n1 - (n1 % 6), n1):
             for r in range(count):
                 E1_r_i = E1[r, i]
                 for j in range(n0):
@@ -846,52 +920,77 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count)
         step_per_count = step / real(count)
-        for i in range(0, n1 - (n1 % 4), 4):
-            for r in range(0, count - (count % 3), 3):
+        for i in range(0, n1 - (n1 % 6), 6):
+            for r in range(0, count - (count % 4), 4):
                 step_da1_r_per_count_0_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_0_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_0_2 = step_per_count * da1[r, i + 2]
                 step_da1_r_per_count_0_3 = step_per_count * da1[r, i + 3]
+                step_da1_r_per_count_0_4 = step_per_count * da1[r, i + 4]
+                step_da1_r_per_count_0_5 = step_per_count * da1[r, i + 5]
                 step_da1_r_per_count_1_0 = step_per_count * da1[r + 1, i]
                 step_da1_r_per_count_1_1 = step_per_count * da1[r + 1, i + 1]
                 step_da1_r_per_count_1_2 = step_per_count * da1[r + 1, i + 2]
                 step_da1_r_per_count_1_3 = step_per_count * da1[r + 1, i + 3]
+                step_da1_r_per_count_1_4 = step_per_count * da1[r + 1, i + 4]
+                step_da1_r_per_count_1_5 = step_per_count * da1[r + 1, i + 5]
                 step_da1_r_per_count_2_0 = step_per_count * da1[r + 2, i]
                 step_da1_r_per_count_2_1 = step_per_count * da1[r + 2, i + 1]
                 step_da1_r_per_count_2_2 = step_per_count * da1[r + 2, i + 2]
                 step_da1_r_per_count_2_3 = step_per_count * da1[r + 2, i + 3]
+                step_da1_r_per_count_2_4 = step_per_count * da1[r + 2, i + 4]
+                step_da1_r_per_count_2_5 = step_per_count * da1[r + 2, i + 5]
+                step_da1_r_per_count_3_0 = step_per_count * da1[r + 3, i]
+                step_da1_r_per_count_3_1 = step_per_count * da1[r + 3, i + 1]
+                step_da1_r_per_count_3_2 = step_per_count * da1[r + 3, i + 2]
+                step_da1_r_per_count_3_3 = step_per_count * da1[r + 3, i + 3]
+                step_da1_r_per_count_3_4 = step_per_count * da1[r + 3, i + 4]
+                step_da1_r_per_count_3_5 = step_per_count * da1[r + 3, i + 5]
                 for j in range(n0):
                     x_r1_j = x[r + 1, j]
                     x_r2_j = x[r + 2, j]
+                    x_r3_j = x[r + 3, j]
                     x_r_j = x[r, j]
                     W1[i, j] -= (
                         step_da1_r_per_count_0_0 * x_r_j + step_da1_r_per_count_1_0 * x_r1_j
-                        + step_da1_r_per_count_2_0 * x_r2_j
+                        + step_da1_r_per_count_2_0 * x_r2_j + step_da1_r_per_count_3_0 * x_r3_j
                     )
                     W1[i + 1, j] -= (
                         step_da1_r_per_count_0_1 * x_r_j + step_da1_r_per_count_1_1 * x_r1_j
-                        + step_da1_r_per_count_2_1 * x_r2_j
+                        + step_da1_r_per_count_2_1 * x_r2_j + step_da1_r_per_count_3_1 * x_r3_j
                     )
                     W1[i + 2, j] -= (
                         step_da1_r_per_count_0_2 * x_r_j + step_da1_r_per_count_1_2 * x_r1_j
-                        + step_da1_r_per_count_2_2 * x_r2_j
+                        + step_da1_r_per_count_2_2 * x_r2_j + step_da1_r_per_count_3_2 * x_r3_j
                     )
                     W1[i + 3, j] -= (
                         step_da1_r_per_count_0_3 * x_r_j + step_da1_r_per_count_1_3 * x_r1_j
-                        + step_da1_r_per_count_2_3 * x_r2_j
+                        + step_da1_r_per_count_2_3 * x_r2_j + step_da1_r_per_count_3_3 * x_r3_j
                     )
-            for r in range(count - (count % 3), count):
+                    W1[i + 4, j] -= (
+                        step_da1_r_per_count_0_4 * x_r_j + step_da1_r_per_count_1_4 * x_r1_j
+                        + step_da1_r_per_count_2_4 * x_r2_j + step_da1_r_per_count_3_4 * x_r3_j
+                    )
+                    W1[i + 5, j] -= (
+                        step_da1_r_per_count_0_5 * x_r_j + step_da1_r_per_count_1_5 * x_r1_j
+                        + step_da1_r_per_count_2_5 * x_r2_j + step_da1_r_per_count_3_5 * x_r3_j
+                    )
+            for r in range(count - (count % 4), count):
                 step_da1_r_per_count_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_2 = step_per_count * da1[r, i + 2]
                 step_da1_r_per_count_3 = step_per_count * da1[r, i + 3]
+                step_da1_r_per_count_4 = step_per_count * da1[r, i + 4]
+                step_da1_r_per_count_5 = step_per_count * da1[r, i + 5]
                 for j in range(n0):
                     x_r_j = x[r, j]
                     W1[i, j] -= step_da1_r_per_count_0 * x_r_j
                     W1[i + 1, j] -= step_da1_r_per_count_1 * x_r_j
                     W1[i + 2, j] -= step_da1_r_per_count_2 * x_r_j
                     W1[i + 3, j] -= step_da1_r_per_count_3 * x_r_j
-        for i in range(n1 - (n1 % 4), n1):
+                    W1[i + 4, j] -= step_da1_r_per_count_4 * x_r_j
+                    W1[i + 5, j] -= step_da1_r_per_count_5 * x_r_j
+        for i in range(n1 - (n1 % 6), n1):
             for r in range(count):
                 step_da1_r_per_count = step_per_count * da1[r, i]
                 for j in range(n0):

@@ -55,7 +55,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 6f4252f639981ee5.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: bf9814b934d0d71c.
 """
 
 import json
@@ -1385,12 +1385,14 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         step_per_count = step / real(count)
-        for i in range(0, n1 - (n1 % 4), 4):
+        for i in range(0, n1 - (n1 % 6), 6):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i1_j = W1[i + 1, j]
                 W1_i2_j = W1[i + 2, j]
                 W1_i3_j = W1[i + 3, j]
+                W1_i4_j = W1[i + 4, j]
+                W1_i5_j = W1[i + 5, j]
                 W1_i_j -= (
                     W1_i_j * step_l2_x2 + step_l1 * (-one if W1_i_j < zero else one if W1_i_j > zero
                     else zero)
@@ -1407,55 +1409,90 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                     W1_i3_j * step_l2_x2 + step_l1 * (-one if W1_i3_j < zero else one
                     if W1_i3_j > zero else zero)
                 )
+                W1_i4_j -= (
+                    W1_i4_j * step_l2_x2 + step_l1 * (-one if W1_i4_j < zero else one
+                    if W1_i4_j > zero else zero)
+                )
+                W1_i5_j -= (
+                    W1_i5_j * step_l2_x2 + step_l1 * (-one if W1_i5_j < zero else one
+                    if W1_i5_j > zero else zero)
+                )
                 W1[i, j] = W1_i_j
                 W1[i + 1, j] = W1_i1_j
                 W1[i + 2, j] = W1_i2_j
                 W1[i + 3, j] = W1_i3_j
-            for r in range(0, count - (count % 3), 3):
+                W1[i + 4, j] = W1_i4_j
+                W1[i + 5, j] = W1_i5_j
+            for r in range(0, count - (count % 4), 4):
                 step_da1_r_per_count_0_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_0_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_0_2 = step_per_count * da1[r, i + 2]
                 step_da1_r_per_count_0_3 = step_per_count * da1[r, i + 3]
+                step_da1_r_per_count_0_4 = step_per_count * da1[r, i + 4]
+                step_da1_r_per_count_0_5 = step_per_count * da1[r, i + 5]
                 step_da1_r_per_count_1_0 = step_per_count * da1[r + 1, i]
                 step_da1_r_per_count_1_1 = step_per_count * da1[r + 1, i + 1]
                 step_da1_r_per_count_1_2 = step_per_count * da1[r + 1, i + 2]
                 step_da1_r_per_count_1_3 = step_per_count * da1[r + 1, i + 3]
+                step_da1_r_per_count_1_4 = step_per_count * da1[r + 1, i + 4]
+                step_da1_r_per_count_1_5 = step_per_count * da1[r + 1, i + 5]
                 step_da1_r_per_count_2_0 = step_per_count * da1[r + 2, i]
                 step_da1_r_per_count_2_1 = step_per_count * da1[r + 2, i + 1]
                 step_da1_r_per_count_2_2 = step_per_count * da1[r + 2, i + 2]
                 step_da1_r_per_count_2_3 = step_per_count * da1[r + 2, i + 3]
+                step_da1_r_per_count_2_4 = step_per_count * da1[r + 2, i + 4]
+                step_da1_r_per_count_2_5 = step_per_count * da1[r + 2, i + 5]
+                step_da1_r_per_count_3_0 = step_per_count * da1[r + 3, i]
+                step_da1_r_per_count_3_1 = step_per_count * da1[r + 3, i + 1]
+                step_da1_r_per_count_3_2 = step_per_count * da1[r + 3, i + 2]
+                step_da1_r_per_count_3_3 = step_per_count * da1[r + 3, i + 3]
+                step_da1_r_per_count_3_4 = step_per_count * da1[r + 3, i + 4]
+                step_da1_r_per_count_3_5 = step_per_count * da1[r + 3, i + 5]
                 for j in range(n0):
                     x_r1_j = x[r + 1, j]
                     x_r2_j = x[r + 2, j]
+                    x_r3_j = x[r + 3, j]
                     x_r_j = x[r, j]
                     W1[i, j] -= (
                         step_da1_r_per_count_0_0 * x_r_j + step_da1_r_per_count_1_0 * x_r1_j
-                        + step_da1_r_per_count_2_0 * x_r2_j
+                        + step_da1_r_per_count_2_0 * x_r2_j + step_da1_r_per_count_3_0 * x_r3_j
                     )
                     W1[i + 1, j] -= (
                         step_da1_r_per_count_0_1 * x_r_j + step_da1_r_per_count_1_1 * x_r1_j
-                        + step_da1_r_per_count_2_1 * x_r2_j
+                        + step_da1_r_per_count_2_1 * x_r2_j + step_da1_r_per_count_3_1 * x_r3_j
                     )
                     W1[i + 2, j] -= (
                         step_da1_r_per_count_0_2 * x_r_j + step_da1_r_per_count_1_2 * x_r1_j
-                        + step_da1_r_per_count_2_2 * x_r2_j
+                        + step_da1_r_per_count_2_2 * x_r2_j + step_da1_r_per_count_3_2 * x_r3_j
                     )
                     W1[i + 3, j] -= (
                         step_da1_r_per_count_0_3 * x_r_j + step_da1_r_per_count_1_3 * x_r1_j
-                        + step_da1_r_per_count_2_3 * x_r2_j
+                        + step_da1_r_per_count_2_3 * x_r2_j + step_da1_r_per_count_3_3 * x_r3_j
                     )
-            for r in range(count - (count % 3), count):
+                    W1[i + 4, j] -= (
+                        step_da1_r_per_count_0_4 * x_r_j + step_da1_r_per_count_1_4 * x_r1_j
+                        + step_da1_r_per_count_2_4 * x_r2_j + step_da1_r_per_count_3_4 * x_r3_j
+                    )
+                    W1[i + 5, j] -= (
+                        step_da1_r_per_count_0_5 * x_r_j + step_da1_r_per_count_1_5 * x_r1_j
+                        + step_da1_r_per_count_2_5 * x_r2_j + step_da1_r_per_count_3_5 * x_r3_j
+                    )
+            for r in range(count - (count % 4), count):
                 step_da1_r_per_count_0 = step_per_count * da1[r, i]
                 step_da1_r_per_count_1 = step_per_count * da1[r, i + 1]
                 step_da1_r_per_count_2 = step_per_count * da1[r, i + 2]
                 step_da1_r_per_count_3 = step_per_count * da1[r, i + 3]
+                step_da1_r_per_count_4 = step_per_count * da1[r, i + 4]
+                step_da1_r_per_count_5 = step_per_count * da1[r, i + 5]
                 for j in range(n0):
                     x_r_j = x[r, j]
                     W1[i, j] -= step_da1_r_per_count_0 * x_r_j
                     W1[i + 1, j] -= step_da1_r_per_count_1 * x_r_j
                     W1[i + 2, j] -= step_da1_r_per_count_2 * x_r_j
                     W1[i + 3, j] -= step_da1_r_per_count_3 * x_r_j
-        for i in range(n1 - (n1 % 4), n1):
+                    W1[i + 4, j] -= step_da1_r_per_count_4 * x_r_j
+                    W1[i + 5, j] -= step_da1_r_per_count_5 * x_r_j
+        for i in range(n1 - (n1 % 6), n1):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i_j -= (
@@ -1477,12 +1514,14 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         step_per_count = step / real(count)
-        for i in range(0, n2 - (n2 % 4), 4):
+        for i in range(0, n2 - (n2 % 6), 6):
             for j in range(n1):
                 W2_i_j = W2[i, j]
                 W2_i1_j = W2[i + 1, j]
                 W2_i2_j = W2[i + 2, j]
                 W2_i3_j = W2[i + 3, j]
+                W2_i4_j = W2[i + 4, j]
+                W2_i5_j = W2[i + 5, j]
                 W2_i_j -= (
                     W2_i_j * step_l2_x2 + step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero
                     else zero)
@@ -1499,55 +1538,90 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                     W2_i3_j * step_l2_x2 + step_l1 * (-one if W2_i3_j < zero else one
                     if W2_i3_j > zero else zero)
                 )
+                W2_i4_j -= (
+                    W2_i4_j * step_l2_x2 + step_l1 * (-one if W2_i4_j < zero else one
+                    if W2_i4_j > zero else zero)
+                )
+                W2_i5_j -= (
+                    W2_i5_j * step_l2_x2 + step_l1 * (-one if W2_i5_j < zero else one
+                    if W2_i5_j > zero else zero)
+                )
                 W2[i, j] = W2_i_j
                 W2[i + 1, j] = W2_i1_j
                 W2[i + 2, j] = W2_i2_j
                 W2[i + 3, j] = W2_i3_j
-            for r in range(0, count - (count % 3), 3):
+                W2[i + 4, j] = W2_i4_j
+                W2[i + 5, j] = W2_i5_j
+            for r in range(0, count - (count % 4), 4):
                 step_da2_r_per_count_0_0 = step_per_count * da2[r, i]
                 step_da2_r_per_count_0_1 = step_per_count * da2[r, i + 1]
                 step_da2_r_per_count_0_2 = step_per_count * da2[r, i + 2]
                 step_da2_r_per_count_0_3 = step_per_count * da2[r, i + 3]
+                step_da2_r_per_count_0_4 = step_per_count * da2[r, i + 4]
+                step_da2_r_per_count_0_5 = step_per_count * da2[r, i + 5]
                 step_da2_r_per_count_1_0 = step_per_count * da2[r + 1, i]
                 step_da2_r_per_count_1_1 = step_per_count * da2[r + 1, i + 1]
                 step_da2_r_per_count_1_2 = step_per_count * da2[r + 1, i + 2]
                 step_da2_r_per_count_1_3 = step_per_count * da2[r + 1, i + 3]
+                step_da2_r_per_count_1_4 = step_per_count * da2[r + 1, i + 4]
+                step_da2_r_per_count_1_5 = step_per_count * da2[r + 1, i + 5]
                 step_da2_r_per_count_2_0 = step_per_count * da2[r + 2, i]
                 step_da2_r_per_count_2_1 = step_per_count * da2[r + 2, i + 1]
                 step_da2_r_per_count_2_2 = step_per_count * da2[r + 2, i + 2]
                 step_da2_r_per_count_2_3 = step_per_count * da2[r + 2, i + 3]
+                step_da2_r_per_count_2_4 = step_per_count * da2[r + 2, i + 4]
+                step_da2_r_per_count_2_5 = step_per_count * da2[r + 2, i + 5]
+                step_da2_r_per_count_3_0 = step_per_count * da2[r + 3, i]
+                step_da2_r_per_count_3_1 = step_per_count * da2[r + 3, i + 1]
+                step_da2_r_per_count_3_2 = step_per_count * da2[r + 3, i + 2]
+                step_da2_r_per_count_3_3 = step_per_count * da2[r + 3, i + 3]
+                step_da2_r_per_count_3_4 = step_per_count * da2[r + 3, i + 4]
+                step_da2_r_per_count_3_5 = step_per_count * da2[r + 3, i + 5]
                 for j in range(n1):
                     h1_r1_j = h1[r + 1, j]
                     h1_r2_j = h1[r + 2, j]
+                    h1_r3_j = h1[r + 3, j]
                     h1_r_j = h1[r, j]
                     W2[i, j] -= (
                         h1_r1_j * step_da2_r_per_count_1_0 + h1_r2_j * step_da2_r_per_count_2_0
-                        + h1_r_j * step_da2_r_per_count_0_0
+                        + h1_r3_j * step_da2_r_per_count_3_0 + h1_r_j * step_da2_r_per_count_0_0
                     )
                     W2[i + 1, j] -= (
                         h1_r1_j * step_da2_r_per_count_1_1 + h1_r2_j * step_da2_r_per_count_2_1
-                        + h1_r_j * step_da2_r_per_count_0_1
+                        + h1_r3_j * step_da2_r_per_count_3_1 + h1_r_j * step_da2_r_per_count_0_1
                     )
                     W2[i + 2, j] -= (
                         h1_r1_j * step_da2_r_per_count_1_2 + h1_r2_j * step_da2_r_per_count_2_2
-                        + h1_r_j * step_da2_r_per_count_0_2
+                        + h1_r3_j * step_da2_r_per_count_3_2 + h1_r_j * step_da2_r_per_count_0_2
                     )
                     W2[i + 3, j] -= (
                         h1_r1_j * step_da2_r_per_count_1_3 + h1_r2_j * step_da2_r_per_count_2_3
-                        + h1_r_j * step_da2_r_per_count_0_3
+                        + h1_r3_j * step_da2_r_per_count_3_3 + h1_r_j * step_da2_r_per_count_0_3
                     )
-            for r in range(count - (count % 3), count):
+                    W2[i + 4, j] -= (
+                        h1_r1_j * step_da2_r_per_count_1_4 + h1_r2_j * step_da2_r_per_count_2_4
+                        + h1_r3_j * step_da2_r_per_count_3_4 + h1_r_j * step_da2_r_per_count_0_4
+                    )
+                    W2[i + 5, j] -= (
+                        h1_r1_j * step_da2_r_per_count_1_5 + h1_r2_j * step_da2_r_per_count_2_5
+                        + h1_r3_j * step_da2_r_per_count_3_5 + h1_r_j * step_da2_r_per_count_0_5
+                    )
+            for r in range(count - (count % 4), count):
                 step_da2_r_per_count_0 = step_per_count * da2[r, i]
                 step_da2_r_per_count_1 = step_per_count * da2[r, i + 1]
                 step_da2_r_per_count_2 = step_per_count * da2[r, i + 2]
                 step_da2_r_per_count_3 = step_per_count * da2[r, i + 3]
+                step_da2_r_per_count_4 = step_per_count * da2[r, i + 4]
+                step_da2_r_per_count_5 = step_per_count * da2[r, i + 5]
                 for j in range(n1):
                     h1_r_j = h1[r, j]
                     W2[i, j] -= h1_r_j * step_da2_r_per_count_0
                     W2[i + 1, j] -= h1_r_j * step_da2_r_per_count_1
                     W2[i + 2, j] -= h1_r_j * step_da2_r_per_count_2
                     W2[i + 3, j] -= h1_r_j * step_da2_r_per_count_3
-        for i in range(n2 - (n2 % 4), n2):
+                    W2[i + 4, j] -= h1_r_j * step_da2_r_per_count_4
+                    W2[i + 5, j] -= h1_r_j * step_da2_r_per_count_5
+        for i in range(n2 - (n2 % 6), n2):
             for j in range(n1):
                 W2_i_j = W2[i, j]
                 W2_i_j -= (
@@ -1569,12 +1643,14 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         step_per_count = step / real(count)
-        for i in range(0, n3 - (n3 % 4), 4):
+        for i in range(0, n3 - (n3 % 6), 6):
             for j in range(n2):
                 W3_i_j = W3[i, j]
                 W3_i1_j = W3[i + 1, j]
                 W3_i2_j = W3[i + 2, j]
                 W3_i3_j = W3[i + 3, j]
+                W3_i4_j = W3[i + 4, j]
+                W3_i5_j = W3[i + 5, j]
                 W3_i_j -= (
                     W3_i_j * step_l2_x2 + step_l1 * (-one if W3_i_j < zero else one if W3_i_j > zero
                     else zero)
@@ -1591,55 +1667,90 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                     W3_i3_j * step_l2_x2 + step_l1 * (-one if W3_i3_j < zero else one
                     if W3_i3_j > zero else zero)
                 )
+                W3_i4_j -= (
+                    W3_i4_j * step_l2_x2 + step_l1 * (-one if W3_i4_j < zero else one
+                    if W3_i4_j > zero else zero)
+                )
+                W3_i5_j -= (
+                    W3_i5_j * step_l2_x2 + step_l1 * (-one if W3_i5_j < zero else one
+                    if W3_i5_j > zero else zero)
+                )
                 W3[i, j] = W3_i_j
                 W3[i + 1, j] = W3_i1_j
                 W3[i + 2, j] = W3_i2_j
                 W3[i + 3, j] = W3_i3_j
-            for r in range(0, count - (count % 3), 3):
+                W3[i + 4, j] = W3_i4_j
+                W3[i + 5, j] = W3_i5_j
+            for r in range(0, count - (count % 4), 4):
                 step_da3_r_per_count_0_0 = step_per_count * da3[r, i]
                 step_da3_r_per_count_0_1 = step_per_count * da3[r, i + 1]
                 step_da3_r_per_count_0_2 = step_per_count * da3[r, i + 2]
                 step_da3_r_per_count_0_3 = step_per_count * da3[r, i + 3]
+                step_da3_r_per_count_0_4 = step_per_count * da3[r, i + 4]
+                step_da3_r_per_count_0_5 = step_per_count * da3[r, i + 5]
                 step_da3_r_per_count_1_0 = step_per_count * da3[r + 1, i]
                 step_da3_r_per_count_1_1 = step_per_count * da3[r + 1, i + 1]
                 step_da3_r_per_count_1_2 = step_per_count * da3[r + 1, i + 2]
                 step_da3_r_per_count_1_3 = step_per_count * da3[r + 1, i + 3]
+                step_da3_r_per_count_1_4 = step_per_count * da3[r + 1, i + 4]
+                step_da3_r_per_count_1_5 = step_per_count * da3[r + 1, i + 5]
                 step_da3_r_per_count_2_0 = step_per_count * da3[r + 2, i]
                 step_da3_r_per_count_2_1 = step_per_count * da3[r + 2, i + 1]
                 step_da3_r_per_count_2_2 = step_per_count * da3[r + 2, i + 2]
                 step_da3_r_per_count_2_3 = step_per_count * da3[r + 2, i + 3]
+                step_da3_r_per_count_2_4 = step_per_count * da3[r + 2, i + 4]
+                step_da3_r_per_count_2_5 = step_per_count * da3[r + 2, i + 5]
+                step_da3_r_per_count_3_0 = step_per_count * da3[r + 3, i]
+                step_da3_r_per_count_3_1 = step_per_count * da3[r + 3, i + 1]
+                step_da3_r_per_count_3_2 = step_per_count * da3[r + 3, i + 2]
+                step_da3_r_per_count_3_3 = step_per_count * da3[r + 3, i + 3]
+                step_da3_r_per_count_3_4 = step_per_count * da3[r + 3, i + 4]
+                step_da3_r_per_count_3_5 = step_per_count * da3[r + 3, i + 5]
                 for j in range(n2):
                     h2_r1_j = h2[r + 1, j]
                     h2_r2_j = h2[r + 2, j]
+                    h2_r3_j = h2[r + 3, j]
                     h2_r_j = h2[r, j]
                     W3[i, j] -= (
                         h2_r1_j * step_da3_r_per_count_1_0 + h2_r2_j * step_da3_r_per_count_2_0
-                        + h2_r_j * step_da3_r_per_count_0_0
+                        + h2_r3_j * step_da3_r_per_count_3_0 + h2_r_j * step_da3_r_per_count_0_0
                     )
                     W3[i + 1, j] -= (
                         h2_r1_j * step_da3_r_per_count_1_1 + h2_r2_j * step_da3_r_per_count_2_1
-                        + h2_r_j * step_da3_r_per_count_0_1
+                        + h2_r3_j * step_da3_r_per_count_3_1 + h2_r_j * step_da3_r_per_count_0_1
                     )
                     W3[i + 2, j] -= (
                         h2_r1_j * step_da3_r_per_count_1_2 + h2_r2_j * step_da3_r_per_count_2_2
-                        + h2_r_j * step_da3_r_per_count_0_2
+                        + h2_r3_j * step_da3_r_per_count_3_2 + h2_r_j * step_da3_r_per_count_0_2
                     )
                     W3[i + 3, j] -= (
                         h2_r1_j * step_da3_r_per_count_1_3 + h2_r2_j * step_da3_r_per_count_2_3
-                        + h2_r_j * step_da3_r_per_count_0_3
+                        + h2_r3_j * step_da3_r_per_count_3_3 + h2_r_j * step_da3_r_per_count_0_3
                     )
-            for r in range(count - (count % 3), count):
+                    W3[i + 4, j] -= (
+                        h2_r1_j * step_da3_r_per_count_1_4 + h2_r2_j * step_da3_r_per_count_2_4
+                        + h2_r3_j * step_da3_r_per_count_3_4 + h2_r_j * step_da3_r_per_count_0_4
+                    )
+                    W3[i + 5, j] -= (
+                        h2_r1_j * step_da3_r_per_count_1_5 + h2_r2_j * step_da3_r_per_count_2_5
+                        + h2_r3_j * step_da3_r_per_count_3_5 + h2_r_j * step_da3_r_per_count_0_5
+                    )
+            for r in range(count - (count % 4), count):
                 step_da3_r_per_count_0 = step_per_count * da3[r, i]
                 step_da3_r_per_count_1 = step_per_count * da3[r, i + 1]
                 step_da3_r_per_count_2 = step_per_count * da3[r, i + 2]
                 step_da3_r_per_count_3 = step_per_count * da3[r, i + 3]
+                step_da3_r_per_count_4 = step_per_count * da3[r, i + 4]
+                step_da3_r_per_count_5 = step_per_count * da3[r, i + 5]
                 for j in range(n2):
                     h2_r_j = h2[r, j]
                     W3[i, j] -= h2_r_j * step_da3_r_per_count_0
                     W3[i + 1, j] -= h2_r_j * step_da3_r_per_count_1
                     W3[i + 2, j] -= h2_r_j * step_da3_r_per_count_2
                     W3[i + 3, j] -= h2_r_j * step_da3_r_per_count_3
-        for i in range(n3 - (n3 % 4), n3):
+                    W3[i + 4, j] -= h2_r_j * step_da3_r_per_count_4
+                    W3[i + 5, j] -= h2_r_j * step_da3_r_per_count_5
+        for i in range(n3 - (n3 % 6), n3):
             for j in range(n2):
                 W3_i_j = W3[i, j]
                 W3_i_j -= (

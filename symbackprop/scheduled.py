@@ -27,9 +27,9 @@ from symbackprop.stages import Stages
 from symbackprop.symbols import LABEL, Finite, array, name_of, scalar, size
 from symbackprop.terms import Equation
 
-PRODUCT = {"i": 8, "r": 3}  # rows of W x examples, their sums in registers
-UPDATE = {"i": 4, "r": 3}
-GRAM = {"r": 2, "s": 4}
+PRODUCT = {"i": 6, "r": 4}  # rows of W x examples, their sums in registers
+UPDATE = {"i": 6, "r": 4}
+GRAM = {"r": 4, "s": 6}
 MATRIX_VECTOR = {"i": 2}
 SWEEP = {"i": 5}
 PAST = {"s": 4}
