@@ -44,7 +44,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 674f0e784ead5b11.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: b09514ddfc6c567d.
 """
 
 import json
@@ -425,15 +425,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
     row = order[0]
     x = X[row]
     # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
-    for i in range(0, n1 - (n1 % 2), 2):
-        total_0 = total_1 = zero
-        for j in range(n0):
-            x_j = x[j]
-            total_0 += x_j * W1[i, j]
-            total_1 += x_j * W1[i + 1, j]
-        a1[i] = b1[i] + total_0
-        a1[i + 1] = total_1 + b1[i + 1]
-    for i in range(n1 - (n1 % 2), n1):
+    for i in range(n1):
         total = zero
         for j in range(n0):
             total += W1[i, j] * x[j]
@@ -449,25 +441,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         #     a2[i] y[i] otherwise}
         l = zero
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = 1/(1 + exp(-a2[i]))
-        for i in range(0, n2 - (n2 % 2), 2):
-            total_0 = total_1 = zero
-            for j in range(n1):
-                h1_j = h1[j]
-                total_0 += h1_j * W2[i, j]
-                total_1 += h1_j * W2[i + 1, j]
-            a2[i] = b2[i] + total_0
-            a2[i + 1] = total_1 + b2[i + 1]
-            f[i] = one / (one + exp(-a2[i]))
-            f[i + 1] = one / (one + exp(-a2[i + 1]))
-            l += (
-                log1p(exp(a2[i])) - a2[i] * y[i] if a2[i] < zero else a2[i] + log1p(exp(-a2[i]))
-                - a2[i] * y[i]
-            )
-            l += (
-                log1p(exp(a2[i + 1])) - a2[i + 1] * y[i + 1] if a2[i + 1] < zero else a2[i + 1]
-                + log1p(exp(-a2[i + 1])) - a2[i + 1] * y[i + 1]
-            )
-        for i in range(n2 - (n2 % 2), n2):
+        for i in range(n2):
             total = zero
             for j in range(n1):
                 total += W2[i, j] * h1[j]
@@ -808,25 +782,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
             #     a2[i] y[i] otherwise}
             l = zero
             # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = 1/(1 + exp(-a2[i]))
-            for i in range(0, n2 - (n2 % 2), 2):
-                total_0 = total_1 = zero
-                for j in range(n1):
-                    h1_j = h1[j]
-                    total_0 += h1_j * W2[i, j]
-                    total_1 += h1_j * W2[i + 1, j]
-                a2[i] = b2[i] + total_0
-                a2[i + 1] = total_1 + b2[i + 1]
-                f[i] = one / (one + exp(-a2[i]))
-                f[i + 1] = one / (one + exp(-a2[i + 1]))
-                l += (
-                    log1p(exp(a2[i])) - a2[i] * y[i] if a2[i] < zero else a2[i] + log1p(exp(-a2[i]))
-                    - a2[i] * y[i]
-                )
-                l += (
-                    log1p(exp(a2[i + 1])) - a2[i + 1] * y[i + 1] if a2[i + 1] < zero else a2[i + 1]
-                    + log1p(exp(-a2[i + 1])) - a2[i + 1] * y[i + 1]
-                )
-            for i in range(n2 - (n2 % 2), n2):
+            for i in range(n2):
                 total = zero
                 for j in range(n1):
                     total += W2[i, j] * h1[j]
@@ -1689,9 +1645,8 @@ def _matrix(name, values, columns):
 
 
 def _all_finite(values):
-    """Return whether all values are finite; their sum, which takes a third of the time, answers most often."""
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
+    """Return whether all values are finite; their sum of squares, which is soonest known, answers most often."""
+    return bool(np.isfinite(np.vdot(values, values)) or np.isfinite(values).all())
 
 
 def _order(order, examples):

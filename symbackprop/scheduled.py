@@ -30,7 +30,7 @@ from symbackprop.terms import Equation
 PRODUCT = {"i": 6, "r": 4}  # rows of W x examples, their sums in registers
 UPDATE = {"i": 6, "r": 4}
 GRAM = {"r": 4, "s": 6}
-MATRIX_VECTOR = {"i": 2}
+MATRIX_VECTOR = {"i": 1}
 SWEEP = {"i": 5}
 PAST = {"s": 4}
 

@@ -279,9 +279,8 @@ def _matrix(name, values, columns):
 
 
 def _all_finite(values):
-    """Return whether all values are finite; their sum, which takes a third of the time, answers most often."""
-    with np.errstate(all="ignore"):
-        return bool(np.isfinite(values.sum()) or np.isfinite(values).all())
+    """Return whether all values are finite; their sum of squares, which is soonest known, answers most often."""
+    return bool(np.isfinite(np.vdot(values, values)) or np.isfinite(values).all())
 
 
 def _order(order, examples):
