@@ -36,7 +36,7 @@ Regenerate with:
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 6bb39148319498c3.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 631625dfe0913a97.
 """
 
 import json
@@ -446,6 +446,178 @@ def sgd_overlapped(X, Y, order, W1, b1, learning_rate, decay, t):
 
 
 @kernel
+def contract_pk_qk(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
+    for q in range(0, columns - (columns % 6), 6):
+        for p in range(0, rows - (rows % 4), 4):
+            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
+                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
+                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
+                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                B_q_k = B[q, k]
+                B_q1_k = B[q + 1, k]
+                B_q2_k = B[q + 2, k]
+                B_q3_k = B[q + 3, k]
+                B_q4_k = B[q + 4, k]
+                B_q5_k = B[q + 5, k]
+                A_p1_k = A[p + 1, k]
+                A_p2_k = A[p + 2, k]
+                A_p3_k = A[p + 3, k]
+                total_0_0 += A_p_k * B_q_k
+                total_0_1 += A_p_k * B_q1_k
+                total_0_2 += A_p_k * B_q2_k
+                total_0_3 += A_p_k * B_q3_k
+                total_0_4 += A_p_k * B_q4_k
+                total_0_5 += A_p_k * B_q5_k
+                total_1_0 += A_p1_k * B_q_k
+                total_1_1 += A_p1_k * B_q1_k
+                total_1_2 += A_p1_k * B_q2_k
+                total_1_3 += A_p1_k * B_q3_k
+                total_1_4 += A_p1_k * B_q4_k
+                total_1_5 += A_p1_k * B_q5_k
+                total_2_0 += A_p2_k * B_q_k
+                total_2_1 += A_p2_k * B_q1_k
+                total_2_2 += A_p2_k * B_q2_k
+                total_2_3 += A_p2_k * B_q3_k
+                total_2_4 += A_p2_k * B_q4_k
+                total_2_5 += A_p2_k * B_q5_k
+                total_3_0 += A_p3_k * B_q_k
+                total_3_1 += A_p3_k * B_q1_k
+                total_3_2 += A_p3_k * B_q2_k
+                total_3_3 += A_p3_k * B_q3_k
+                total_3_4 += A_p3_k * B_q4_k
+                total_3_5 += A_p3_k * B_q5_k
+            C[p, q] = total_0_0
+            C[p, q + 1] = total_0_1
+            C[p, q + 2] = total_0_2
+            C[p, q + 3] = total_0_3
+            C[p, q + 4] = total_0_4
+            C[p, q + 5] = total_0_5
+            C[p + 1, q] = total_1_0
+            C[p + 1, q + 1] = total_1_1
+            C[p + 1, q + 2] = total_1_2
+            C[p + 1, q + 3] = total_1_3
+            C[p + 1, q + 4] = total_1_4
+            C[p + 1, q + 5] = total_1_5
+            C[p + 2, q] = total_2_0
+            C[p + 2, q + 1] = total_2_1
+            C[p + 2, q + 2] = total_2_2
+            C[p + 2, q + 3] = total_2_3
+            C[p + 2, q + 4] = total_2_4
+            C[p + 2, q + 5] = total_2_5
+            C[p + 3, q] = total_3_0
+            C[p + 3, q + 1] = total_3_1
+            C[p + 3, q + 2] = total_3_2
+            C[p + 3, q + 3] = total_3_3
+            C[p + 3, q + 4] = total_3_4
+            C[p + 3, q + 5] = total_3_5
+        for p in range(rows - (rows % 4), rows):
+            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                total_0 += A_p_k * B[q, k]
+                total_1 += A_p_k * B[q + 1, k]
+                total_2 += A_p_k * B[q + 2, k]
+                total_3 += A_p_k * B[q + 3, k]
+                total_4 += A_p_k * B[q + 4, k]
+                total_5 += A_p_k * B[q + 5, k]
+            C[p, q] = total_0
+            C[p, q + 1] = total_1
+            C[p, q + 2] = total_2
+            C[p, q + 3] = total_3
+            C[p, q + 4] = total_4
+            C[p, q + 5] = total_5
+    for q in range(columns - (columns % 6), columns):
+        for p in range(rows):
+            total = zero
+            for k in range(terms):
+                total += A[p, k] * B[q, k]
+            C[p, q] = total
+
+
+@kernel
+def add_kp_kq(C, A, B, rows, columns, terms, factor):
+    """Update C[p,q] ← C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for k in range(0, terms - (terms % 4), 4):
+            A_k_p_factor_0_0 = factor * A[k, p]
+            A_k_p_factor_0_1 = factor * A[k, p + 1]
+            A_k_p_factor_0_2 = factor * A[k, p + 2]
+            A_k_p_factor_0_3 = factor * A[k, p + 3]
+            A_k_p_factor_0_4 = factor * A[k, p + 4]
+            A_k_p_factor_0_5 = factor * A[k, p + 5]
+            A_k_p_factor_1_0 = factor * A[k + 1, p]
+            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
+            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
+            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
+            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
+            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
+            A_k_p_factor_2_0 = factor * A[k + 2, p]
+            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
+            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
+            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
+            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
+            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
+            A_k_p_factor_3_0 = factor * A[k + 3, p]
+            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
+            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
+            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
+            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
+            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
+                    + A_k_p_factor_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
+                    + A_k_p_factor_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
+                    + A_k_p_factor_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
+                    + A_k_p_factor_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
+                    + A_k_p_factor_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
+                    + A_k_p_factor_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_k_p_factor_0 = factor * A[k, p]
+            A_k_p_factor_1 = factor * A[k, p + 1]
+            A_k_p_factor_2 = factor * A[k, p + 2]
+            A_k_p_factor_3 = factor * A[k, p + 3]
+            A_k_p_factor_4 = factor * A[k, p + 4]
+            A_k_p_factor_5 = factor * A[k, p + 5]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_k_p_factor_0 * B_k_q
+                C[p + 1, q] += A_k_p_factor_1 * B_k_q
+                C[p + 2, q] += A_k_p_factor_2 * B_k_q
+                C[p + 3, q] += A_k_p_factor_3 * B_k_q
+                C[p + 4, q] += A_k_p_factor_4 * B_k_q
+                C[p + 5, q] += A_k_p_factor_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for k in range(terms):
+            A_k_p_factor = factor * A[k, p]
+            for q in range(columns):
+                C[p, q] += A_k_p_factor * B[k, q]
+
+
+@kernel
 def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
     """As `sgd`, the first layer's weights updated once a block: the same updates, see the header."""
     n0 = X.shape[1]
@@ -469,177 +641,9 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
             for j in range(n0):
                 H1[r, j] = X[row, j]
         # A1[r,i] = Σ_j H1[r,j] W1[i,j]
-        for i in range(0, n1 - (n1 % 6), 6):
-            for r in range(0, count - (count % 4), 4):
-                total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                    total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                    total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                    total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
-                for j in range(n0):
-                    H1_r_j = H1[r, j]
-                    W1_i_j = W1[i, j]
-                    W1_i1_j = W1[i + 1, j]
-                    W1_i2_j = W1[i + 2, j]
-                    W1_i3_j = W1[i + 3, j]
-                    W1_i4_j = W1[i + 4, j]
-                    W1_i5_j = W1[i + 5, j]
-                    H1_r1_j = H1[r + 1, j]
-                    H1_r2_j = H1[r + 2, j]
-                    H1_r3_j = H1[r + 3, j]
-                    total_0_0 += H1_r_j * W1_i_j
-                    total_0_1 += H1_r_j * W1_i1_j
-                    total_0_2 += H1_r_j * W1_i2_j
-                    total_0_3 += H1_r_j * W1_i3_j
-                    total_0_4 += H1_r_j * W1_i4_j
-                    total_0_5 += H1_r_j * W1_i5_j
-                    total_1_0 += H1_r1_j * W1_i_j
-                    total_1_1 += H1_r1_j * W1_i1_j
-                    total_1_2 += H1_r1_j * W1_i2_j
-                    total_1_3 += H1_r1_j * W1_i3_j
-                    total_1_4 += H1_r1_j * W1_i4_j
-                    total_1_5 += H1_r1_j * W1_i5_j
-                    total_2_0 += H1_r2_j * W1_i_j
-                    total_2_1 += H1_r2_j * W1_i1_j
-                    total_2_2 += H1_r2_j * W1_i2_j
-                    total_2_3 += H1_r2_j * W1_i3_j
-                    total_2_4 += H1_r2_j * W1_i4_j
-                    total_2_5 += H1_r2_j * W1_i5_j
-                    total_3_0 += H1_r3_j * W1_i_j
-                    total_3_1 += H1_r3_j * W1_i1_j
-                    total_3_2 += H1_r3_j * W1_i2_j
-                    total_3_3 += H1_r3_j * W1_i3_j
-                    total_3_4 += H1_r3_j * W1_i4_j
-                    total_3_5 += H1_r3_j * W1_i5_j
-                A1[r, i] = total_0_0
-                A1[r, i + 1] = total_0_1
-                A1[r, i + 2] = total_0_2
-                A1[r, i + 3] = total_0_3
-                A1[r, i + 4] = total_0_4
-                A1[r, i + 5] = total_0_5
-                A1[r + 1, i] = total_1_0
-                A1[r + 1, i + 1] = total_1_1
-                A1[r + 1, i + 2] = total_1_2
-                A1[r + 1, i + 3] = total_1_3
-                A1[r + 1, i + 4] = total_1_4
-                A1[r + 1, i + 5] = total_1_5
-                A1[r + 2, i] = total_2_0
-                A1[r + 2, i + 1] = total_2_1
-                A1[r + 2, i + 2] = total_2_2
-                A1[r + 2, i + 3] = total_2_3
-                A1[r + 2, i + 4] = total_2_4
-                A1[r + 2, i + 5] = total_2_5
-                A1[r + 3, i] = total_3_0
-                A1[r + 3, i + 1] = total_3_1
-                A1[r + 3, i + 2] = total_3_2
-                A1[r + 3, i + 3] = total_3_3
-                A1[r + 3, i + 4] = total_3_4
-                A1[r + 3, i + 5] = total_3_5
-            for r in range(count - (count % 4), count):
-                total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
-                for j in range(n0):
-                    H1_r_j = H1[r, j]
-                    total_0 += H1_r_j * W1[i, j]
-                    total_1 += H1_r_j * W1[i + 1, j]
-                    total_2 += H1_r_j * W1[i + 2, j]
-                    total_3 += H1_r_j * W1[i + 3, j]
-                    total_4 += H1_r_j * W1[i + 4, j]
-                    total_5 += H1_r_j * W1[i + 5, j]
-                A1[r, i] = total_0
-                A1[r, i + 1] = total_1
-                A1[r, i + 2] = total_2
-                A1[r, i + 3] = total_3
-                A1[r, i + 4] = total_4
-                A1[r, i + 5] = total_5
-        for i in range(n1 - (n1 % 6), n1):
-            for r in range(count):
-                total = zero
-                for j in range(n0):
-                    total += H1[r, j] * W1[i, j]
-                A1[r, i] = total
-        # G1[r,s] = Σ_i H1[r,i] H1[s,i]
-        for r in range(0, count - (count % 4), 4):
-            for s in range(0, count - (count % 6), 6):
-                total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_1_0 = total_1_1 = total_1_2 = \
-                    total_1_3 = total_2_0 = total_2_1 = total_2_2 = total_2_3 = total_3_0 = \
-                    total_3_1 = total_3_2 = total_3_3 = total_4_0 = total_4_1 = total_4_2 = \
-                    total_4_3 = total_5_0 = total_5_1 = total_5_2 = total_5_3 = zero
-                for i in range(n0):
-                    H1_r_i = H1[r, i]
-                    H1_s_i = H1[s, i]
-                    H1_r1_i = H1[r + 1, i]
-                    H1_r2_i = H1[r + 2, i]
-                    H1_r3_i = H1[r + 3, i]
-                    H1_s1_i = H1[s + 1, i]
-                    H1_s2_i = H1[s + 2, i]
-                    H1_s3_i = H1[s + 3, i]
-                    H1_s4_i = H1[s + 4, i]
-                    H1_s5_i = H1[s + 5, i]
-                    total_0_0 += H1_r_i * H1_s_i
-                    total_0_1 += H1_r1_i * H1_s_i
-                    total_0_2 += H1_r2_i * H1_s_i
-                    total_0_3 += H1_r3_i * H1_s_i
-                    total_1_0 += H1_r_i * H1_s1_i
-                    total_1_1 += H1_r1_i * H1_s1_i
-                    total_1_2 += H1_r2_i * H1_s1_i
-                    total_1_3 += H1_r3_i * H1_s1_i
-                    total_2_0 += H1_r_i * H1_s2_i
-                    total_2_1 += H1_r1_i * H1_s2_i
-                    total_2_2 += H1_r2_i * H1_s2_i
-                    total_2_3 += H1_r3_i * H1_s2_i
-                    total_3_0 += H1_r_i * H1_s3_i
-                    total_3_1 += H1_r1_i * H1_s3_i
-                    total_3_2 += H1_r2_i * H1_s3_i
-                    total_3_3 += H1_r3_i * H1_s3_i
-                    total_4_0 += H1_r_i * H1_s4_i
-                    total_4_1 += H1_r1_i * H1_s4_i
-                    total_4_2 += H1_r2_i * H1_s4_i
-                    total_4_3 += H1_r3_i * H1_s4_i
-                    total_5_0 += H1_r_i * H1_s5_i
-                    total_5_1 += H1_r1_i * H1_s5_i
-                    total_5_2 += H1_r2_i * H1_s5_i
-                    total_5_3 += H1_r3_i * H1_s5_i
-                G1[r, s] = total_0_0
-                G1[r + 1, s] = total_0_1
-                G1[r + 2, s] = total_0_2
-                G1[r + 3, s] = total_0_3
-                G1[r, s + 1] = total_1_0
-                G1[r + 1, s + 1] = total_1_1
-                G1[r + 2, s + 1] = total_1_2
-                G1[r + 3, s + 1] = total_1_3
-                G1[r, s + 2] = total_2_0
-                G1[r + 1, s + 2] = total_2_1
-                G1[r + 2, s + 2] = total_2_2
-                G1[r + 3, s + 2] = total_2_3
-                G1[r, s + 3] = total_3_0
-                G1[r + 1, s + 3] = total_3_1
-                G1[r + 2, s + 3] = total_3_2
-                G1[r + 3, s + 3] = total_3_3
-                G1[r, s + 4] = total_4_0
-                G1[r + 1, s + 4] = total_4_1
-                G1[r + 2, s + 4] = total_4_2
-                G1[r + 3, s + 4] = total_4_3
-                G1[r, s + 5] = total_5_0
-                G1[r + 1, s + 5] = total_5_1
-                G1[r + 2, s + 5] = total_5_2
-                G1[r + 3, s + 5] = total_5_3
-            for s in range(count - (count % 6), count):
-                total_0 = total_1 = total_2 = total_3 = zero
-                for i in range(n0):
-                    H1_s_i = H1[s, i]
-                    total_0 += H1_s_i * H1[r, i]
-                    total_1 += H1_s_i * H1[r + 1, i]
-                    total_2 += H1_s_i * H1[r + 2, i]
-                    total_3 += H1_s_i * H1[r + 3, i]
-                G1[r, s] = total_0
-                G1[r + 1, s] = total_1
-                G1[r + 2, s] = total_2
-                G1[r + 3, s] = total_3
-        for r in range(count - (count % 4), count):
-            for s in range(count):
-                total = zero
-                for i in range(n0):
-                    total += H1[r, i] * H1[s, i]
-                G1[r, s] = total
+        contract_pk_qk(A1, H1, W1, count, n1, n0)
+        # G1[r,s] = Σ_j H1[r,j] H1[s,j]
+        contract_pk_qk(G1, H1, H1, count, count, n0)
         for r in range(count):
             row = order[r + start]
             y = Y[row]
@@ -683,81 +687,7 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
             done += 1
         count = done - start
         # W1[i,j] ← W1[i,j] - Σ_r E1[r,i] H1[r,j]
-        for i in range(0, n1 - (n1 % 6), 6):
-            for r in range(0, count - (count % 4), 4):
-                E1_r_i_0_0 = E1[r, i]
-                E1_r_i_0_1 = E1[r, i + 1]
-                E1_r_i_0_2 = E1[r, i + 2]
-                E1_r_i_0_3 = E1[r, i + 3]
-                E1_r_i_0_4 = E1[r, i + 4]
-                E1_r_i_0_5 = E1[r, i + 5]
-                E1_r_i_1_0 = E1[r + 1, i]
-                E1_r_i_1_1 = E1[r + 1, i + 1]
-                E1_r_i_1_2 = E1[r + 1, i + 2]
-                E1_r_i_1_3 = E1[r + 1, i + 3]
-                E1_r_i_1_4 = E1[r + 1, i + 4]
-                E1_r_i_1_5 = E1[r + 1, i + 5]
-                E1_r_i_2_0 = E1[r + 2, i]
-                E1_r_i_2_1 = E1[r + 2, i + 1]
-                E1_r_i_2_2 = E1[r + 2, i + 2]
-                E1_r_i_2_3 = E1[r + 2, i + 3]
-                E1_r_i_2_4 = E1[r + 2, i + 4]
-                E1_r_i_2_5 = E1[r + 2, i + 5]
-                E1_r_i_3_0 = E1[r + 3, i]
-                E1_r_i_3_1 = E1[r + 3, i + 1]
-                E1_r_i_3_2 = E1[r + 3, i + 2]
-                E1_r_i_3_3 = E1[r + 3, i + 3]
-                E1_r_i_3_4 = E1[r + 3, i + 4]
-                E1_r_i_3_5 = E1[r + 3, i + 5]
-                for j in range(n0):
-                    H1_r1_j = H1[r + 1, j]
-                    H1_r2_j = H1[r + 2, j]
-                    H1_r3_j = H1[r + 3, j]
-                    H1_r_j = H1[r, j]
-                    W1[i, j] -= (
-                        E1_r_i_0_0 * H1_r_j + E1_r_i_1_0 * H1_r1_j + E1_r_i_2_0 * H1_r2_j
-                        + E1_r_i_3_0 * H1_r3_j
-                    )
-                    W1[i + 1, j] -= (
-                        E1_r_i_0_1 * H1_r_j + E1_r_i_1_1 * H1_r1_j + E1_r_i_2_1 * H1_r2_j
-                        + E1_r_i_3_1 * H1_r3_j
-                    )
-                    W1[i + 2, j] -= (
-                        E1_r_i_0_2 * H1_r_j + E1_r_i_1_2 * H1_r1_j + E1_r_i_2_2 * H1_r2_j
-                        + E1_r_i_3_2 * H1_r3_j
-                    )
-                    W1[i + 3, j] -= (
-                        E1_r_i_0_3 * H1_r_j + E1_r_i_1_3 * H1_r1_j + E1_r_i_2_3 * H1_r2_j
-                        + E1_r_i_3_3 * H1_r3_j
-                    )
-                    W1[i + 4, j] -= (
-                        E1_r_i_0_4 * H1_r_j + E1_r_i_1_4 * H1_r1_j + E1_r_i_2_4 * H1_r2_j
-                        + E1_r_i_3_4 * H1_r3_j
-                    )
-                    W1[i + 5, j] -= (
-                        E1_r_i_0_5 * H1_r_j + E1_r_i_1_5 * H1_r1_j + E1_r_i_2_5 * H1_r2_j
-                        + E1_r_i_3_5 * H1_r3_j
-                    )
-            for r in range(count - (count % 4), count):
-                E1_r_i_0 = E1[r, i]
-                E1_r_i_1 = E1[r, i + 1]
-                E1_r_i_2 = E1[r, i + 2]
-                E1_r_i_3 = E1[r, i + 3]
-                E1_r_i_4 = E1[r, i + 4]
-                E1_r_i_5 = E1[r, i + 5]
-                for j in range(n0):
-                    H1_r_j = H1[r, j]
-                    W1[i, j] -= E1_r_i_0 * H1_r_j
-                    W1[i + 1, j] -= E1_r_i_1 * H1_r_j
-                    W1[i + 2, j] -= E1_r_i_2 * H1_r_j
-                    W1[i + 3, j] -= E1_r_i_3 * H1_r_j
-                    W1[i + 4, j] -= E1_r_i_4 * H1_r_j
-                    W1[i + 5, j] -= E1_r_i_5 * H1_r_j
-        for i in range(n1 - (n1 % 6), n1):
-            for r in range(count):
-                E1_r_i = E1[r, i]
-                for j in range(n0):
-                    W1[i, j] -= E1_r_i * H1[r, j]
+        add_kp_kq(W1, E1, H1, n1, n0, count, -one)
         if done < min(block + start, updates):
             break
     return done, losses
@@ -789,89 +719,12 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
             for j in range(n0):
                 x[r, j] = X[row, j]
             y[r] = Y[row]
-        # a1[r,i] = b1[i] + Σ_j W1[i,j] x[r,j]
-        for r in range(0, count - (count % 3), 3):
-            for i in range(0, n1 - (n1 % 8), 8):
-                total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
-                    total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
-                    total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
-                    total_6_1 = total_6_2 = total_7_0 = total_7_1 = total_7_2 = zero
-                for j in range(n0):
-                    W1_i_j = W1[i, j]
-                    x_r_j = x[r, j]
-                    x_r1_j = x[r + 1, j]
-                    x_r2_j = x[r + 2, j]
-                    W1_i1_j = W1[i + 1, j]
-                    W1_i2_j = W1[i + 2, j]
-                    W1_i3_j = W1[i + 3, j]
-                    W1_i4_j = W1[i + 4, j]
-                    W1_i5_j = W1[i + 5, j]
-                    W1_i6_j = W1[i + 6, j]
-                    W1_i7_j = W1[i + 7, j]
-                    total_0_0 += W1_i_j * x_r_j
-                    total_0_1 += W1_i_j * x_r1_j
-                    total_0_2 += W1_i_j * x_r2_j
-                    total_1_0 += W1_i1_j * x_r_j
-                    total_1_1 += W1_i1_j * x_r1_j
-                    total_1_2 += W1_i1_j * x_r2_j
-                    total_2_0 += W1_i2_j * x_r_j
-                    total_2_1 += W1_i2_j * x_r1_j
-                    total_2_2 += W1_i2_j * x_r2_j
-                    total_3_0 += W1_i3_j * x_r_j
-                    total_3_1 += W1_i3_j * x_r1_j
-                    total_3_2 += W1_i3_j * x_r2_j
-                    total_4_0 += W1_i4_j * x_r_j
-                    total_4_1 += W1_i4_j * x_r1_j
-                    total_4_2 += W1_i4_j * x_r2_j
-                    total_5_0 += W1_i5_j * x_r_j
-                    total_5_1 += W1_i5_j * x_r1_j
-                    total_5_2 += W1_i5_j * x_r2_j
-                    total_6_0 += W1_i6_j * x_r_j
-                    total_6_1 += W1_i6_j * x_r1_j
-                    total_6_2 += W1_i6_j * x_r2_j
-                    total_7_0 += W1_i7_j * x_r_j
-                    total_7_1 += W1_i7_j * x_r1_j
-                    total_7_2 += W1_i7_j * x_r2_j
-                a1[r, i] = b1[i] + total_0_0
-                a1[r + 1, i] = b1[i] + total_0_1
-                a1[r + 2, i] = b1[i] + total_0_2
-                a1[r, i + 1] = total_1_0 + b1[i + 1]
-                a1[r + 1, i + 1] = total_1_1 + b1[i + 1]
-                a1[r + 2, i + 1] = total_1_2 + b1[i + 1]
-                a1[r, i + 2] = total_2_0 + b1[i + 2]
-                a1[r + 1, i + 2] = total_2_1 + b1[i + 2]
-                a1[r + 2, i + 2] = total_2_2 + b1[i + 2]
-                a1[r, i + 3] = total_3_0 + b1[i + 3]
-                a1[r + 1, i + 3] = total_3_1 + b1[i + 3]
-                a1[r + 2, i + 3] = total_3_2 + b1[i + 3]
-                a1[r, i + 4] = total_4_0 + b1[i + 4]
-                a1[r + 1, i + 4] = total_4_1 + b1[i + 4]
-                a1[r + 2, i + 4] = total_4_2 + b1[i + 4]
-                a1[r, i + 5] = total_5_0 + b1[i + 5]
-                a1[r + 1, i + 5] = total_5_1 + b1[i + 5]
-                a1[r + 2, i + 5] = total_5_2 + b1[i + 5]
-                a1[r, i + 6] = total_6_0 + b1[i + 6]
-                a1[r + 1, i + 6] = total_6_1 + b1[i + 6]
-                a1[r + 2, i + 6] = total_6_2 + b1[i + 6]
-                a1[r, i + 7] = total_7_0 + b1[i + 7]
-                a1[r + 1, i + 7] = total_7_1 + b1[i + 7]
-                a1[r + 2, i + 7] = total_7_2 + b1[i + 7]
-            for i in range(n1 - (n1 % 8), n1):
-                total_0 = total_1 = total_2 = zero
-                for j in range(n0):
-                    W1_i_j = W1[i, j]
-                    total_0 += W1_i_j * x[r, j]
-                    total_1 += W1_i_j * x[r + 1, j]
-                    total_2 += W1_i_j * x[r + 2, j]
-                a1[r, i] = b1[i] + total_0
-                a1[r + 1, i] = b1[i] + total_1
-                a1[r + 2, i] = b1[i] + total_2
-        for r in range(count - (count % 3), count):
+        # a1[r,i] = Σ_j W1[i,j] x[r,j]
+        contract_pk_qk(a1, x, W1, count, n1, n0)
+        # a1[r,i] ← a1[r,i] + b1[i]
+        for r in range(count):
             for i in range(n1):
-                total = zero
-                for j in range(n0):
-                    total += W1[i, j] * x[r, j]
-                a1[r, i] = b1[i] + total
+                a1[r, i] += b1[i]
         # m[r] = max_i a1[r,i]
         for r in range(count):
             total = a1[r, 0]
@@ -911,82 +764,7 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count)
-        step_per_count = step / real(count)
-        for i in range(0, n1 - (n1 % 6), 6):
-            for r in range(0, count - (count % 4), 4):
-                step_da1_r_per_count_0_0 = step_per_count * da1[r, i]
-                step_da1_r_per_count_0_1 = step_per_count * da1[r, i + 1]
-                step_da1_r_per_count_0_2 = step_per_count * da1[r, i + 2]
-                step_da1_r_per_count_0_3 = step_per_count * da1[r, i + 3]
-                step_da1_r_per_count_0_4 = step_per_count * da1[r, i + 4]
-                step_da1_r_per_count_0_5 = step_per_count * da1[r, i + 5]
-                step_da1_r_per_count_1_0 = step_per_count * da1[r + 1, i]
-                step_da1_r_per_count_1_1 = step_per_count * da1[r + 1, i + 1]
-                step_da1_r_per_count_1_2 = step_per_count * da1[r + 1, i + 2]
-                step_da1_r_per_count_1_3 = step_per_count * da1[r + 1, i + 3]
-                step_da1_r_per_count_1_4 = step_per_count * da1[r + 1, i + 4]
-                step_da1_r_per_count_1_5 = step_per_count * da1[r + 1, i + 5]
-                step_da1_r_per_count_2_0 = step_per_count * da1[r + 2, i]
-                step_da1_r_per_count_2_1 = step_per_count * da1[r + 2, i + 1]
-                step_da1_r_per_count_2_2 = step_per_count * da1[r + 2, i + 2]
-                step_da1_r_per_count_2_3 = step_per_count * da1[r + 2, i + 3]
-                step_da1_r_per_count_2_4 = step_per_count * da1[r + 2, i + 4]
-                step_da1_r_per_count_2_5 = step_per_count * da1[r + 2, i + 5]
-                step_da1_r_per_count_3_0 = step_per_count * da1[r + 3, i]
-                step_da1_r_per_count_3_1 = step_per_count * da1[r + 3, i + 1]
-                step_da1_r_per_count_3_2 = step_per_count * da1[r + 3, i + 2]
-                step_da1_r_per_count_3_3 = step_per_count * da1[r + 3, i + 3]
-                step_da1_r_per_count_3_4 = step_per_count * da1[r + 3, i + 4]
-                step_da1_r_per_count_3_5 = step_per_count * da1[r + 3, i + 5]
-                for j in range(n0):
-                    x_r1_j = x[r + 1, j]
-                    x_r2_j = x[r + 2, j]
-                    x_r3_j = x[r + 3, j]
-                    x_r_j = x[r, j]
-                    W1[i, j] -= (
-                        step_da1_r_per_count_0_0 * x_r_j + step_da1_r_per_count_1_0 * x_r1_j
-                        + step_da1_r_per_count_2_0 * x_r2_j + step_da1_r_per_count_3_0 * x_r3_j
-                    )
-                    W1[i + 1, j] -= (
-                        step_da1_r_per_count_0_1 * x_r_j + step_da1_r_per_count_1_1 * x_r1_j
-                        + step_da1_r_per_count_2_1 * x_r2_j + step_da1_r_per_count_3_1 * x_r3_j
-                    )
-                    W1[i + 2, j] -= (
-                        step_da1_r_per_count_0_2 * x_r_j + step_da1_r_per_count_1_2 * x_r1_j
-                        + step_da1_r_per_count_2_2 * x_r2_j + step_da1_r_per_count_3_2 * x_r3_j
-                    )
-                    W1[i + 3, j] -= (
-                        step_da1_r_per_count_0_3 * x_r_j + step_da1_r_per_count_1_3 * x_r1_j
-                        + step_da1_r_per_count_2_3 * x_r2_j + step_da1_r_per_count_3_3 * x_r3_j
-                    )
-                    W1[i + 4, j] -= (
-                        step_da1_r_per_count_0_4 * x_r_j + step_da1_r_per_count_1_4 * x_r1_j
-                        + step_da1_r_per_count_2_4 * x_r2_j + step_da1_r_per_count_3_4 * x_r3_j
-                    )
-                    W1[i + 5, j] -= (
-                        step_da1_r_per_count_0_5 * x_r_j + step_da1_r_per_count_1_5 * x_r1_j
-                        + step_da1_r_per_count_2_5 * x_r2_j + step_da1_r_per_count_3_5 * x_r3_j
-                    )
-            for r in range(count - (count % 4), count):
-                step_da1_r_per_count_0 = step_per_count * da1[r, i]
-                step_da1_r_per_count_1 = step_per_count * da1[r, i + 1]
-                step_da1_r_per_count_2 = step_per_count * da1[r, i + 2]
-                step_da1_r_per_count_3 = step_per_count * da1[r, i + 3]
-                step_da1_r_per_count_4 = step_per_count * da1[r, i + 4]
-                step_da1_r_per_count_5 = step_per_count * da1[r, i + 5]
-                for j in range(n0):
-                    x_r_j = x[r, j]
-                    W1[i, j] -= step_da1_r_per_count_0 * x_r_j
-                    W1[i + 1, j] -= step_da1_r_per_count_1 * x_r_j
-                    W1[i + 2, j] -= step_da1_r_per_count_2 * x_r_j
-                    W1[i + 3, j] -= step_da1_r_per_count_3 * x_r_j
-                    W1[i + 4, j] -= step_da1_r_per_count_4 * x_r_j
-                    W1[i + 5, j] -= step_da1_r_per_count_5 * x_r_j
-        for i in range(n1 - (n1 % 6), n1):
-            for r in range(count):
-                step_da1_r_per_count = step_per_count * da1[r, i]
-                for j in range(n0):
-                    W1[i, j] -= step_da1_r_per_count * x[r, j]
+        add_kp_kq(W1, da1, x, n1, n0, count, -step / real(count))
         # b1[i] ← b1[i] + Σ_j (-step da1[j,i]/count)
         step_per_count = step / real(count)
         for j in range(count):

@@ -42,7 +42,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: fea23ee6b442b595.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8813715f51f4e6aa.
 """
 
 import json
@@ -657,6 +657,261 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
 
 
 @kernel
+def contract_pk_qk(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
+    for q in range(0, columns - (columns % 6), 6):
+        for p in range(0, rows - (rows % 4), 4):
+            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
+                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
+                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
+                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                B_q_k = B[q, k]
+                B_q1_k = B[q + 1, k]
+                B_q2_k = B[q + 2, k]
+                B_q3_k = B[q + 3, k]
+                B_q4_k = B[q + 4, k]
+                B_q5_k = B[q + 5, k]
+                A_p1_k = A[p + 1, k]
+                A_p2_k = A[p + 2, k]
+                A_p3_k = A[p + 3, k]
+                total_0_0 += A_p_k * B_q_k
+                total_0_1 += A_p_k * B_q1_k
+                total_0_2 += A_p_k * B_q2_k
+                total_0_3 += A_p_k * B_q3_k
+                total_0_4 += A_p_k * B_q4_k
+                total_0_5 += A_p_k * B_q5_k
+                total_1_0 += A_p1_k * B_q_k
+                total_1_1 += A_p1_k * B_q1_k
+                total_1_2 += A_p1_k * B_q2_k
+                total_1_3 += A_p1_k * B_q3_k
+                total_1_4 += A_p1_k * B_q4_k
+                total_1_5 += A_p1_k * B_q5_k
+                total_2_0 += A_p2_k * B_q_k
+                total_2_1 += A_p2_k * B_q1_k
+                total_2_2 += A_p2_k * B_q2_k
+                total_2_3 += A_p2_k * B_q3_k
+                total_2_4 += A_p2_k * B_q4_k
+                total_2_5 += A_p2_k * B_q5_k
+                total_3_0 += A_p3_k * B_q_k
+                total_3_1 += A_p3_k * B_q1_k
+                total_3_2 += A_p3_k * B_q2_k
+                total_3_3 += A_p3_k * B_q3_k
+                total_3_4 += A_p3_k * B_q4_k
+                total_3_5 += A_p3_k * B_q5_k
+            C[p, q] = total_0_0
+            C[p, q + 1] = total_0_1
+            C[p, q + 2] = total_0_2
+            C[p, q + 3] = total_0_3
+            C[p, q + 4] = total_0_4
+            C[p, q + 5] = total_0_5
+            C[p + 1, q] = total_1_0
+            C[p + 1, q + 1] = total_1_1
+            C[p + 1, q + 2] = total_1_2
+            C[p + 1, q + 3] = total_1_3
+            C[p + 1, q + 4] = total_1_4
+            C[p + 1, q + 5] = total_1_5
+            C[p + 2, q] = total_2_0
+            C[p + 2, q + 1] = total_2_1
+            C[p + 2, q + 2] = total_2_2
+            C[p + 2, q + 3] = total_2_3
+            C[p + 2, q + 4] = total_2_4
+            C[p + 2, q + 5] = total_2_5
+            C[p + 3, q] = total_3_0
+            C[p + 3, q + 1] = total_3_1
+            C[p + 3, q + 2] = total_3_2
+            C[p + 3, q + 3] = total_3_3
+            C[p + 3, q + 4] = total_3_4
+            C[p + 3, q + 5] = total_3_5
+        for p in range(rows - (rows % 4), rows):
+            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                total_0 += A_p_k * B[q, k]
+                total_1 += A_p_k * B[q + 1, k]
+                total_2 += A_p_k * B[q + 2, k]
+                total_3 += A_p_k * B[q + 3, k]
+                total_4 += A_p_k * B[q + 4, k]
+                total_5 += A_p_k * B[q + 5, k]
+            C[p, q] = total_0
+            C[p, q + 1] = total_1
+            C[p, q + 2] = total_2
+            C[p, q + 3] = total_3
+            C[p, q + 4] = total_4
+            C[p, q + 5] = total_5
+    for q in range(columns - (columns % 6), columns):
+        for p in range(rows):
+            total = zero
+            for k in range(terms):
+                total += A[p, k] * B[q, k]
+            C[p, q] = total
+
+
+@kernel
+def contract_pk_kq(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for q in range(columns):
+            C[p, q] = zero
+            C[p + 1, q] = zero
+            C[p + 2, q] = zero
+            C[p + 3, q] = zero
+            C[p + 4, q] = zero
+            C[p + 5, q] = zero
+        for k in range(0, terms - (terms % 4), 4):
+            A_p_k_0_0 = A[p, k]
+            A_p_k_0_1 = A[p + 1, k]
+            A_p_k_0_2 = A[p + 2, k]
+            A_p_k_0_3 = A[p + 3, k]
+            A_p_k_0_4 = A[p + 4, k]
+            A_p_k_0_5 = A[p + 5, k]
+            A_p_k_1_0 = A[p, k + 1]
+            A_p_k_1_1 = A[p + 1, k + 1]
+            A_p_k_1_2 = A[p + 2, k + 1]
+            A_p_k_1_3 = A[p + 3, k + 1]
+            A_p_k_1_4 = A[p + 4, k + 1]
+            A_p_k_1_5 = A[p + 5, k + 1]
+            A_p_k_2_0 = A[p, k + 2]
+            A_p_k_2_1 = A[p + 1, k + 2]
+            A_p_k_2_2 = A[p + 2, k + 2]
+            A_p_k_2_3 = A[p + 3, k + 2]
+            A_p_k_2_4 = A[p + 4, k + 2]
+            A_p_k_2_5 = A[p + 5, k + 2]
+            A_p_k_3_0 = A[p, k + 3]
+            A_p_k_3_1 = A[p + 1, k + 3]
+            A_p_k_3_2 = A[p + 2, k + 3]
+            A_p_k_3_3 = A[p + 3, k + 3]
+            A_p_k_3_4 = A[p + 4, k + 3]
+            A_p_k_3_5 = A[p + 5, k + 3]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_p_k_0 = A[p, k]
+            A_p_k_1 = A[p + 1, k]
+            A_p_k_2 = A[p + 2, k]
+            A_p_k_3 = A[p + 3, k]
+            A_p_k_4 = A[p + 4, k]
+            A_p_k_5 = A[p + 5, k]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_p_k_0 * B_k_q
+                C[p + 1, q] += A_p_k_1 * B_k_q
+                C[p + 2, q] += A_p_k_2 * B_k_q
+                C[p + 3, q] += A_p_k_3 * B_k_q
+                C[p + 4, q] += A_p_k_4 * B_k_q
+                C[p + 5, q] += A_p_k_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for q in range(columns):
+            C[p, q] = zero
+        for k in range(terms):
+            A_p_k = A[p, k]
+            for q in range(columns):
+                C[p, q] += A_p_k * B[k, q]
+
+
+@kernel
+def add_kp_kq(C, A, B, rows, columns, terms, factor):
+    """Update C[p,q] ← C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for k in range(0, terms - (terms % 4), 4):
+            A_k_p_factor_0_0 = factor * A[k, p]
+            A_k_p_factor_0_1 = factor * A[k, p + 1]
+            A_k_p_factor_0_2 = factor * A[k, p + 2]
+            A_k_p_factor_0_3 = factor * A[k, p + 3]
+            A_k_p_factor_0_4 = factor * A[k, p + 4]
+            A_k_p_factor_0_5 = factor * A[k, p + 5]
+            A_k_p_factor_1_0 = factor * A[k + 1, p]
+            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
+            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
+            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
+            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
+            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
+            A_k_p_factor_2_0 = factor * A[k + 2, p]
+            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
+            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
+            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
+            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
+            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
+            A_k_p_factor_3_0 = factor * A[k + 3, p]
+            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
+            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
+            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
+            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
+            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
+                    + A_k_p_factor_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
+                    + A_k_p_factor_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
+                    + A_k_p_factor_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
+                    + A_k_p_factor_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
+                    + A_k_p_factor_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
+                    + A_k_p_factor_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_k_p_factor_0 = factor * A[k, p]
+            A_k_p_factor_1 = factor * A[k, p + 1]
+            A_k_p_factor_2 = factor * A[k, p + 2]
+            A_k_p_factor_3 = factor * A[k, p + 3]
+            A_k_p_factor_4 = factor * A[k, p + 4]
+            A_k_p_factor_5 = factor * A[k, p + 5]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_k_p_factor_0 * B_k_q
+                C[p + 1, q] += A_k_p_factor_1 * B_k_q
+                C[p + 2, q] += A_k_p_factor_2 * B_k_q
+                C[p + 3, q] += A_k_p_factor_3 * B_k_q
+                C[p + 4, q] += A_k_p_factor_4 * B_k_q
+                C[p + 5, q] += A_k_p_factor_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for k in range(terms):
+            A_k_p_factor = factor * A[k, p]
+            for q in range(columns):
+                C[p, q] += A_k_p_factor * B[k, q]
+
+
+@kernel
 def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batch):
     """Update after every `batch` examples of X[order], by the mean of their gradients."""
     n0 = X.shape[1]
@@ -687,176 +942,22 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
             for j in range(n0):
                 x[r, j] = X[row, j]
             y[r] = Y[row]
-        # a1[r,i] = b1[i] + Σ_j W1[i,j] x[r,j]
-        for r in range(0, count - (count % 3), 3):
-            for i in range(0, n1 - (n1 % 8), 8):
-                total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
-                    total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
-                    total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
-                    total_6_1 = total_6_2 = total_7_0 = total_7_1 = total_7_2 = zero
-                for j in range(n0):
-                    W1_i_j = W1[i, j]
-                    x_r_j = x[r, j]
-                    x_r1_j = x[r + 1, j]
-                    x_r2_j = x[r + 2, j]
-                    W1_i1_j = W1[i + 1, j]
-                    W1_i2_j = W1[i + 2, j]
-                    W1_i3_j = W1[i + 3, j]
-                    W1_i4_j = W1[i + 4, j]
-                    W1_i5_j = W1[i + 5, j]
-                    W1_i6_j = W1[i + 6, j]
-                    W1_i7_j = W1[i + 7, j]
-                    total_0_0 += W1_i_j * x_r_j
-                    total_0_1 += W1_i_j * x_r1_j
-                    total_0_2 += W1_i_j * x_r2_j
-                    total_1_0 += W1_i1_j * x_r_j
-                    total_1_1 += W1_i1_j * x_r1_j
-                    total_1_2 += W1_i1_j * x_r2_j
-                    total_2_0 += W1_i2_j * x_r_j
-                    total_2_1 += W1_i2_j * x_r1_j
-                    total_2_2 += W1_i2_j * x_r2_j
-                    total_3_0 += W1_i3_j * x_r_j
-                    total_3_1 += W1_i3_j * x_r1_j
-                    total_3_2 += W1_i3_j * x_r2_j
-                    total_4_0 += W1_i4_j * x_r_j
-                    total_4_1 += W1_i4_j * x_r1_j
-                    total_4_2 += W1_i4_j * x_r2_j
-                    total_5_0 += W1_i5_j * x_r_j
-                    total_5_1 += W1_i5_j * x_r1_j
-                    total_5_2 += W1_i5_j * x_r2_j
-                    total_6_0 += W1_i6_j * x_r_j
-                    total_6_1 += W1_i6_j * x_r1_j
-                    total_6_2 += W1_i6_j * x_r2_j
-                    total_7_0 += W1_i7_j * x_r_j
-                    total_7_1 += W1_i7_j * x_r1_j
-                    total_7_2 += W1_i7_j * x_r2_j
-                a1[r, i] = b1[i] + total_0_0
-                a1[r + 1, i] = b1[i] + total_0_1
-                a1[r + 2, i] = b1[i] + total_0_2
-                a1[r, i + 1] = total_1_0 + b1[i + 1]
-                a1[r + 1, i + 1] = total_1_1 + b1[i + 1]
-                a1[r + 2, i + 1] = total_1_2 + b1[i + 1]
-                a1[r, i + 2] = total_2_0 + b1[i + 2]
-                a1[r + 1, i + 2] = total_2_1 + b1[i + 2]
-                a1[r + 2, i + 2] = total_2_2 + b1[i + 2]
-                a1[r, i + 3] = total_3_0 + b1[i + 3]
-                a1[r + 1, i + 3] = total_3_1 + b1[i + 3]
-                a1[r + 2, i + 3] = total_3_2 + b1[i + 3]
-                a1[r, i + 4] = total_4_0 + b1[i + 4]
-                a1[r + 1, i + 4] = total_4_1 + b1[i + 4]
-                a1[r + 2, i + 4] = total_4_2 + b1[i + 4]
-                a1[r, i + 5] = total_5_0 + b1[i + 5]
-                a1[r + 1, i + 5] = total_5_1 + b1[i + 5]
-                a1[r + 2, i + 5] = total_5_2 + b1[i + 5]
-                a1[r, i + 6] = total_6_0 + b1[i + 6]
-                a1[r + 1, i + 6] = total_6_1 + b1[i + 6]
-                a1[r + 2, i + 6] = total_6_2 + b1[i + 6]
-                a1[r, i + 7] = total_7_0 + b1[i + 7]
-                a1[r + 1, i + 7] = total_7_1 + b1[i + 7]
-                a1[r + 2, i + 7] = total_7_2 + b1[i + 7]
-            for i in range(n1 - (n1 % 8), n1):
-                total_0 = total_1 = total_2 = zero
-                for j in range(n0):
-                    W1_i_j = W1[i, j]
-                    total_0 += W1_i_j * x[r, j]
-                    total_1 += W1_i_j * x[r + 1, j]
-                    total_2 += W1_i_j * x[r + 2, j]
-                a1[r, i] = b1[i] + total_0
-                a1[r + 1, i] = b1[i] + total_1
-                a1[r + 2, i] = b1[i] + total_2
-        for r in range(count - (count % 3), count):
+        # a1[r,i] = Σ_j W1[i,j] x[r,j]
+        contract_pk_qk(a1, x, W1, count, n1, n0)
+        # a1[r,i] ← a1[r,i] + b1[i]
+        for r in range(count):
             for i in range(n1):
-                total = zero
-                for j in range(n0):
-                    total += W1[i, j] * x[r, j]
-                a1[r, i] = b1[i] + total
+                a1[r, i] += b1[i]
         # h1[r,j] = 1/(1 + exp(-a1[r,j]))
         for r in range(count):
             for j in range(n1):
                 h1[r, j] = one / (one + exp(-a1[r, j]))
-        # a2[r,i] = b2[i] + Σ_j W2[i,j] h1[r,j]
-        for r in range(0, count - (count % 3), 3):
-            for i in range(0, n2 - (n2 % 8), 8):
-                total_0_0 = total_0_1 = total_0_2 = total_1_0 = total_1_1 = total_1_2 = total_2_0 = \
-                    total_2_1 = total_2_2 = total_3_0 = total_3_1 = total_3_2 = total_4_0 = \
-                    total_4_1 = total_4_2 = total_5_0 = total_5_1 = total_5_2 = total_6_0 = \
-                    total_6_1 = total_6_2 = total_7_0 = total_7_1 = total_7_2 = zero
-                for j in range(n1):
-                    W2_i_j = W2[i, j]
-                    h1_r_j = h1[r, j]
-                    h1_r1_j = h1[r + 1, j]
-                    h1_r2_j = h1[r + 2, j]
-                    W2_i1_j = W2[i + 1, j]
-                    W2_i2_j = W2[i + 2, j]
-                    W2_i3_j = W2[i + 3, j]
-                    W2_i4_j = W2[i + 4, j]
-                    W2_i5_j = W2[i + 5, j]
-                    W2_i6_j = W2[i + 6, j]
-                    W2_i7_j = W2[i + 7, j]
-                    total_0_0 += W2_i_j * h1_r_j
-                    total_0_1 += W2_i_j * h1_r1_j
-                    total_0_2 += W2_i_j * h1_r2_j
-                    total_1_0 += W2_i1_j * h1_r_j
-                    total_1_1 += W2_i1_j * h1_r1_j
-                    total_1_2 += W2_i1_j * h1_r2_j
-                    total_2_0 += W2_i2_j * h1_r_j
-                    total_2_1 += W2_i2_j * h1_r1_j
-                    total_2_2 += W2_i2_j * h1_r2_j
-                    total_3_0 += W2_i3_j * h1_r_j
-                    total_3_1 += W2_i3_j * h1_r1_j
-                    total_3_2 += W2_i3_j * h1_r2_j
-                    total_4_0 += W2_i4_j * h1_r_j
-                    total_4_1 += W2_i4_j * h1_r1_j
-                    total_4_2 += W2_i4_j * h1_r2_j
-                    total_5_0 += W2_i5_j * h1_r_j
-                    total_5_1 += W2_i5_j * h1_r1_j
-                    total_5_2 += W2_i5_j * h1_r2_j
-                    total_6_0 += W2_i6_j * h1_r_j
-                    total_6_1 += W2_i6_j * h1_r1_j
-                    total_6_2 += W2_i6_j * h1_r2_j
-                    total_7_0 += W2_i7_j * h1_r_j
-                    total_7_1 += W2_i7_j * h1_r1_j
-                    total_7_2 += W2_i7_j * h1_r2_j
-                a2[r, i] = b2[i] + total_0_0
-                a2[r + 1, i] = b2[i] + total_0_1
-                a2[r + 2, i] = b2[i] + total_0_2
-                a2[r, i + 1] = total_1_0 + b2[i + 1]
-                a2[r + 1, i + 1] = total_1_1 + b2[i + 1]
-                a2[r + 2, i + 1] = total_1_2 + b2[i + 1]
-                a2[r, i + 2] = total_2_0 + b2[i + 2]
-                a2[r + 1, i + 2] = total_2_1 + b2[i + 2]
-                a2[r + 2, i + 2] = total_2_2 + b2[i + 2]
-                a2[r, i + 3] = total_3_0 + b2[i + 3]
-                a2[r + 1, i + 3] = total_3_1 + b2[i + 3]
-                a2[r + 2, i + 3] = total_3_2 + b2[i + 3]
-                a2[r, i + 4] = total_4_0 + b2[i + 4]
-                a2[r + 1, i + 4] = total_4_1 + b2[i + 4]
-                a2[r + 2, i + 4] = total_4_2 + b2[i + 4]
-                a2[r, i + 5] = total_5_0 + b2[i + 5]
-                a2[r + 1, i + 5] = total_5_1 + b2[i + 5]
-                a2[r + 2, i + 5] = total_5_2 + b2[i + 5]
-                a2[r, i + 6] = total_6_0 + b2[i + 6]
-                a2[r + 1, i + 6] = total_6_1 + b2[i + 6]
-                a2[r + 2, i + 6] = total_6_2 + b2[i + 6]
-                a2[r, i + 7] = total_7_0 + b2[i + 7]
-                a2[r + 1, i + 7] = total_7_1 + b2[i + 7]
-                a2[r + 2, i + 7] = total_7_2 + b2[i + 7]
-            for i in range(n2 - (n2 % 8), n2):
-                total_0 = total_1 = total_2 = zero
-                for j in range(n1):
-                    W2_i_j = W2[i, j]
-                    total_0 += W2_i_j * h1[r, j]
-                    total_1 += W2_i_j * h1[r + 1, j]
-                    total_2 += W2_i_j * h1[r + 2, j]
-                a2[r, i] = b2[i] + total_0
-                a2[r + 1, i] = b2[i] + total_1
-                a2[r + 2, i] = b2[i] + total_2
-        for r in range(count - (count % 3), count):
+        # a2[r,i] = Σ_j W2[i,j] h1[r,j]
+        contract_pk_qk(a2, h1, W2, count, n2, n1)
+        # a2[r,i] ← a2[r,i] + b2[i]
+        for r in range(count):
             for i in range(n2):
-                total = zero
-                for j in range(n1):
-                    total += W2[i, j] * h1[r, j]
-                a2[r, i] = b2[i] + total
+                a2[r, i] += b2[i]
         # m[r] = max_i a2[r,i]
         for r in range(count):
             total = a2[r, 0]
@@ -886,57 +987,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
             for i in range(n2):
                 da2[r, i] = f[r, i] - (one if i == y[r] else zero)
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
-        for r in range(0, count - (count % 3), 3):
-            for j in range(n1):
-                dh1[r, j] = zero
-                dh1[r + 1, j] = zero
-                dh1[r + 2, j] = zero
-            for i in range(0, n2 - (n2 % 4), 4):
-                da2_r_i_0_0 = da2[r, i]
-                da2_r_i_0_1 = da2[r + 1, i]
-                da2_r_i_0_2 = da2[r + 2, i]
-                da2_r_i_1_0 = da2[r, i + 1]
-                da2_r_i_1_1 = da2[r + 1, i + 1]
-                da2_r_i_1_2 = da2[r + 2, i + 1]
-                da2_r_i_2_0 = da2[r, i + 2]
-                da2_r_i_2_1 = da2[r + 1, i + 2]
-                da2_r_i_2_2 = da2[r + 2, i + 2]
-                da2_r_i_3_0 = da2[r, i + 3]
-                da2_r_i_3_1 = da2[r + 1, i + 3]
-                da2_r_i_3_2 = da2[r + 2, i + 3]
-                for j in range(n1):
-                    W2_i1_j = W2[i + 1, j]
-                    W2_i2_j = W2[i + 2, j]
-                    W2_i3_j = W2[i + 3, j]
-                    W2_i_j = W2[i, j]
-                    dh1[r, j] += (
-                        W2_i1_j * da2_r_i_1_0 + W2_i2_j * da2_r_i_2_0 + W2_i3_j * da2_r_i_3_0
-                        + W2_i_j * da2_r_i_0_0
-                    )
-                    dh1[r + 1, j] += (
-                        W2_i1_j * da2_r_i_1_1 + W2_i2_j * da2_r_i_2_1 + W2_i3_j * da2_r_i_3_1
-                        + W2_i_j * da2_r_i_0_1
-                    )
-                    dh1[r + 2, j] += (
-                        W2_i1_j * da2_r_i_1_2 + W2_i2_j * da2_r_i_2_2 + W2_i3_j * da2_r_i_3_2
-                        + W2_i_j * da2_r_i_0_2
-                    )
-            for i in range(n2 - (n2 % 4), n2):
-                da2_r_i_0 = da2[r, i]
-                da2_r_i_1 = da2[r + 1, i]
-                da2_r_i_2 = da2[r + 2, i]
-                for j in range(n1):
-                    W2_i_j = W2[i, j]
-                    dh1[r, j] += W2_i_j * da2_r_i_0
-                    dh1[r + 1, j] += W2_i_j * da2_r_i_1
-                    dh1[r + 2, j] += W2_i_j * da2_r_i_2
-        for r in range(count - (count % 3), count):
-            for j in range(n1):
-                dh1[r, j] = zero
-            for i in range(n2):
-                da2_r_i = da2[r, i]
-                for j in range(n1):
-                    dh1[r, j] += da2_r_i * W2[i, j]
+        contract_pk_kq(dh1, da2, W2, count, n1, n2)
         # da1[r,i] = h1[r,i] dh1[r,i] (1 - h1[r,i])
         for r in range(count):
             for i in range(n1):
@@ -951,215 +1002,29 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
         losses += total_l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
-        # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count) - step l1 {-1 if W1[i,j] < 0;
-        #     1 if W1[i,j] > 0; 0 otherwise}
+        # W1[i,j] ← W1[i,j] - step l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}
         step_l1 = step * l1
-        step_per_count = step / real(count)
-        for i in range(0, n1 - (n1 % 6), 6):
-            for j in range(n0):
-                W1_i_j = W1[i, j]
-                W1_i1_j = W1[i + 1, j]
-                W1_i2_j = W1[i + 2, j]
-                W1_i3_j = W1[i + 3, j]
-                W1_i4_j = W1[i + 4, j]
-                W1_i5_j = W1[i + 5, j]
-                W1_i_j -= step_l1 * (-one if W1_i_j < zero else one if W1_i_j > zero else zero)
-                W1_i1_j -= step_l1 * (-one if W1_i1_j < zero else one if W1_i1_j > zero else zero)
-                W1_i2_j -= step_l1 * (-one if W1_i2_j < zero else one if W1_i2_j > zero else zero)
-                W1_i3_j -= step_l1 * (-one if W1_i3_j < zero else one if W1_i3_j > zero else zero)
-                W1_i4_j -= step_l1 * (-one if W1_i4_j < zero else one if W1_i4_j > zero else zero)
-                W1_i5_j -= step_l1 * (-one if W1_i5_j < zero else one if W1_i5_j > zero else zero)
-                W1[i, j] = W1_i_j
-                W1[i + 1, j] = W1_i1_j
-                W1[i + 2, j] = W1_i2_j
-                W1[i + 3, j] = W1_i3_j
-                W1[i + 4, j] = W1_i4_j
-                W1[i + 5, j] = W1_i5_j
-            for r in range(0, count - (count % 4), 4):
-                step_da1_r_per_count_0_0 = step_per_count * da1[r, i]
-                step_da1_r_per_count_0_1 = step_per_count * da1[r, i + 1]
-                step_da1_r_per_count_0_2 = step_per_count * da1[r, i + 2]
-                step_da1_r_per_count_0_3 = step_per_count * da1[r, i + 3]
-                step_da1_r_per_count_0_4 = step_per_count * da1[r, i + 4]
-                step_da1_r_per_count_0_5 = step_per_count * da1[r, i + 5]
-                step_da1_r_per_count_1_0 = step_per_count * da1[r + 1, i]
-                step_da1_r_per_count_1_1 = step_per_count * da1[r + 1, i + 1]
-                step_da1_r_per_count_1_2 = step_per_count * da1[r + 1, i + 2]
-                step_da1_r_per_count_1_3 = step_per_count * da1[r + 1, i + 3]
-                step_da1_r_per_count_1_4 = step_per_count * da1[r + 1, i + 4]
-                step_da1_r_per_count_1_5 = step_per_count * da1[r + 1, i + 5]
-                step_da1_r_per_count_2_0 = step_per_count * da1[r + 2, i]
-                step_da1_r_per_count_2_1 = step_per_count * da1[r + 2, i + 1]
-                step_da1_r_per_count_2_2 = step_per_count * da1[r + 2, i + 2]
-                step_da1_r_per_count_2_3 = step_per_count * da1[r + 2, i + 3]
-                step_da1_r_per_count_2_4 = step_per_count * da1[r + 2, i + 4]
-                step_da1_r_per_count_2_5 = step_per_count * da1[r + 2, i + 5]
-                step_da1_r_per_count_3_0 = step_per_count * da1[r + 3, i]
-                step_da1_r_per_count_3_1 = step_per_count * da1[r + 3, i + 1]
-                step_da1_r_per_count_3_2 = step_per_count * da1[r + 3, i + 2]
-                step_da1_r_per_count_3_3 = step_per_count * da1[r + 3, i + 3]
-                step_da1_r_per_count_3_4 = step_per_count * da1[r + 3, i + 4]
-                step_da1_r_per_count_3_5 = step_per_count * da1[r + 3, i + 5]
-                for j in range(n0):
-                    x_r1_j = x[r + 1, j]
-                    x_r2_j = x[r + 2, j]
-                    x_r3_j = x[r + 3, j]
-                    x_r_j = x[r, j]
-                    W1[i, j] -= (
-                        step_da1_r_per_count_0_0 * x_r_j + step_da1_r_per_count_1_0 * x_r1_j
-                        + step_da1_r_per_count_2_0 * x_r2_j + step_da1_r_per_count_3_0 * x_r3_j
-                    )
-                    W1[i + 1, j] -= (
-                        step_da1_r_per_count_0_1 * x_r_j + step_da1_r_per_count_1_1 * x_r1_j
-                        + step_da1_r_per_count_2_1 * x_r2_j + step_da1_r_per_count_3_1 * x_r3_j
-                    )
-                    W1[i + 2, j] -= (
-                        step_da1_r_per_count_0_2 * x_r_j + step_da1_r_per_count_1_2 * x_r1_j
-                        + step_da1_r_per_count_2_2 * x_r2_j + step_da1_r_per_count_3_2 * x_r3_j
-                    )
-                    W1[i + 3, j] -= (
-                        step_da1_r_per_count_0_3 * x_r_j + step_da1_r_per_count_1_3 * x_r1_j
-                        + step_da1_r_per_count_2_3 * x_r2_j + step_da1_r_per_count_3_3 * x_r3_j
-                    )
-                    W1[i + 4, j] -= (
-                        step_da1_r_per_count_0_4 * x_r_j + step_da1_r_per_count_1_4 * x_r1_j
-                        + step_da1_r_per_count_2_4 * x_r2_j + step_da1_r_per_count_3_4 * x_r3_j
-                    )
-                    W1[i + 5, j] -= (
-                        step_da1_r_per_count_0_5 * x_r_j + step_da1_r_per_count_1_5 * x_r1_j
-                        + step_da1_r_per_count_2_5 * x_r2_j + step_da1_r_per_count_3_5 * x_r3_j
-                    )
-            for r in range(count - (count % 4), count):
-                step_da1_r_per_count_0 = step_per_count * da1[r, i]
-                step_da1_r_per_count_1 = step_per_count * da1[r, i + 1]
-                step_da1_r_per_count_2 = step_per_count * da1[r, i + 2]
-                step_da1_r_per_count_3 = step_per_count * da1[r, i + 3]
-                step_da1_r_per_count_4 = step_per_count * da1[r, i + 4]
-                step_da1_r_per_count_5 = step_per_count * da1[r, i + 5]
-                for j in range(n0):
-                    x_r_j = x[r, j]
-                    W1[i, j] -= step_da1_r_per_count_0 * x_r_j
-                    W1[i + 1, j] -= step_da1_r_per_count_1 * x_r_j
-                    W1[i + 2, j] -= step_da1_r_per_count_2 * x_r_j
-                    W1[i + 3, j] -= step_da1_r_per_count_3 * x_r_j
-                    W1[i + 4, j] -= step_da1_r_per_count_4 * x_r_j
-                    W1[i + 5, j] -= step_da1_r_per_count_5 * x_r_j
-        for i in range(n1 - (n1 % 6), n1):
+        for i in range(n1):
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 W1_i_j -= step_l1 * (-one if W1_i_j < zero else one if W1_i_j > zero else zero)
                 W1[i, j] = W1_i_j
-            for r in range(count):
-                step_da1_r_per_count = step_per_count * da1[r, i]
-                for j in range(n0):
-                    W1[i, j] -= step_da1_r_per_count * x[r, j]
+        # W1[i,j] ← W1[i,j] - step Σ_r (-step x[r,j] da1[r,i]/count)/count
+        add_kp_kq(W1, da1, x, n1, n0, count, -step / real(count))
         # b1[i] ← b1[i] + Σ_j (-step da1[j,i]/count)
         step_per_count = step / real(count)
         for j in range(count):
             for i in range(n1):
                 b1[i] -= step_per_count * da1[j, i]
-        # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count) - step l1 {-1 if W2[i,j] < 0;
-        #     1 if W2[i,j] > 0; 0 otherwise}
+        # W2[i,j] ← W2[i,j] - step l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0 otherwise}
         step_l1 = step * l1
-        step_per_count = step / real(count)
-        for i in range(0, n2 - (n2 % 6), 6):
-            for j in range(n1):
-                W2_i_j = W2[i, j]
-                W2_i1_j = W2[i + 1, j]
-                W2_i2_j = W2[i + 2, j]
-                W2_i3_j = W2[i + 3, j]
-                W2_i4_j = W2[i + 4, j]
-                W2_i5_j = W2[i + 5, j]
-                W2_i_j -= step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero else zero)
-                W2_i1_j -= step_l1 * (-one if W2_i1_j < zero else one if W2_i1_j > zero else zero)
-                W2_i2_j -= step_l1 * (-one if W2_i2_j < zero else one if W2_i2_j > zero else zero)
-                W2_i3_j -= step_l1 * (-one if W2_i3_j < zero else one if W2_i3_j > zero else zero)
-                W2_i4_j -= step_l1 * (-one if W2_i4_j < zero else one if W2_i4_j > zero else zero)
-                W2_i5_j -= step_l1 * (-one if W2_i5_j < zero else one if W2_i5_j > zero else zero)
-                W2[i, j] = W2_i_j
-                W2[i + 1, j] = W2_i1_j
-                W2[i + 2, j] = W2_i2_j
-                W2[i + 3, j] = W2_i3_j
-                W2[i + 4, j] = W2_i4_j
-                W2[i + 5, j] = W2_i5_j
-            for r in range(0, count - (count % 4), 4):
-                step_da2_r_per_count_0_0 = step_per_count * da2[r, i]
-                step_da2_r_per_count_0_1 = step_per_count * da2[r, i + 1]
-                step_da2_r_per_count_0_2 = step_per_count * da2[r, i + 2]
-                step_da2_r_per_count_0_3 = step_per_count * da2[r, i + 3]
-                step_da2_r_per_count_0_4 = step_per_count * da2[r, i + 4]
-                step_da2_r_per_count_0_5 = step_per_count * da2[r, i + 5]
-                step_da2_r_per_count_1_0 = step_per_count * da2[r + 1, i]
-                step_da2_r_per_count_1_1 = step_per_count * da2[r + 1, i + 1]
-                step_da2_r_per_count_1_2 = step_per_count * da2[r + 1, i + 2]
-                step_da2_r_per_count_1_3 = step_per_count * da2[r + 1, i + 3]
-                step_da2_r_per_count_1_4 = step_per_count * da2[r + 1, i + 4]
-                step_da2_r_per_count_1_5 = step_per_count * da2[r + 1, i + 5]
-                step_da2_r_per_count_2_0 = step_per_count * da2[r + 2, i]
-                step_da2_r_per_count_2_1 = step_per_count * da2[r + 2, i + 1]
-                step_da2_r_per_count_2_2 = step_per_count * da2[r + 2, i + 2]
-                step_da2_r_per_count_2_3 = step_per_count * da2[r + 2, i + 3]
-                step_da2_r_per_count_2_4 = step_per_count * da2[r + 2, i + 4]
-                step_da2_r_per_count_2_5 = step_per_count * da2[r + 2, i + 5]
-                step_da2_r_per_count_3_0 = step_per_count * da2[r + 3, i]
-                step_da2_r_per_count_3_1 = step_per_count * da2[r + 3, i + 1]
-                step_da2_r_per_count_3_2 = step_per_count * da2[r + 3, i + 2]
-                step_da2_r_per_count_3_3 = step_per_count * da2[r + 3, i + 3]
-                step_da2_r_per_count_3_4 = step_per_count * da2[r + 3, i + 4]
-                step_da2_r_per_count_3_5 = step_per_count * da2[r + 3, i + 5]
-                for j in range(n1):
-                    h1_r1_j = h1[r + 1, j]
-                    h1_r2_j = h1[r + 2, j]
-                    h1_r3_j = h1[r + 3, j]
-                    h1_r_j = h1[r, j]
-                    W2[i, j] -= (
-                        h1_r1_j * step_da2_r_per_count_1_0 + h1_r2_j * step_da2_r_per_count_2_0
-                        + h1_r3_j * step_da2_r_per_count_3_0 + h1_r_j * step_da2_r_per_count_0_0
-                    )
-                    W2[i + 1, j] -= (
-                        h1_r1_j * step_da2_r_per_count_1_1 + h1_r2_j * step_da2_r_per_count_2_1
-                        + h1_r3_j * step_da2_r_per_count_3_1 + h1_r_j * step_da2_r_per_count_0_1
-                    )
-                    W2[i + 2, j] -= (
-                        h1_r1_j * step_da2_r_per_count_1_2 + h1_r2_j * step_da2_r_per_count_2_2
-                        + h1_r3_j * step_da2_r_per_count_3_2 + h1_r_j * step_da2_r_per_count_0_2
-                    )
-                    W2[i + 3, j] -= (
-                        h1_r1_j * step_da2_r_per_count_1_3 + h1_r2_j * step_da2_r_per_count_2_3
-                        + h1_r3_j * step_da2_r_per_count_3_3 + h1_r_j * step_da2_r_per_count_0_3
-                    )
-                    W2[i + 4, j] -= (
-                        h1_r1_j * step_da2_r_per_count_1_4 + h1_r2_j * step_da2_r_per_count_2_4
-                        + h1_r3_j * step_da2_r_per_count_3_4 + h1_r_j * step_da2_r_per_count_0_4
-                    )
-                    W2[i + 5, j] -= (
-                        h1_r1_j * step_da2_r_per_count_1_5 + h1_r2_j * step_da2_r_per_count_2_5
-                        + h1_r3_j * step_da2_r_per_count_3_5 + h1_r_j * step_da2_r_per_count_0_5
-                    )
-            for r in range(count - (count % 4), count):
-                step_da2_r_per_count_0 = step_per_count * da2[r, i]
-                step_da2_r_per_count_1 = step_per_count * da2[r, i + 1]
-                step_da2_r_per_count_2 = step_per_count * da2[r, i + 2]
-                step_da2_r_per_count_3 = step_per_count * da2[r, i + 3]
-                step_da2_r_per_count_4 = step_per_count * da2[r, i + 4]
-                step_da2_r_per_count_5 = step_per_count * da2[r, i + 5]
-                for j in range(n1):
-                    h1_r_j = h1[r, j]
-                    W2[i, j] -= h1_r_j * step_da2_r_per_count_0
-                    W2[i + 1, j] -= h1_r_j * step_da2_r_per_count_1
-                    W2[i + 2, j] -= h1_r_j * step_da2_r_per_count_2
-                    W2[i + 3, j] -= h1_r_j * step_da2_r_per_count_3
-                    W2[i + 4, j] -= h1_r_j * step_da2_r_per_count_4
-                    W2[i + 5, j] -= h1_r_j * step_da2_r_per_count_5
-        for i in range(n2 - (n2 % 6), n2):
+        for i in range(n2):
             for j in range(n1):
                 W2_i_j = W2[i, j]
                 W2_i_j -= step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero else zero)
                 W2[i, j] = W2_i_j
-            for r in range(count):
-                step_da2_r_per_count = step_per_count * da2[r, i]
-                for j in range(n1):
-                    W2[i, j] -= step_da2_r_per_count * h1[r, j]
+        # W2[i,j] ← W2[i,j] - step Σ_r (-step h1[r,j] da2[r,i]/count)/count
+        add_kp_kq(W2, da2, h1, n2, n1, count, -step / real(count))
         # b2[i] ← b2[i] + Σ_j (-step da2[j,i]/count)
         step_per_count = step / real(count)
         for j in range(count):

@@ -16,14 +16,12 @@ from symbackprop.indices import opaque
 from symbackprop.kernels import STEP, all_equations, arguments_of, integer_symbol, with_step
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
 from symbackprop.notation import formula
-from symbackprop.scheduled import UPDATE, piece
+from symbackprop.scheduled import matrices, piece
 from symbackprop.stages import Stages
 from symbackprop.symbols import LABEL, Axis, Finite, array, name_of, scalar, size
 from symbackprop.terms import Equation
 
 EXAMPLES = Axis("r", size("count"))
-ROWS = {"r": 3, "i": 8}
-TRANSPOSED = {"r": 3, "i": 4}
 
 
 def batched(equation: Equation, own: frozenset[str]) -> Equation:
@@ -59,12 +57,12 @@ def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
     losses = Equation(total, Sum(_indexed(stages.loss.lhs, own), EXAMPLES.limits), ())
     body = (
         Assign(EXAMPLES.size, Min(batch, size("updates") - start)), _gather(network, start),
-        *_pieces(per_example, taken), *piece((losses,), {}, taken),
+        *matrices(per_example, taken), *piece((losses,), {}, taken),
         If(~Finite(total), (Break(),), "nothing is learnt from a loss that is not finite"),
         Accumulate(scalar("losses"), total),
         Assign(STEP, network.step_size_formula.xreplace({t: t + update}),
                f"step = {formula(network.step_size_formula, code=True)}"),
-        *(s for e in updates for s in piece((e,), UPDATE, taken)),
+        *matrices(updates, taken),
         Accumulate(update, Integer(1)), Accumulate(done, EXAMPLES.size),
     )  # fmt: skip
     first = tuple(Assign(s, Integer(0)) for s in (scalar("losses"), update, done))
@@ -82,16 +80,6 @@ def _indexed(expr: Expr, own: frozenset[str]) -> Expr:
     held = {e.base.label for e in expr.atoms(Indexed)}
     swap |= {s: array(s.name)[r] for s in expr.free_symbols if s.is_Symbol and s.name in own and s not in held}
     return expr.xreplace(swap)
-
-
-def _pieces(equations: Iterable[Equation], taken: frozenset[str]) -> Body:
-    made: list = []
-    for equation in equations:
-        transposed = any(
-            e.indices[0].name == "i" for e in equation.rhs.atoms(Indexed) if equation.name.startswith("∂l/∂h")
-        )
-        made += piece((equation,), TRANSPOSED if transposed else ROWS, taken)
-    return tuple(made)
 
 
 def _gather(network: Network, start: Expr) -> Loop:

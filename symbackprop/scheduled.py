@@ -15,6 +15,7 @@ from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import t
 from symbackprop.kernels import STEP, all_equations, arguments_of, integer_symbol, with_step, work_arrays
+from symbackprop.loops.contract import contract
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
 from symbackprop.loops.lower import lower, totals
 from symbackprop.loops.passes.cse import share
@@ -27,12 +28,8 @@ from symbackprop.stages import Stages
 from symbackprop.symbols import LABEL, Finite, array, name_of, scalar, size
 from symbackprop.terms import Equation
 
-PRODUCT = {"i": 6, "r": 4}  # rows of W x examples, their sums in registers
-UPDATE = {"i": 6, "r": 4}
-GRAM = {"r": 4, "s": 6}
-MATRIX_VECTOR = {"i": 1}
-SWEEP = {"i": 5}
-PAST = {"s": 4}
+SWEEP = {"i": 5}  # rows of W that are read and updated while one row of the layer below is loaded
+PAST = {"s": 4}  # earlier examples of a block
 
 
 def interleaved(stages: Stages) -> tuple[tuple[Equation, ...], ...]:
@@ -69,6 +66,12 @@ def piece(equations: Iterable[Equation], factors: Mapping[str, int], taken: froz
     return scalarize(body)
 
 
+def matrices(equations: Iterable[Equation], taken: frozenset[str]) -> Body:
+    """Return calls of tiled kernels for the products of matrices in some equations, and loops for the rest."""
+    steps = (step for equation in equations for step in contract(equation))
+    return tuple(s for step in steps for s in (piece((step,), {}, taken) if isinstance(step, Equation) else (step,)))
+
+
 def deferral_of(stages: Stages) -> Deferral | str:
     """Return how the first layer's updates are deferred, or why they are not."""
     weights_of_first = [u for u in with_step(stages.updates) if len(u.over) > 1 and u.name.endswith("^1")]
@@ -83,7 +86,7 @@ def _rest_of_example(network: Network, stages: Stages, n: Expr, taken: frozenset
     *groups, last = interleaved(stages)
     backward = (*groups, tuple(e for e in last if not e.is_update))
     return (
-        *piece((*stages.forward[1:], stages.loss), MATRIX_VECTOR, taken),
+        *piece((*stages.forward[1:], stages.loss), {}, taken),
         If(~Finite(stages.loss.lhs), (Break(),), "nothing is learnt from a loss that is not finite"),
         Accumulate(scalar("losses"), stages.loss.lhs),
         Assign(STEP, step, f"step = {formula(network.step_size_formula, code=True)}"),
@@ -110,8 +113,8 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
     )  # fmt: skip
     blocks = (
         Assign(count, Min(block, updates - start)), _gather(deferral, start, r, count),
-        *(s for e in deferral.before for s in piece((e,), GRAM if e.name.startswith("G") else PRODUCT, taken)),
-        Loop(r, count, per_example), Assign(count, done - start), *piece((deferral.after,), UPDATE, taken),
+        *matrices(deferral.before, taken),
+        Loop(r, count, per_example), Assign(count, done - start), *matrices((deferral.after,), taken),
         If(done < Min(start + block, updates), (Break(),)),
     )  # fmt: skip
     whole = (*_nothing_done(), Loop(start, updates, blocks, "", Integer(0), block))
@@ -159,7 +162,7 @@ def overlapped_kernel(network: Network, stages: Stages) -> Kernel:
         Row("row", "order", Min(n + 1, updates - 1)), Row("x_next", "X", row),
         *piece((*_first_updates(stages), ahead), SWEEP, taken), Accumulate(done, Integer(1)),
     )  # fmt: skip
-    start = (Row("row", "order", Integer(0)), Row("h^0", "X", row), *piece((first,), MATRIX_VECTOR, taken))
+    start = (Row("row", "order", Integer(0)), Row("h^0", "X", row), *piece((first,), {}, taken))
     whole = (*_nothing_done(), *start, Loop(n, updates, body))
     doc = "As `sgd`, the first layer's update and its next use in one sweep: the same updates."
     work = work_arrays(all_equations(stages), arguments)

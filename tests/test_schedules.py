@@ -213,19 +213,31 @@ def test_the_sizes_reach_every_tile_and_every_remainder():
     for depth, sizes in SIZES.items():
         counts = {"count": {min(b, UPDATES - s) for b in BLOCKS for s in range(0, UPDATES, b)}, "r": set(range(16))}
         counts |= {f"n{k}": {n} for k, n in enumerate(sizes)}
-        text = modules.text_of(network(depth, "l2")).split("def sgd_overlapped")[1].split("def sgd_minibatch")[0]
-        tiles = set(re.findall(r"range\(0, (\w+) - \(\1 % (\d+)\), \2\)", text))
-        assert len(tiles) >= 4
-        for size, factor in tiles:
-            assert any(n > int(factor) and n % int(factor) for n in counts[size]), (depth, size, factor)
+        text = modules.text_of(network(depth, "l2")).split("def sgd_overlapped")[1].split("class Trainer")[0]
+        found = 0
+        for kernel in text.split("\ndef "):
+            for size, factor in set(re.findall(r"range\(0, (\w+) - \(\1 % (\d+)\), \2\)", kernel)):
+                reached = {n for name in passed(text, kernel, size) for n in counts[name]}
+                assert any(n > int(factor) and n % int(factor) for n in reached), (depth, size, factor)
+                found += 1
+        assert found > 4
+
+
+def passed(text, kernel, size):
+    """The sizes that calls of a kernel pass for one of its own; that size itself if it is not an argument."""
+    name, arguments = re.match(r"(\w*)\((.*)\):", kernel).groups() if kernel[0] != "(" else ("", "")
+    if size not in arguments.split(", "):
+        return {size}
+    calls = re.findall(rf"^ +{name}\((.*)\)$", text, re.MULTILINE)
+    return {call.split(", ")[arguments.split(", ").index(size)] for call in calls}
 
 
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
         ("p1 -= real(2)", "p1 -= real(3)"),
-        ("total_1_2 += H1_r1_j * W1_i2_j", "total_1_2 += H1_r_j * W1_i2_j"),
-        ("for r in range(count - (count % 4), count):", "for r in range(count - (count % 4), count - (count % 4)):"),
+        ("total_1_2 += A_p1_k * B_q2_k", "total_1_2 += A_p_k * B_q2_k"),
+        ("for p in range(rows - (rows % 4), rows):", "for p in range(rows - (rows % 4), rows - (rows % 4)):"),
         ("P1 = one + p1\n            # E1", "# E1"),
         ("x_next = X[row]", "x_next = x"),
         ("real(r + start + t)", "real(start + t)"),

@@ -14,7 +14,7 @@ from sympy import Expr
 
 from symbackprop.emit.elementary import AVAILABLE, DECORATOR, helpers
 from symbackprop.emit.to_numba import functions, kernel_text, real
-from symbackprop.loops.ir import Assign, Kernel
+from symbackprop.loops.ir import Assign, Call, Kernel, walk
 from symbackprop.symbols import scalar
 
 MARKER = "# --- copied from here ---\n"
@@ -50,10 +50,25 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     elementary = [f"{DECORATOR}\n\n\n{helpers(ours, spec['dtype']).strip()}"] if ours else []
     body = "\n\n\n".join(
         [_preamble(spec, sorted(set(called) - AVAILABLE)), *(_function(n, e, spec) for n, e in scalars.items()),
-         *elementary, *map(kernel_text, kernels), _table(kernels), trainer_text().strip("\n")]
+         *elementary, *map(kernel_text, with_called(kernels)), _table(kernels), trainer_text().strip("\n")]
     )  # fmt: skip
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
     return f'"""{_docstring(header)}\n\nBy {header.versions}; digest of what follows: {digest}.\n"""\n\n{body}\n'
+
+
+def with_called(kernels: Sequence[Kernel]) -> list[Kernel]:
+    """Return kernels with those that they call, each once and before the first that calls it."""
+    called = [s.kernel for kernel in kernels for s in walk(kernel.body) if isinstance(s, Call)]
+    made: list[Kernel] = []
+    for kernel in kernels:
+        made += [k for k in dict.fromkeys(called) if k not in made and _calls(kernel, k)] + [kernel]
+    names = [k.name for k in made]
+    assert len(set(names)) == len(names), f"two kernels of one name: {names}"
+    return made
+
+
+def _calls(kernel: Kernel, other: Kernel) -> bool:
+    return any(isinstance(s, Call) and s.kernel == other for s in walk(kernel.body))
 
 
 def trainer_text() -> str:

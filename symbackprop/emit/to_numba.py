@@ -11,8 +11,10 @@ from sympy import (
     Abs,
     Add,
     And,
+    Basic,
     Expr,
     Indexed,
+    IndexedBase,
     Max,
     Min,
     Mod,
@@ -30,7 +32,20 @@ from sympy.core.function import Function
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom
 
-from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row, Statement, walk
+from symbackprop.loops.ir import (
+    Accumulate,
+    Argument,
+    Assign,
+    Body,
+    Break,
+    Call,
+    If,
+    Kernel,
+    Loop,
+    Row,
+    Statement,
+    walk,
+)
 from symbackprop.notation import by_kind, by_size, identifier, is_negative
 from symbackprop.symbols import Finite, name_of
 
@@ -247,11 +262,26 @@ def _lines(statement: Statement) -> list[str]:
             return [f"for {index.name} in range({bounds}):", *_indented(lines(body))]
         case If(condition, body):
             return [f"if {truth(condition)}:", *_indented(lines(body))]
+    return [_line(statement)]
+
+
+def _line(statement: Statement) -> str:
+    match statement:
         case Break():
-            return ["break"]
+            return "break"
         case Row(name, array, at):
-            return [f"{identifier(name)} = {identifier(array)}[{integer(at)}]"]
+            return f"{identifier(name)} = {identifier(array)}[{integer(at)}]"
+        case Call(kernel, values):
+            passed = [_passed(a, value) for a, value in zip(kernel.arguments, values, strict=True)]
+            return f"{kernel.name}({', '.join(passed)})"
     raise TypeError(f"not a statement: {statement!r}")
+
+
+def _passed(argument: Argument, value: Basic) -> str:
+    """Return what a call passes: an array by its name, a size, a real value."""
+    if isinstance(value, IndexedBase):
+        return identifier(str(value))
+    return integer(value) if argument.about == "size" else real(value)
 
 
 def _wrapped(start: str, value: str) -> list[str]:
@@ -296,6 +326,7 @@ def _sizes(kernel: Kernel) -> list[str]:
     used = {s for st in walk(kernel.body) if isinstance(st, Loop) for s in st.stop.free_symbols}
     used |= {s for a in kernel.locals for size in a.sizes for s in size.free_symbols}
     values = [st.value for st in walk(kernel.body) if isinstance(st, Assign | Accumulate)]
+    values += [v for st in walk(kernel.body) if isinstance(st, Call) for v in st.values]
     used |= {s for v in (*values, *kernel.returns) for s in v.free_symbols if s.is_integer}
     made = []
     for argument in kernel.arguments:

@@ -1,6 +1,6 @@
 """The statements that kernels are made of: frozen, equal by value, their expressions SymPy's.
 
-Statement = Assign | Accumulate | Loop | If | Break | Row
+Statement = Assign | Accumulate | Loop | If | Break | Row | Call
 Kernel    = name, arguments, locals, body, returns
 """
 
@@ -71,7 +71,20 @@ class Row:
     why: str = ""
 
 
-Statement = Assign | Accumulate | Loop | If | Break | Row
+@dataclass(frozen=True)
+class Call:
+    """The statements of a kernel, with arrays, sizes and scalars in place of its arguments."""
+
+    kernel: Kernel
+    values: tuple[Basic, ...]
+    why: str = ""
+
+    def value_of(self, argument: str) -> Basic:
+        """Return what stands in place of an argument."""
+        return self.values[[a.name for a in self.kernel.arguments].index(argument)]
+
+
+Statement = Assign | Accumulate | Loop | If | Break | Row | Call
 Body = tuple[Statement, ...]
 
 
@@ -99,6 +112,11 @@ class Kernel:
     doc: str = ""
     aligned: bool = False
 
+    @property
+    def changed(self) -> frozenset[str]:
+        """The names of the arguments that it writes."""
+        return written(self.body) & {a.name for a in self.arguments}
+
 
 def walk(body: Body) -> Iterator[Statement]:
     """Yield every statement, outer before inner."""
@@ -121,6 +139,8 @@ def expressions(statement: Statement) -> tuple[Expr, ...]:
             return (condition,)
         case Row(_, _, at):
             return (at,)
+        case Call(_, values):
+            return values
     return ()
 
 
@@ -138,6 +158,8 @@ def written(body: Body) -> frozenset[str]:
             names.add(statement.index.name)
         elif isinstance(statement, Row):
             names.add(statement.name)
+        elif isinstance(statement, Call):
+            names |= {str(statement.value_of(name)) for name in statement.kernel.changed}
     return frozenset(names)
 
 

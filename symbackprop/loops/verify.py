@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sympy import Indexed, IndexedBase, Symbol
 
-from symbackprop.loops.ir import Accumulate, Assign, Body, Kernel, Loop, Row, expressions, walk
+from symbackprop.loops.ir import Accumulate, Assign, Body, Call, Kernel, Loop, Row, expressions, walk
 from symbackprop.symbols import name_of
 
 
@@ -23,6 +25,8 @@ def verify(kernel: Kernel) -> None:
 
 def _verify(body: Body, bound: set[str], kernel: Kernel) -> None:
     for statement in body:
+        fills = _filled(statement.kernel) if isinstance(statement, Call) else frozenset()
+        bound |= {str(statement.value_of(name)) for name in fills}  # type: ignore[union-attr]
         for expr in expressions(statement):
             _require(expr, bound, kernel)
         match statement:
@@ -40,6 +44,21 @@ def _verify(body: Body, bound: set[str], kernel: Kernel) -> None:
                 _verify(statement.body, bound, kernel)
             case _ if hasattr(statement, "body"):
                 _verify(statement.body, bound, kernel)
+
+
+def _filled(called: Kernel) -> frozenset[str]:
+    """Return the arguments of a kernel that it assigns before it reads them; verify the kernel."""
+    verify(called)
+
+    def reads(name: str) -> bool:
+        others = tuple(a for a in called.arguments if a.name != name)
+        try:
+            verify(replace(called, arguments=others))
+        except ValueError:
+            return True
+        return False
+
+    return frozenset(name for name in called.changed if not reads(name))
 
 
 def _carried(loop: Loop) -> set[str]:
