@@ -36,7 +36,7 @@ Regenerate with:
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 631625dfe0913a97.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 6dbbf9ca419bae10.
 """
 
 import json
@@ -391,47 +391,7 @@ def sgd_overlapped(X, Y, order, W1, b1, learning_rate, decay, t):
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] - step da1[i] x[j]; a1[i] = b1[i] +
         #     Σ_j W1[i,j] x_next[j]
-        for i in range(0, n1 - (n1 % 5), 5):
-            b1[i] -= step * da1[i]
-            b1[i + 1] -= step * da1[i + 1]
-            b1[i + 2] -= step * da1[i + 2]
-            b1[i + 3] -= step * da1[i + 3]
-            b1[i + 4] -= step * da1[i + 4]
-            total_0 = total_1 = total_2 = total_3 = total_4 = zero
-            step_da1_0 = step * da1[i]
-            step_da1_1 = step * da1[i + 1]
-            step_da1_2 = step * da1[i + 2]
-            step_da1_3 = step * da1[i + 3]
-            step_da1_4 = step * da1[i + 4]
-            for j in range(n0):
-                x_j = x[j]
-                W1_i_j = W1[i, j]
-                x_next_j = x_next[j]
-                W1_i1_j = W1[i + 1, j]
-                W1_i2_j = W1[i + 2, j]
-                W1_i3_j = W1[i + 3, j]
-                W1_i4_j = W1[i + 4, j]
-                W1_i_j -= step_da1_0 * x_j
-                W1_i1_j -= step_da1_1 * x_j
-                W1_i2_j -= step_da1_2 * x_j
-                W1_i3_j -= step_da1_3 * x_j
-                W1_i4_j -= step_da1_4 * x_j
-                total_0 += W1_i_j * x_next_j
-                total_1 += W1_i1_j * x_next_j
-                total_2 += W1_i2_j * x_next_j
-                total_3 += W1_i3_j * x_next_j
-                total_4 += W1_i4_j * x_next_j
-                W1[i, j] = W1_i_j
-                W1[i + 1, j] = W1_i1_j
-                W1[i + 2, j] = W1_i2_j
-                W1[i + 3, j] = W1_i3_j
-                W1[i + 4, j] = W1_i4_j
-            a1[i] = b1[i] + total_0
-            a1[i + 1] = total_1 + b1[i + 1]
-            a1[i + 2] = total_2 + b1[i + 2]
-            a1[i + 3] = total_3 + b1[i + 3]
-            a1[i + 4] = total_4 + b1[i + 4]
-        for i in range(n1 - (n1 % 5), n1):
+        for i in range(n1):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
@@ -650,7 +610,17 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
             # a1[i] = A1[r,i] + b1[i] - Σ_j<r E1[j,i] G1[r,j]
             for i in range(n1):
                 a1[i] = A1[r, i] + b1[i]
-            for j in range(r):
+            for j in range(0, r - (r % 4), 4):
+                G1_r_j_0 = G1[r, j]
+                G1_r_j_1 = G1[r, j + 1]
+                G1_r_j_2 = G1[r, j + 2]
+                G1_r_j_3 = G1[r, j + 3]
+                for i in range(n1):
+                    a1[i] -= (
+                        G1_r_j_0 * E1[j, i] + G1_r_j_1 * E1[j + 1, i] + G1_r_j_2 * E1[j + 2, i]
+                        + G1_r_j_3 * E1[j + 3, i]
+                    )
+            for j in range(r - (r % 4), r):
                 G1_r_j = G1[r, j]
                 for i in range(n1):
                     a1[i] -= G1_r_j * E1[j, i]
@@ -964,7 +934,7 @@ SMALLEST_DECAY = 2.0**-10
 def _schedule(schedule, sizes):
     """Return the schedule asked for, or the fastest at these sizes: small first layers do not repay a block."""
     if schedule == "auto":
-        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 1024 else "overlapped"
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 2048 else "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
         raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")

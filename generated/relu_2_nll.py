@@ -52,7 +52,7 @@ Regenerate with:
     symbackprop generate --activation relu --hidden-layers 2 --loss nll --penalty none
         --initializer glorot --step-size inverse --dtype float32 -o relu_2_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: d933d66a6e66e7b5.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: a450916a941a95cd.
 """
 
 import json
@@ -612,39 +612,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         for j in range(n2):
             dh2[j] = zero
         # W3[i,j] ← W3[i,j] - step da3[i] h2[j]
-        for i in range(0, n3 - (n3 % 5), 5):
-            da3_i_0 = da3[i]
-            da3_i_1 = da3[i + 1]
-            da3_i_2 = da3[i + 2]
-            da3_i_3 = da3[i + 3]
-            da3_i_4 = da3[i + 4]
-            step_da3_0 = step * da3[i]
-            step_da3_1 = step * da3[i + 1]
-            step_da3_2 = step * da3[i + 2]
-            step_da3_3 = step * da3[i + 3]
-            step_da3_4 = step * da3[i + 4]
-            for j in range(n2):
-                W3_i1_j = W3[i + 1, j]
-                W3_i2_j = W3[i + 2, j]
-                W3_i3_j = W3[i + 3, j]
-                W3_i4_j = W3[i + 4, j]
-                W3_i_j = W3[i, j]
-                h2_j = h2[j]
-                dh2[j] += (
-                    W3_i1_j * da3_i_1 + W3_i2_j * da3_i_2 + W3_i3_j * da3_i_3 + W3_i4_j * da3_i_4
-                    + W3_i_j * da3_i_0
-                )
-                W3_i_j -= h2_j * step_da3_0
-                W3_i1_j -= h2_j * step_da3_1
-                W3_i2_j -= h2_j * step_da3_2
-                W3_i3_j -= h2_j * step_da3_3
-                W3_i4_j -= h2_j * step_da3_4
-                W3[i, j] = W3_i_j
-                W3[i + 1, j] = W3_i1_j
-                W3[i + 2, j] = W3_i2_j
-                W3[i + 3, j] = W3_i3_j
-                W3[i + 4, j] = W3_i4_j
-        for i in range(n3 - (n3 % 5), n3):
+        for i in range(n3):
             da3_i = da3[i]
             step_da3 = step * da3[i]
             for j in range(n2):
@@ -660,39 +628,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         for j in range(n1):
             dh1[j] = zero
         # W2[i,j] ← W2[i,j] - step da2[i] h1[j]
-        for i in range(0, n2 - (n2 % 5), 5):
-            da2_i_0 = da2[i]
-            da2_i_1 = da2[i + 1]
-            da2_i_2 = da2[i + 2]
-            da2_i_3 = da2[i + 3]
-            da2_i_4 = da2[i + 4]
-            step_da2_0 = step * da2[i]
-            step_da2_1 = step * da2[i + 1]
-            step_da2_2 = step * da2[i + 2]
-            step_da2_3 = step * da2[i + 3]
-            step_da2_4 = step * da2[i + 4]
-            for j in range(n1):
-                W2_i1_j = W2[i + 1, j]
-                W2_i2_j = W2[i + 2, j]
-                W2_i3_j = W2[i + 3, j]
-                W2_i4_j = W2[i + 4, j]
-                W2_i_j = W2[i, j]
-                h1_j = h1[j]
-                dh1[j] += (
-                    W2_i1_j * da2_i_1 + W2_i2_j * da2_i_2 + W2_i3_j * da2_i_3 + W2_i4_j * da2_i_4
-                    + W2_i_j * da2_i_0
-                )
-                W2_i_j -= h1_j * step_da2_0
-                W2_i1_j -= h1_j * step_da2_1
-                W2_i2_j -= h1_j * step_da2_2
-                W2_i3_j -= h1_j * step_da2_3
-                W2_i4_j -= h1_j * step_da2_4
-                W2[i, j] = W2_i_j
-                W2[i + 1, j] = W2_i1_j
-                W2[i + 2, j] = W2_i2_j
-                W2[i + 3, j] = W2_i3_j
-                W2[i + 4, j] = W2_i4_j
-        for i in range(n2 - (n2 % 5), n2):
+        for i in range(n2):
             da2_i = da2[i]
             step_da2 = step * da2[i]
             for j in range(n1):
@@ -707,47 +643,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] - step da1[i] x[j]; a1[i] = b1[i] +
         #     Σ_j W1[i,j] x_next[j]
-        for i in range(0, n1 - (n1 % 5), 5):
-            b1[i] -= step * da1[i]
-            b1[i + 1] -= step * da1[i + 1]
-            b1[i + 2] -= step * da1[i + 2]
-            b1[i + 3] -= step * da1[i + 3]
-            b1[i + 4] -= step * da1[i + 4]
-            total_0 = total_1 = total_2 = total_3 = total_4 = zero
-            step_da1_0 = step * da1[i]
-            step_da1_1 = step * da1[i + 1]
-            step_da1_2 = step * da1[i + 2]
-            step_da1_3 = step * da1[i + 3]
-            step_da1_4 = step * da1[i + 4]
-            for j in range(n0):
-                x_j = x[j]
-                W1_i_j = W1[i, j]
-                x_next_j = x_next[j]
-                W1_i1_j = W1[i + 1, j]
-                W1_i2_j = W1[i + 2, j]
-                W1_i3_j = W1[i + 3, j]
-                W1_i4_j = W1[i + 4, j]
-                W1_i_j -= step_da1_0 * x_j
-                W1_i1_j -= step_da1_1 * x_j
-                W1_i2_j -= step_da1_2 * x_j
-                W1_i3_j -= step_da1_3 * x_j
-                W1_i4_j -= step_da1_4 * x_j
-                total_0 += W1_i_j * x_next_j
-                total_1 += W1_i1_j * x_next_j
-                total_2 += W1_i2_j * x_next_j
-                total_3 += W1_i3_j * x_next_j
-                total_4 += W1_i4_j * x_next_j
-                W1[i, j] = W1_i_j
-                W1[i + 1, j] = W1_i1_j
-                W1[i + 2, j] = W1_i2_j
-                W1[i + 3, j] = W1_i3_j
-                W1[i + 4, j] = W1_i4_j
-            a1[i] = b1[i] + total_0
-            a1[i + 1] = total_1 + b1[i + 1]
-            a1[i + 2] = total_2 + b1[i + 2]
-            a1[i + 3] = total_3 + b1[i + 3]
-            a1[i + 4] = total_4 + b1[i + 4]
-        for i in range(n1 - (n1 % 5), n1):
+        for i in range(n1):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
@@ -976,7 +872,17 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
             # a1[i] = A1[r,i] + b1[i] - Σ_j<r E1[j,i] G1[r,j]
             for i in range(n1):
                 a1[i] = A1[r, i] + b1[i]
-            for j in range(r):
+            for j in range(0, r - (r % 4), 4):
+                G1_r_j_0 = G1[r, j]
+                G1_r_j_1 = G1[r, j + 1]
+                G1_r_j_2 = G1[r, j + 2]
+                G1_r_j_3 = G1[r, j + 3]
+                for i in range(n1):
+                    a1[i] -= (
+                        G1_r_j_0 * E1[j, i] + G1_r_j_1 * E1[j + 1, i] + G1_r_j_2 * E1[j + 2, i]
+                        + G1_r_j_3 * E1[j + 3, i]
+                    )
+            for j in range(r - (r % 4), r):
                 G1_r_j = G1[r, j]
                 for i in range(n1):
                     a1[i] -= G1_r_j * E1[j, i]
@@ -1028,39 +934,26 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
             for j in range(n2):
                 dh2[j] = zero
             # W3[i,j] ← W3[i,j] - step da3[i] h2[j]
-            for i in range(0, n3 - (n3 % 5), 5):
+            for i in range(0, n3 - (n3 % 3), 3):
                 da3_i_0 = da3[i]
                 da3_i_1 = da3[i + 1]
                 da3_i_2 = da3[i + 2]
-                da3_i_3 = da3[i + 3]
-                da3_i_4 = da3[i + 4]
                 step_da3_0 = step * da3[i]
                 step_da3_1 = step * da3[i + 1]
                 step_da3_2 = step * da3[i + 2]
-                step_da3_3 = step * da3[i + 3]
-                step_da3_4 = step * da3[i + 4]
                 for j in range(n2):
                     W3_i1_j = W3[i + 1, j]
                     W3_i2_j = W3[i + 2, j]
-                    W3_i3_j = W3[i + 3, j]
-                    W3_i4_j = W3[i + 4, j]
                     W3_i_j = W3[i, j]
                     h2_j = h2[j]
-                    dh2[j] += (
-                        W3_i1_j * da3_i_1 + W3_i2_j * da3_i_2 + W3_i3_j * da3_i_3 + W3_i4_j * da3_i_4
-                        + W3_i_j * da3_i_0
-                    )
+                    dh2[j] += W3_i1_j * da3_i_1 + W3_i2_j * da3_i_2 + W3_i_j * da3_i_0
                     W3_i_j -= h2_j * step_da3_0
                     W3_i1_j -= h2_j * step_da3_1
                     W3_i2_j -= h2_j * step_da3_2
-                    W3_i3_j -= h2_j * step_da3_3
-                    W3_i4_j -= h2_j * step_da3_4
                     W3[i, j] = W3_i_j
                     W3[i + 1, j] = W3_i1_j
                     W3[i + 2, j] = W3_i2_j
-                    W3[i + 3, j] = W3_i3_j
-                    W3[i + 4, j] = W3_i4_j
-            for i in range(n3 - (n3 % 5), n3):
+            for i in range(n3 - (n3 % 3), n3):
                 da3_i = da3[i]
                 step_da3 = step * da3[i]
                 for j in range(n2):
@@ -1076,39 +969,26 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
             for j in range(n1):
                 dh1[j] = zero
             # W2[i,j] ← W2[i,j] - step da2[i] h1[j]
-            for i in range(0, n2 - (n2 % 5), 5):
+            for i in range(0, n2 - (n2 % 3), 3):
                 da2_i_0 = da2[i]
                 da2_i_1 = da2[i + 1]
                 da2_i_2 = da2[i + 2]
-                da2_i_3 = da2[i + 3]
-                da2_i_4 = da2[i + 4]
                 step_da2_0 = step * da2[i]
                 step_da2_1 = step * da2[i + 1]
                 step_da2_2 = step * da2[i + 2]
-                step_da2_3 = step * da2[i + 3]
-                step_da2_4 = step * da2[i + 4]
                 for j in range(n1):
                     W2_i1_j = W2[i + 1, j]
                     W2_i2_j = W2[i + 2, j]
-                    W2_i3_j = W2[i + 3, j]
-                    W2_i4_j = W2[i + 4, j]
                     W2_i_j = W2[i, j]
                     h1_j = h1[j]
-                    dh1[j] += (
-                        W2_i1_j * da2_i_1 + W2_i2_j * da2_i_2 + W2_i3_j * da2_i_3 + W2_i4_j * da2_i_4
-                        + W2_i_j * da2_i_0
-                    )
+                    dh1[j] += W2_i1_j * da2_i_1 + W2_i2_j * da2_i_2 + W2_i_j * da2_i_0
                     W2_i_j -= h1_j * step_da2_0
                     W2_i1_j -= h1_j * step_da2_1
                     W2_i2_j -= h1_j * step_da2_2
-                    W2_i3_j -= h1_j * step_da2_3
-                    W2_i4_j -= h1_j * step_da2_4
                     W2[i, j] = W2_i_j
                     W2[i + 1, j] = W2_i1_j
                     W2[i + 2, j] = W2_i2_j
-                    W2[i + 3, j] = W2_i3_j
-                    W2[i + 4, j] = W2_i4_j
-            for i in range(n2 - (n2 % 5), n2):
+            for i in range(n2 - (n2 % 3), n2):
                 da2_i = da2[i]
                 step_da2 = step * da2[i]
                 for j in range(n1):
@@ -1543,7 +1423,7 @@ SMALLEST_DECAY = 2.0**-10
 def _schedule(schedule, sizes):
     """Return the schedule asked for, or the fastest at these sizes: small first layers do not repay a block."""
     if schedule == "auto":
-        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 1024 else "overlapped"
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 2048 else "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
         raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")

@@ -55,7 +55,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8ea69ed421b457d5.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: d4c05743f0c32690.
 """
 
 import json
@@ -697,28 +697,19 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         #     W3[i,j] > 0; 0 otherwise})
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
-        for i in range(0, n3 - (n3 % 5), 5):
+        for i in range(0, n3 - (n3 % 3), 3):
             da3_i_0 = da3[i]
             da3_i_1 = da3[i + 1]
             da3_i_2 = da3[i + 2]
-            da3_i_3 = da3[i + 3]
-            da3_i_4 = da3[i + 4]
             step_da3_0 = step * da3[i]
             step_da3_1 = step * da3[i + 1]
             step_da3_2 = step * da3[i + 2]
-            step_da3_3 = step * da3[i + 3]
-            step_da3_4 = step * da3[i + 4]
             for j in range(n2):
                 W3_i1_j = W3[i + 1, j]
                 W3_i2_j = W3[i + 2, j]
-                W3_i3_j = W3[i + 3, j]
-                W3_i4_j = W3[i + 4, j]
                 W3_i_j = W3[i, j]
                 h2_j = h2[j]
-                dh2[j] += (
-                    W3_i1_j * da3_i_1 + W3_i2_j * da3_i_2 + W3_i3_j * da3_i_3 + W3_i4_j * da3_i_4
-                    + W3_i_j * da3_i_0
-                )
+                dh2[j] += W3_i1_j * da3_i_1 + W3_i2_j * da3_i_2 + W3_i_j * da3_i_0
                 W3_i_j -= (
                     W3_i_j * step_l2_x2 + h2_j * step_da3_0 + step_l1 * (-one if W3_i_j < zero
                     else one if W3_i_j > zero else zero)
@@ -731,20 +722,10 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                     W3_i2_j * step_l2_x2 + h2_j * step_da3_2 + step_l1 * (-one if W3_i2_j < zero
                     else one if W3_i2_j > zero else zero)
                 )
-                W3_i3_j -= (
-                    W3_i3_j * step_l2_x2 + h2_j * step_da3_3 + step_l1 * (-one if W3_i3_j < zero
-                    else one if W3_i3_j > zero else zero)
-                )
-                W3_i4_j -= (
-                    W3_i4_j * step_l2_x2 + h2_j * step_da3_4 + step_l1 * (-one if W3_i4_j < zero
-                    else one if W3_i4_j > zero else zero)
-                )
                 W3[i, j] = W3_i_j
                 W3[i + 1, j] = W3_i1_j
                 W3[i + 2, j] = W3_i2_j
-                W3[i + 3, j] = W3_i3_j
-                W3[i + 4, j] = W3_i4_j
-        for i in range(n3 - (n3 % 5), n3):
+        for i in range(n3 - (n3 % 3), n3):
             da3_i = da3[i]
             step_da3 = step * da3[i]
             for j in range(n2):
@@ -766,28 +747,19 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         #     W2[i,j] > 0; 0 otherwise})
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
-        for i in range(0, n2 - (n2 % 5), 5):
+        for i in range(0, n2 - (n2 % 3), 3):
             da2_i_0 = da2[i]
             da2_i_1 = da2[i + 1]
             da2_i_2 = da2[i + 2]
-            da2_i_3 = da2[i + 3]
-            da2_i_4 = da2[i + 4]
             step_da2_0 = step * da2[i]
             step_da2_1 = step * da2[i + 1]
             step_da2_2 = step * da2[i + 2]
-            step_da2_3 = step * da2[i + 3]
-            step_da2_4 = step * da2[i + 4]
             for j in range(n1):
                 W2_i1_j = W2[i + 1, j]
                 W2_i2_j = W2[i + 2, j]
-                W2_i3_j = W2[i + 3, j]
-                W2_i4_j = W2[i + 4, j]
                 W2_i_j = W2[i, j]
                 h1_j = h1[j]
-                dh1[j] += (
-                    W2_i1_j * da2_i_1 + W2_i2_j * da2_i_2 + W2_i3_j * da2_i_3 + W2_i4_j * da2_i_4
-                    + W2_i_j * da2_i_0
-                )
+                dh1[j] += W2_i1_j * da2_i_1 + W2_i2_j * da2_i_2 + W2_i_j * da2_i_0
                 W2_i_j -= (
                     W2_i_j * step_l2_x2 + h1_j * step_da2_0 + step_l1 * (-one if W2_i_j < zero
                     else one if W2_i_j > zero else zero)
@@ -800,20 +772,10 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                     W2_i2_j * step_l2_x2 + h1_j * step_da2_2 + step_l1 * (-one if W2_i2_j < zero
                     else one if W2_i2_j > zero else zero)
                 )
-                W2_i3_j -= (
-                    W2_i3_j * step_l2_x2 + h1_j * step_da2_3 + step_l1 * (-one if W2_i3_j < zero
-                    else one if W2_i3_j > zero else zero)
-                )
-                W2_i4_j -= (
-                    W2_i4_j * step_l2_x2 + h1_j * step_da2_4 + step_l1 * (-one if W2_i4_j < zero
-                    else one if W2_i4_j > zero else zero)
-                )
                 W2[i, j] = W2_i_j
                 W2[i + 1, j] = W2_i1_j
                 W2[i + 2, j] = W2_i2_j
-                W2[i + 3, j] = W2_i3_j
-                W2[i + 4, j] = W2_i4_j
-        for i in range(n2 - (n2 % 5), n2):
+        for i in range(n2 - (n2 % 3), n2):
             da2_i = da2[i]
             step_da2 = step * da2[i]
             for j in range(n1):
@@ -836,25 +798,19 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         #     W1[i,j] x_next[j]
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
-        for i in range(0, n1 - (n1 % 5), 5):
+        for i in range(0, n1 - (n1 % 3), 3):
             b1[i] -= step * da1[i]
             b1[i + 1] -= step * da1[i + 1]
             b1[i + 2] -= step * da1[i + 2]
-            b1[i + 3] -= step * da1[i + 3]
-            b1[i + 4] -= step * da1[i + 4]
-            total_0 = total_1 = total_2 = total_3 = total_4 = zero
+            total_0 = total_1 = total_2 = zero
             step_da1_0 = step * da1[i]
             step_da1_1 = step * da1[i + 1]
             step_da1_2 = step * da1[i + 2]
-            step_da1_3 = step * da1[i + 3]
-            step_da1_4 = step * da1[i + 4]
             for j in range(n0):
                 W1_i_j = W1[i, j]
                 x_j = x[j]
                 W1_i1_j = W1[i + 1, j]
                 W1_i2_j = W1[i + 2, j]
-                W1_i3_j = W1[i + 3, j]
-                W1_i4_j = W1[i + 4, j]
                 x_next_j = x_next[j]
                 W1_i_j -= (
                     W1_i_j * step_l2_x2 + step_da1_0 * x_j + step_l1 * (-one if W1_i_j < zero
@@ -868,30 +824,16 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                     W1_i2_j * step_l2_x2 + step_da1_2 * x_j + step_l1 * (-one if W1_i2_j < zero
                     else one if W1_i2_j > zero else zero)
                 )
-                W1_i3_j -= (
-                    W1_i3_j * step_l2_x2 + step_da1_3 * x_j + step_l1 * (-one if W1_i3_j < zero
-                    else one if W1_i3_j > zero else zero)
-                )
-                W1_i4_j -= (
-                    W1_i4_j * step_l2_x2 + step_da1_4 * x_j + step_l1 * (-one if W1_i4_j < zero
-                    else one if W1_i4_j > zero else zero)
-                )
                 total_0 += W1_i_j * x_next_j
                 total_1 += W1_i1_j * x_next_j
                 total_2 += W1_i2_j * x_next_j
-                total_3 += W1_i3_j * x_next_j
-                total_4 += W1_i4_j * x_next_j
                 W1[i, j] = W1_i_j
                 W1[i + 1, j] = W1_i1_j
                 W1[i + 2, j] = W1_i2_j
-                W1[i + 3, j] = W1_i3_j
-                W1[i + 4, j] = W1_i4_j
             a1[i] = b1[i] + total_0
             a1[i + 1] = total_1 + b1[i + 1]
             a1[i + 2] = total_2 + b1[i + 2]
-            a1[i + 3] = total_3 + b1[i + 3]
-            a1[i + 4] = total_4 + b1[i + 4]
-        for i in range(n1 - (n1 % 5), n1):
+        for i in range(n1 - (n1 % 3), n1):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
@@ -1531,7 +1473,7 @@ SMALLEST_DECAY = 2.0**-10
 def _schedule(schedule, sizes):
     """Return the schedule asked for, or the fastest at these sizes: small first layers do not repay a block."""
     if schedule == "auto":
-        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 1024 else "overlapped"
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 2048 else "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
         raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")

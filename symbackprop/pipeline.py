@@ -19,7 +19,7 @@ from symbackprop.kernels import STEP, backward_kernel, forward_kernel, loss_kern
 from symbackprop.loops.ir import Kernel
 from symbackprop.loops.verify import verify
 from symbackprop.minibatch import minibatch_kernel
-from symbackprop.scheduled import deferral_of, deferred_kernel, overlapped_kernel
+from symbackprop.scheduled import ONE_ROW, SWEEP, deferral_of, deferred_kernel, overlapped_kernel
 from symbackprop.stages import stages_of
 from symbackprop.train.files import write_text
 
@@ -66,9 +66,10 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32") 
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
     kernels = [make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel, sgd_kernel)]
-    kernels.append(overlapped_kernel(network, stages))
-    if not isinstance(deferral, str):
-        kernels.append(deferred_kernel(network, stages, deferral))
+    if isinstance(deferral, str):
+        kernels.append(overlapped_kernel(network, stages, SWEEP))
+    else:  # which serves large networks better
+        kernels += [overlapped_kernel(network, stages, ONE_ROW), deferred_kernel(network, stages, deferral)]
     kernels.append(minibatch_kernel(network, stages))
     for kernel in kernels:
         verify(kernel)

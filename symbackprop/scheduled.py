@@ -28,8 +28,9 @@ from symbackprop.stages import Stages
 from symbackprop.symbols import LABEL, Finite, array, name_of, scalar, size
 from symbackprop.terms import Equation
 
-SWEEP = {"i": 5}  # rows of W that are read and updated while one row of the layer below is loaded
-PAST = {"s": 4}  # earlier examples of a block
+SWEEP = {"i": 3}  # rows of W that are read and updated while one row of the layer below is loaded
+ONE_ROW = {"i": 1}  # short rows: the compiler's checks before a loop over several cost more than they save
+PAST = {"j": 4}  # earlier examples of a block
 
 
 def interleaved(stages: Stages) -> tuple[tuple[Equation, ...], ...]:
@@ -80,7 +81,9 @@ def deferral_of(stages: Stages) -> Deferral | str:
     return defer(weights_of_first[0], stages.forward[0])
 
 
-def _rest_of_example(network: Network, stages: Stages, n: Expr, taken: frozenset[str]) -> Body:
+def _rest_of_example(
+    network: Network, stages: Stages, n: Expr, taken: frozenset[str], sweep: Mapping[str, int]
+) -> Body:
     """Return one example after its first pre-activation and up to its gradient: other layers, loss, backward sweeps."""
     step = network.step_size_formula.xreplace({t: t + n})
     *groups, last = interleaved(stages)
@@ -90,7 +93,7 @@ def _rest_of_example(network: Network, stages: Stages, n: Expr, taken: frozenset
         If(~Finite(stages.loss.lhs), (Break(),), "nothing is learnt from a loss that is not finite"),
         Accumulate(scalar("losses"), stages.loss.lhs),
         Assign(STEP, step, f"step = {formula(network.step_size_formula, code=True)}"),
-        *(s for group in backward for s in piece(group, SWEEP, taken)),
+        *(s for group in backward for s in piece(group, sweep, taken)),
     )  # fmt: skip
 
 
@@ -108,7 +111,7 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
     others = [e for e in _first_updates(stages) if e.lhs != deferral.after.lhs]
     per_example = (
         Row("row", "order", start + r), Row(LABEL.name, "Y", integer_symbol("row")),
-        *piece((deferral.read,), PAST, taken), *_rest_of_example(network, stages, start + r, taken),
+        *piece((deferral.read,), PAST, taken), *_rest_of_example(network, stages, start + r, taken, SWEEP),
         *piece((*others, *deferral.saved), {}, taken), Accumulate(done, Integer(1)),
     )  # fmt: skip
     blocks = (
@@ -149,8 +152,11 @@ def _block_arrays(deferral: Deferral, block: Expr) -> tuple[Argument, ...]:
     return tuple(made)
 
 
-def overlapped_kernel(network: Network, stages: Stages) -> Kernel:
-    """Return the kernel that joins the first layer's update after one example with its use for the next."""
+def overlapped_kernel(network: Network, stages: Stages, sweep: Mapping[str, int]) -> Kernel:
+    """Return the kernel that joins the first layer's update after one example with its use for the next.
+
+    `sweep` says how many rows are taken at a time: ONE_ROW for small networks, SWEEP for large ones.
+    """
     arguments = arguments_of(network)
     taken = frozenset(a.name for a in arguments)
     updates, n, row, done = size("updates"), *map(integer_symbol, ("n", "row", "done"))
@@ -158,9 +164,9 @@ def overlapped_kernel(network: Network, stages: Stages) -> Kernel:
     ahead = Equation(first.lhs, first.rhs.xreplace({array("h^0"): array("x_next")}), first.over, first.why)
     body = (
         Row("row", "order", n), Row("h^0", "X", row), Row(LABEL.name, "Y", row),
-        *_rest_of_example(network, stages, n, taken),
+        *_rest_of_example(network, stages, n, taken, sweep),
         Row("row", "order", Min(n + 1, updates - 1)), Row("x_next", "X", row),
-        *piece((*_first_updates(stages), ahead), SWEEP, taken), Accumulate(done, Integer(1)),
+        *piece((*_first_updates(stages), ahead), sweep, taken), Accumulate(done, Integer(1)),
     )  # fmt: skip
     start = (Row("row", "order", Integer(0)), Row("h^0", "X", row), *piece((first,), {}, taken))
     whole = (*_nothing_done(), *start, Loop(n, updates, body))
