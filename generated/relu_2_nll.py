@@ -52,7 +52,7 @@ Regenerate with:
     symbackprop generate --activation relu --hidden-layers 2 --loss nll --penalty none
         --initializer glorot --step-size inverse --dtype float32 -o relu_2_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: a450916a941a95cd.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 1e9bf6f7586fdeca.
 """
 
 import json
@@ -934,7 +934,15 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
             for j in range(n2):
                 dh2[j] = zero
             # W3[i,j] ← W3[i,j] - step da3[i] h2[j]
-            for i in range(0, n3 - (n3 % 3), 3):
+            for i in range(n3 - (n3 % 3), n3):
+                da3_i = da3[i]
+                step_da3 = step * da3[i]
+                for j in range(n2):
+                    W3_i_j = W3[i, j]
+                    dh2[j] += W3_i_j * da3_i
+                    W3_i_j -= step_da3 * h2[j]
+                    W3[i, j] = W3_i_j
+            for i in range(n3 - 3 - (n3 % 3), -1, -3):
                 da3_i_0 = da3[i]
                 da3_i_1 = da3[i + 1]
                 da3_i_2 = da3[i + 2]
@@ -953,14 +961,6 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
                     W3[i, j] = W3_i_j
                     W3[i + 1, j] = W3_i1_j
                     W3[i + 2, j] = W3_i2_j
-            for i in range(n3 - (n3 % 3), n3):
-                da3_i = da3[i]
-                step_da3 = step * da3[i]
-                for j in range(n2):
-                    W3_i_j = W3[i, j]
-                    dh2[j] += W3_i_j * da3_i
-                    W3_i_j -= step_da3 * h2[j]
-                    W3[i, j] = W3_i_j
             # da2[i] = dh2[i] {0 if a2[i] ≤ 0; 1 otherwise}; b2[i] ← b2[i] - step da2[i]
             for i in range(n2):
                 da2[i] = dh2[i] * (zero if a2[i] <= zero else one)
@@ -969,7 +969,15 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
             for j in range(n1):
                 dh1[j] = zero
             # W2[i,j] ← W2[i,j] - step da2[i] h1[j]
-            for i in range(0, n2 - (n2 % 3), 3):
+            for i in range(n2 - (n2 % 3), n2):
+                da2_i = da2[i]
+                step_da2 = step * da2[i]
+                for j in range(n1):
+                    W2_i_j = W2[i, j]
+                    dh1[j] += W2_i_j * da2_i
+                    W2_i_j -= step_da2 * h1[j]
+                    W2[i, j] = W2_i_j
+            for i in range(n2 - 3 - (n2 % 3), -1, -3):
                 da2_i_0 = da2[i]
                 da2_i_1 = da2[i + 1]
                 da2_i_2 = da2[i + 2]
@@ -988,14 +996,6 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
                     W2[i, j] = W2_i_j
                     W2[i + 1, j] = W2_i1_j
                     W2[i + 2, j] = W2_i2_j
-            for i in range(n2 - (n2 % 3), n2):
-                da2_i = da2[i]
-                step_da2 = step * da2[i]
-                for j in range(n1):
-                    W2_i_j = W2[i, j]
-                    dh1[j] += W2_i_j * da2_i
-                    W2_i_j -= step_da2 * h1[j]
-                    W2[i, j] = W2_i_j
             # da1[i] = dh1[i] {0 if a1[i] ≤ 0; 1 otherwise}
             for i in range(n1):
                 da1[i] = dh1[i] * (zero if a1[i] <= zero else one)

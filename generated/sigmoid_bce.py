@@ -44,7 +44,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 3448512226621342.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 782185bb764ecc82.
 """
 
 import json
@@ -748,7 +748,15 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
             for j in range(n1):
                 dh1[j] = zero
             # W2[i,j] ← W2[i,j] - step da2[i] h1[j]
-            for i in range(0, n2 - (n2 % 3), 3):
+            for i in range(n2 - (n2 % 3), n2):
+                da2_i = da2[i]
+                step_da2 = step * da2[i]
+                for j in range(n1):
+                    W2_i_j = W2[i, j]
+                    dh1[j] += W2_i_j * da2_i
+                    W2_i_j -= step_da2 * h1[j]
+                    W2[i, j] = W2_i_j
+            for i in range(n2 - 3 - (n2 % 3), -1, -3):
                 da2_i_0 = da2[i]
                 da2_i_1 = da2[i + 1]
                 da2_i_2 = da2[i + 2]
@@ -767,14 +775,6 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                     W2[i, j] = W2_i_j
                     W2[i + 1, j] = W2_i1_j
                     W2[i + 2, j] = W2_i2_j
-            for i in range(n2 - (n2 % 3), n2):
-                da2_i = da2[i]
-                step_da2 = step * da2[i]
-                for j in range(n1):
-                    W2_i_j = W2[i, j]
-                    dh1[j] += W2_i_j * da2_i
-                    W2_i_j -= step_da2 * h1[j]
-                    W2[i, j] = W2_i_j
             # da1[i] = dh1[i] h1[i] (1 - h1[i])
             for i in range(n1):
                 da1[i] = dh1[i] * h1[i] * (one - h1[i])

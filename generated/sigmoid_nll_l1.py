@@ -42,7 +42,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9fe56975f7740117.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: cada6f7890345d43.
 """
 
 import json
@@ -517,7 +517,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0
         #     otherwise})
         step_l1 = step * l1
-        for i in range(0, n2 - (n2 % 3), 3):
+        for i in range(n2 - (n2 % 3), n2):
+            da2_i = da2[i]
+            step_da2 = step * da2[i]
+            for j in range(n1):
+                W2_i_j = W2[i, j]
+                dh1[j] += W2_i_j * da2_i
+                W2_i_j -= (
+                    step_da2 * h1[j] + step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero
+                    else zero)
+                )
+                W2[i, j] = W2_i_j
+        for i in range(n2 - 3 - (n2 % 3), -1, -3):
             da2_i_0 = da2[i]
             da2_i_1 = da2[i + 1]
             da2_i_2 = da2[i + 2]
@@ -545,17 +556,6 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
                 W2[i, j] = W2_i_j
                 W2[i + 1, j] = W2_i1_j
                 W2[i + 2, j] = W2_i2_j
-        for i in range(n2 - (n2 % 3), n2):
-            da2_i = da2[i]
-            step_da2 = step * da2[i]
-            for j in range(n1):
-                W2_i_j = W2[i, j]
-                dh1[j] += W2_i_j * da2_i
-                W2_i_j -= (
-                    step_da2 * h1[j] + step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero
-                    else zero)
-                )
-                W2[i, j] = W2_i_j
         # da1[i] = dh1[i] h1[i] (1 - h1[i])
         for i in range(n1):
             da1[i] = dh1[i] * h1[i] * (one - h1[i])

@@ -55,7 +55,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: d4c05743f0c32690.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e9a251fd02464680.
 """
 
 import json
@@ -697,7 +697,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         #     W3[i,j] > 0; 0 otherwise})
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
-        for i in range(0, n3 - (n3 % 3), 3):
+        for i in range(n3 - (n3 % 3), n3):
+            da3_i = da3[i]
+            step_da3 = step * da3[i]
+            for j in range(n2):
+                W3_i_j = W3[i, j]
+                dh2[j] += W3_i_j * da3_i
+                W3_i_j -= (
+                    W3_i_j * step_l2_x2 + step_da3 * h2[j] + step_l1 * (-one if W3_i_j < zero
+                    else one if W3_i_j > zero else zero)
+                )
+                W3[i, j] = W3_i_j
+        for i in range(n3 - 3 - (n3 % 3), -1, -3):
             da3_i_0 = da3[i]
             da3_i_1 = da3[i + 1]
             da3_i_2 = da3[i + 2]
@@ -725,17 +736,6 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                 W3[i, j] = W3_i_j
                 W3[i + 1, j] = W3_i1_j
                 W3[i + 2, j] = W3_i2_j
-        for i in range(n3 - (n3 % 3), n3):
-            da3_i = da3[i]
-            step_da3 = step * da3[i]
-            for j in range(n2):
-                W3_i_j = W3[i, j]
-                dh2[j] += W3_i_j * da3_i
-                W3_i_j -= (
-                    W3_i_j * step_l2_x2 + step_da3 * h2[j] + step_l1 * (-one if W3_i_j < zero
-                    else one if W3_i_j > zero else zero)
-                )
-                W3[i, j] = W3_i_j
         # da2[i] = -dh2[i] expm1(-h2[i]); b2[i] ← b2[i] - step da2[i]
         for i in range(n2):
             da2[i] = -dh2[i] * expm1(-h2[i])
@@ -747,7 +747,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         #     W2[i,j] > 0; 0 otherwise})
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
-        for i in range(0, n2 - (n2 % 3), 3):
+        for i in range(n2 - (n2 % 3), n2):
+            da2_i = da2[i]
+            step_da2 = step * da2[i]
+            for j in range(n1):
+                W2_i_j = W2[i, j]
+                dh1[j] += W2_i_j * da2_i
+                W2_i_j -= (
+                    W2_i_j * step_l2_x2 + step_da2 * h1[j] + step_l1 * (-one if W2_i_j < zero
+                    else one if W2_i_j > zero else zero)
+                )
+                W2[i, j] = W2_i_j
+        for i in range(n2 - 3 - (n2 % 3), -1, -3):
             da2_i_0 = da2[i]
             da2_i_1 = da2[i + 1]
             da2_i_2 = da2[i + 2]
@@ -775,17 +786,6 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                 W2[i, j] = W2_i_j
                 W2[i + 1, j] = W2_i1_j
                 W2[i + 2, j] = W2_i2_j
-        for i in range(n2 - (n2 % 3), n2):
-            da2_i = da2[i]
-            step_da2 = step * da2[i]
-            for j in range(n1):
-                W2_i_j = W2[i, j]
-                dh1[j] += W2_i_j * da2_i
-                W2_i_j -= (
-                    W2_i_j * step_l2_x2 + step_da2 * h1[j] + step_l1 * (-one if W2_i_j < zero
-                    else one if W2_i_j > zero else zero)
-                )
-                W2[i, j] = W2_i_j
         # da1[i] = dh1[i] (1 + a1[i] - a1[i]/(1 + exp(-a1[i])))/(1 + exp(-a1[i]))
         for i in range(n1):
             a1_i = a1[i]

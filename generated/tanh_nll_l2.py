@@ -52,7 +52,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2
         --initializer glorot --step-size inverse --dtype float32 -o tanh_nll_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 513f2565f3f9f1f2.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 7add771b34ba1745.
 """
 
 import json
@@ -867,7 +867,15 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 dh1[j] = zero
             # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
             step_l2_x2 = real(2) * step * l2
-            for i in range(0, n2 - (n2 % 3), 3):
+            for i in range(n2 - (n2 % 3), n2):
+                da2_i = da2[i]
+                step_da2 = step * da2[i]
+                for j in range(n1):
+                    W2_i_j = W2[i, j]
+                    dh1[j] += W2_i_j * da2_i
+                    W2_i_j -= W2_i_j * step_l2_x2 + step_da2 * h1[j]
+                    W2[i, j] = W2_i_j
+            for i in range(n2 - 3 - (n2 % 3), -1, -3):
                 da2_i_0 = da2[i]
                 da2_i_1 = da2[i + 1]
                 da2_i_2 = da2[i + 2]
@@ -886,14 +894,6 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                     W2[i, j] = W2_i_j
                     W2[i + 1, j] = W2_i1_j
                     W2[i + 2, j] = W2_i2_j
-            for i in range(n2 - (n2 % 3), n2):
-                da2_i = da2[i]
-                step_da2 = step * da2[i]
-                for j in range(n1):
-                    W2_i_j = W2[i, j]
-                    dh1[j] += W2_i_j * da2_i
-                    W2_i_j -= W2_i_j * step_l2_x2 + step_da2 * h1[j]
-                    W2[i, j] = W2_i_j
             # da1[i] = dh1[i] (1 - h1[i]²)
             for i in range(n1):
                 da1[i] = dh1[i] * (one - h1[i] * h1[i])

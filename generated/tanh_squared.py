@@ -44,7 +44,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss squared --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o tanh_squared.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 02eaa84b488bc3c4.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: dd7be8370d39face.
 """
 
 import json
@@ -708,7 +708,15 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
             for j in range(n1):
                 dh1[j] = zero
             # W2[i,j] ← W2[i,j] - step da2[i] h1[j]
-            for i in range(0, n2 - (n2 % 3), 3):
+            for i in range(n2 - (n2 % 3), n2):
+                da2_i = da2[i]
+                step_da2 = step * da2[i]
+                for j in range(n1):
+                    W2_i_j = W2[i, j]
+                    dh1[j] += W2_i_j * da2_i
+                    W2_i_j -= step_da2 * h1[j]
+                    W2[i, j] = W2_i_j
+            for i in range(n2 - 3 - (n2 % 3), -1, -3):
                 da2_i_0 = da2[i]
                 da2_i_1 = da2[i + 1]
                 da2_i_2 = da2[i + 2]
@@ -727,14 +735,6 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                     W2[i, j] = W2_i_j
                     W2[i + 1, j] = W2_i1_j
                     W2[i + 2, j] = W2_i2_j
-            for i in range(n2 - (n2 % 3), n2):
-                da2_i = da2[i]
-                step_da2 = step * da2[i]
-                for j in range(n1):
-                    W2_i_j = W2[i, j]
-                    dh1[j] += W2_i_j * da2_i
-                    W2_i_j -= step_da2 * h1[j]
-                    W2[i, j] = W2_i_j
             # da1[i] = dh1[i] (1 - h1[i]²)
             for i in range(n1):
                 da1[i] = dh1[i] * (one - h1[i] * h1[i])

@@ -55,13 +55,15 @@ def _gradients(expr: Expr) -> set[str]:
     return {name for name in _arrays(expr) if name.startswith("∂")}
 
 
-def piece(equations: Iterable[Equation], factors: Mapping[str, int], taken: frozenset[str]) -> Body:
+def piece(
+    equations: Iterable[Equation], factors: Mapping[str, int], taken: frozenset[str], *, backwards: bool = False
+) -> Body:
     """Return the loops of some equations, fused, hoisted, tiled and in scalars."""
     names = totals()
     body = tuple(s for e in stabilise(equations) for s in lower(e, names))
     body = hoist(fuse(share(body)), taken)
     try:
-        body = tile(body, factors)
+        body = tile(body, factors, backwards=backwards)
     except CannotTileError:
         return body
     return scalarize(body)
@@ -93,7 +95,7 @@ def _rest_of_example(
         If(~Finite(stages.loss.lhs), (Break(),), "nothing is learnt from a loss that is not finite"),
         Accumulate(scalar("losses"), stages.loss.lhs),
         Assign(STEP, step, f"step = {formula(network.step_size_formula, code=True)}"),
-        *(s for group in backward for s in piece(group, sweep, taken)),
+        *(s for group in backward for s in piece(group, sweep, taken, backwards=True)),
     )  # fmt: skip
 
 

@@ -323,7 +323,7 @@ def kernel_text(kernel: Kernel) -> str:
 
 def _sizes(kernel: Kernel) -> list[str]:
     """Read each size that is used from the first array that has it."""
-    used = {s for st in walk(kernel.body) if isinstance(st, Loop) for s in st.stop.free_symbols}
+    used = {s for st in walk(kernel.body) if isinstance(st, Loop) for s in (st.start + st.stop).free_symbols}
     used |= {s for a in kernel.locals for size in a.sizes for s in size.free_symbols}
     values = [st.value for st in walk(kernel.body) if isinstance(st, Assign | Accumulate)]
     values += [v for st in walk(kernel.body) if isinstance(st, Call) for v in st.values]

@@ -20,7 +20,9 @@ class CannotTileError(ValueError):
     """Why a loop cannot be unrolled and jammed."""
 
 
-def tile(body: Body, factors: Mapping[str, int], after: frozenset[str] = frozenset()) -> Body:
+def tile(
+    body: Body, factors: Mapping[str, int], after: frozenset[str] = frozenset(), *, backwards: bool = False
+) -> Body:
     """Return a body whose loops over the indices in `factors` are unrolled that many times and jammed, with remainders;
     elementwise loops and innermost ones stay as they are: the compiler vectorises those.
 
@@ -32,6 +34,8 @@ def tile(body: Body, factors: Mapping[str, int], after: frozenset[str] = frozens
         How many turns become one, by the name of the loop's index.
     after
         The names that are read after the body.
+    backwards
+        From the last turn to the first: after a sweep forward the last rows are the ones still in the cache.
 
     Raises
     ------
@@ -44,7 +48,8 @@ def tile(body: Body, factors: Mapping[str, int], after: frozenset[str] = frozens
             made.append(statement)
             continue
         later = exposed(body[n + 1 :]) | after
-        inner = replace(statement, body=tile(statement.body, factors, later | exposed(statement.body)))
+        around = later | exposed(statement.body)
+        inner = replace(statement, body=tile(statement.body, factors, around, backwards=backwards))
         factor = factors.get(statement.index.name, 1)
         if factor == 1 or not _pays(statement):
             made.append(inner)
@@ -52,8 +57,15 @@ def tile(body: Body, factors: Mapping[str, int], after: frozenset[str] = frozens
         if last := sorted(later & set(_scalars(inner.body).values())):
             raise CannotTileError(f"{last[0]} is read after the loop over {statement.index}")
         main, rest = unroll_and_jam(inner, factor)
-        made += [main, replace(rest, body=statement.body)]  # few turns are left: one plain loop compiles faster
+        rest = replace(rest, body=statement.body)  # few turns are left: one plain loop compiles faster
+        made += _backwards(main, rest) if backwards else (main, rest)
     return tuple(made)
+
+
+def _backwards(main: Loop, rest: Loop) -> Body:
+    """Return a tiled loop, whose turns are independent, and the turns left after it, in the opposite order."""
+    turned = replace(main, start=main.stop - main.step, stop=main.start - 1, step=-main.step, why="")
+    return replace(rest, why=main.why), turned
 
 
 def _pays(loop: Loop) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sympy import Integer, Sum, Symbol
+from sympy import Integer, Mod, Sum, Symbol
 
 import symbackprop.loops
 from symbackprop.loops.ir import Accumulate, Assign, Break, If, Loop, Row, walk
@@ -48,11 +48,12 @@ PRODUCTS = {
 }
 
 
+@pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("factor", range(1, 10))
 @pytest.mark.parametrize("product", PRODUCTS)
-def test_every_factor_and_size_gives_the_same(product, factor):
+def test_every_factor_and_size_gives_the_same(product, factor, backwards):
     body = lower(PRODUCTS[product])
-    tiled = tile(body, {"i": factor})
+    tiled = tile(body, {"i": factor}, backwards=backwards)
     assert (tiled == body) is (factor == 1)
     plain, made, scalars = runner(body), runner(tiled), runner(scalarize(tiled))
     for rows in range(21):
@@ -144,6 +145,14 @@ def test_any_loop_is_refused_or_leaves_the_same_numbers(turn, factor):
     except CannotTileError:
         return
     assert_same((*START, turn), (*START, *made))
+
+
+def test_backwards_the_last_turns_come_first():
+    rest, main = tile(lower(PRODUCTS["update by an outer product"]), {"i": 4}, backwards=True)
+    assert (rest.start, rest.stop, rest.step) == (n - Mod(n, 4, evaluate=False), n, 1)
+    assert (main.start, main.stop, main.step) == (rest.start - 4, -1, -4)
+    assert rest.why
+    assert not main.why
 
 
 def test_no_pass_knows_what_it_is_used_for():
