@@ -1,0 +1,53 @@
+"""Seconds that each kernel of a module takes to compile, with nothing cached.
+
+Run: python benchmarks/compilation.py [--hidden-layers 1]
+"""
+
+import argparse
+import importlib.util
+import os
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+CACHE = tempfile.TemporaryDirectory()
+os.environ["NUMBA_CACHE_DIR"] = CACHE.name  # before numba is imported
+
+from symbackprop import Network, build  # noqa: E402
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--hidden-layers", type=int, default=1)
+    depth = parser.parse_args().hidden_layers
+    path = Path(CACHE.name) / "measured.py"
+    seconds = {"derive and write": timed(lambda: build(Network(("tanh",) * depth, penalty="l2")).write(path))}
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    sizes = (20, *[16] * depth, 5)
+    X, y = np.random.default_rng(0).random((64, 20), np.float32), np.arange(64) % 5
+    trainer = module.Trainer(sizes)
+    slopes = [np.empty_like(p) for p in trainer.parameters.values()]
+    seconds |= {"forward": timed(lambda: trainer.predict(X)), "loss": timed(lambda: trainer.loss(X, y))}
+    for schedule, kernel in module.SCHEDULES.items():
+        run = module.Trainer(sizes, schedule=schedule).sgd
+        seconds[kernel.__name__] = timed(lambda run=run: run(X, y))
+    seconds["sgd_minibatch"] = timed(lambda: trainer.sgd(X, y, batch_size=8))
+    arguments = (X[0], y[0], *trainer.parameters.values(), *slopes, np.float32(0))
+    seconds["backward"] = timed(lambda: module.backward(*arguments))
+    for name, took in seconds.items():
+        print(f"{name:18}{took:6.2f} s")
+    print(f"{'all kernels':18}{sum(seconds.values()) - seconds['derive and write']:6.2f} s")
+
+
+def timed(run):
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
