@@ -48,10 +48,21 @@ def _option(text: str, *names: str, default: str | bool = True, metavar: str = "
     return typer.Option(*names, help=text, metavar=metavar, show_default=default)
 
 
-Activation = Annotated[list[str] | None, _option("Of the hidden layers; repeat it for one per layer.", default="tanh")]
+Activation = Annotated[
+    list[str] | None,
+    _option("Of the hidden layers, a name or a formula in a; repeat it for one per layer.", default="tanh"),
+]
 HiddenLayers = Annotated[int | None, _option("How many; one activation serves all.", default="1", metavar="N")]
-Loss = Annotated[str, _option("nll (classes), bce (independent labels 0 or 1) or squared (values).")]
-Penalty = Annotated[str | None, _option("none, l2, l1 or l1+l2.", default="l2")]
+Loss = Annotated[
+    str, _option("nll (classes), bce (independent labels 0 or 1), squared (values), or a formula in f and y.")
+]
+Penalty = Annotated[str | None, _option("none, l2, l1 or l1+l2, or a formula in w.", default="l2")]
+OutputFunction = Annotated[
+    str | None, _option("softmax, sigmoid or identity.", default="what the loss is made for", metavar="NAME")
+]
+Constant = Annotated[
+    list[str] | None, _option("A number that formulas use by its name; may be repeated.", metavar="NAME=VALUE")
+]
 Initializer = Annotated[str, _option("glorot, he, lecun, fan_in or normal.")]
 StepSize = Annotated[str, _option("constant, or inverse: α/(1+δt).")]
 Dtype = Annotated[str, _option("float32 or float64.")]
@@ -67,11 +78,20 @@ def derive(
     loss: Loss = "nll",
     penalty: Penalty = "l2",
     step_size: StepSize = "inverse",
+    output_function: OutputFunction = None,
+    constant: Constant = None,
     form: Annotated[Literal["text", "latex", "markdown"], typer.Option("--format", help="How to write it.")] = "text",
 ) -> None:
     """Print the derivation of every gradient, each step with the rule it applies."""
     names = choices.hidden_activations(activation or [], hidden_layers)
-    asked = choices.request(names, loss=loss, penalty=penalty or "l2", step_size=step_size)
+    asked = choices.request(
+        names,
+        loss=loss,
+        penalty="l2" if penalty is None else penalty,
+        step_size=step_size,
+        output=output_function,
+        constants=choices.named_numbers("constant", constant or ()),
+    )
     derivation = symbackprop.derive(_network(asked))
     typer.echo(symbackprop.render(derivation, form))
 
@@ -86,6 +106,8 @@ def generate(
     initializer: Initializer = "glorot",
     step_size: StepSize = "inverse",
     dtype: Dtype = "float32",
+    output_function: OutputFunction = None,
+    constant: Constant = None,
     explain_schedule: Annotated[  # noqa: FBT002 (a flag)
         bool, typer.Option("--explain-schedule", help="Print which orders of computation it has, which not, and why.")
     ] = False,
@@ -95,10 +117,12 @@ def generate(
     asked = choices.request(
         choices.hidden_activations(activation or [], hidden_layers),
         loss=loss,
-        penalty=penalty or "l2",
+        penalty="l2" if penalty is None else penalty,
         initializer=initializer,
         step_size=step_size,
         dtype=dtype,
+        output=output_function,
+        constants=choices.named_numbers("constant", constant or ()),
     )
     made = symbackprop.build(_network(asked), name=output.stem, dtype=dtype)
     if output.exists():
@@ -129,12 +153,15 @@ def train(
     initializer: Initializer = "glorot",
     step_size: StepSize = "inverse",
     dtype: Dtype = "float32",
+    output_function: OutputFunction = None,
+    constant: Constant = None,
     module: ModulePath = None,
     epochs: Annotated[int, _option("At most so many.", metavar="N")] = 100,
     learning_rate: Annotated[float | None, _option("α.", default="0.02; for squared 0.01", metavar="X")] = None,
     decay: Annotated[float | None, _option("δ of α/(1+δt).", default="1e-5", metavar="X")] = None,
     l2: Annotated[float | None, _option("λ of ΣW².", default="1e-4", metavar="X")] = None,
     l1: Annotated[float | None, _option("λ of Σ|W|.", default="1e-5", metavar="X")] = None,
+    strength: Annotated[float | None, _option("λ of a penalty that is a formula.", default="1e-4", metavar="X")] = None,
     seed: Annotated[int, _option("Of the cut, the first weights and the orders.", metavar="N")] = 0,
     look_ahead: Annotated[int, _option("Epochs to wait for a better validation error.", metavar="N")] = 15,
     output: Annotated[Path, _option("The model.", "--output", "-o", metavar="PATH")] = _MODEL,
@@ -144,7 +171,7 @@ def train(
 ) -> None:
     """Train a network, keep the parameters of its best epoch, and test it."""
     _check_places(data, module, output, plot)
-    given = {"decay": decay, "l2": l2, "l1": l1}
+    given = {"decay": decay, "l2": l2, "l1": l1, "penalty": strength}
     widths = choices.hidden_widths(hidden, hidden_layers)
     asked = choices.request(
         choices.hidden_activations(activation or [], None if widths is None else len(widths)),
@@ -153,9 +180,16 @@ def train(
         initializer=initializer,
         step_size=step_size,
         dtype=dtype,
+        output=output_function,
+        constants=choices.named_numbers("constant", constant or ()),
     )
     settings = choices.settings(
-        loss, epochs=epochs, learning_rate=learning_rate, look_ahead=look_ahead, seed=seed, given=given
+        choices.output_for(loss, output_function),
+        epochs=epochs,
+        learning_rate=learning_rate,
+        look_ahead=look_ahead,
+        seed=seed,
+        given=given,
     )
     kernels = _kernels(asked, module)
     _check_gradients(kernels)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
+import shlex
 from importlib.metadata import version
 from typing import Any
 
 from symbackprop.calculus.recurrence import Deferral
-from symbackprop.definitions.activations import ACTIVATIONS
-from symbackprop.definitions.losses import LOSSES
 from symbackprop.definitions.network import Network
-from symbackprop.definitions.penalties import PENALTIES
-from symbackprop.definitions.preactivations import PREACTIVATIONS
 from symbackprop.emit.module import Header
 from symbackprop.kernels import hyperparameters, parameter_sizes, with_step
 from symbackprop.notation import formula, identifier
@@ -59,7 +56,7 @@ def header_of(network: Network, spec: dict[str, Any], stages: Stages, deferral: 
         "Schedules": _schedules(deferral),
     }
     versions = f"symbackprop {version('symbackprop')} and SymPy {version('sympy')}"
-    return Header(f"{_title(network)}.", shown, command_of(spec), versions)
+    return Header(f"{_title(network)}.", shown, command_of(network, spec), versions)
 
 
 def _schedules(deferral: Deferral | str) -> list[str]:
@@ -92,20 +89,22 @@ def _title(network: Network) -> str:
     return f"Exact per-example SGD: {layers}{kinds}"
 
 
-def command_of(spec: dict[str, Any]) -> str:
+def command_of(network: Network, spec: dict[str, Any]) -> str:
     """Return the command that generates a module again, or where there is none, the Python that does."""
-    named = (*zip(spec["activations"], [ACTIVATIONS] * spec["layers"], strict=False), (spec["loss"], LOSSES),
-             (spec["penalty"], PENALTIES), (spec["preactivation"], PREACTIVATIONS))  # fmt: skip
-    if any(name not in table for name, table in named):
+    choices = (*network.activations, network.loss, network.penalty, network.preactivation, network.output or "")
+    if not all(isinstance(choice, str) for choice in choices) or network.target is not None:
         return f"build(Network(...), name={spec['name']!r}, dtype={spec['dtype']!r}) in Python, of the formulas above"
-    hidden = [f"--activation {g}" for g in dict.fromkeys(spec["activations"])]
-    if len(set(spec["activations"])) > 1:
-        hidden = [f"--activation {g}" for g in spec["activations"]]
-    return " ".join(
-        ["symbackprop generate", *hidden, f"--hidden-layers {len(spec['activations'])}", f"--loss {spec['loss']}",
-         f"--penalty {spec['penalty']}", f"--initializer {spec['initializer']}", f"--step-size {spec['step_size']}",
-         f"--dtype {spec['dtype']}", f"-o {spec['name']}.py"]
-    )  # fmt: skip
+    hidden = list(dict.fromkeys(spec["activations"]))
+    options = [("activation", g) for g in (hidden if len(hidden) < 2 else spec["activations"])]
+    options += [
+        ("hidden-layers", len(spec["activations"])),
+        *((n, spec[n]) for n in ("loss", "penalty", "initializer")),
+    ]
+    options += [("output-function", network.output)] if network.output else []
+    options += [("step-size", spec["step_size"]), ("dtype", spec["dtype"])]
+    options += [("constant", f"{name}={value!r}") for name, value in dict(network.constants).items()]
+    written = (f"--{name} {shlex.quote(str(value))}" for name, value in options)
+    return " ".join(["symbackprop generate", *written, f"-o {spec['name']}.py"])
 
 
 def default_name(network: Network) -> str:
@@ -114,4 +113,4 @@ def default_name(network: Network) -> str:
     hidden = list(dict.fromkeys(names["activations"])) or ["linear"]
     depth = [str(network.depth)] if network.depth > 1 else []
     penalty = [names["penalty"]] if names["penalty"] != "none" else []
-    return re.sub(r"\W+", "_", "_".join([*hidden, *depth, names["loss"], *penalty])).strip("_")
+    return re.sub(r"\W+", "_", "_".join([*hidden, *depth, names["loss"], *penalty]))[:60].strip("_")

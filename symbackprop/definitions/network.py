@@ -15,7 +15,9 @@ from symbackprop.definitions.losses import LOSSES, OUTPUTS, Loss
 from symbackprop.definitions.penalties import PENALTIES, w
 from symbackprop.definitions.preactivations import PREACTIVATIONS
 from symbackprop.definitions.schedules import STEP_SIZES
+from symbackprop.definitions.typed import exact_constants, is_typed, require_used, typed, typed_loss
 from symbackprop.notation import formula
+from symbackprop.spelling import normalised
 from symbackprop.symbols import LABEL, Axis, array, scalar, size
 from symbackprop.terms import Equation
 
@@ -27,18 +29,21 @@ _BELOW = {"k": "k-1", "k+1": "k", "L+1": "L"}
 class Network:
     """A feed-forward network of L hidden layers and an output layer, with everything SGD needs to know.
 
-    Each field takes a name from its table in `symbackprop.definitions`, or a formula.
+    Each field takes a name from its table in `symbackprop.definitions`, or a formula: a SymPy expression, a function
+    that returns one, or, for activations, the loss and the penalty, a text (see `symbackprop.formula.parse`).
 
     Parameters
     ----------
     activations
-        One entry per hidden layer, none for softmax or linear regression. A formula is an expression in one symbol
-        or a function of a: ``lambda a: a / (1 + a**2)``.
+        One entry per hidden layer, none for softmax or linear regression. A formula is an expression in one symbol,
+        a function of a, ``lambda a: a / (1 + a**2)``, or a text in a, ``"a if a > 0 else 0.1*(exp(a) - 1)"``.
     loss
         ``"nll"``, ``"bce"``, ``"squared"``, or a function of (f, y, axis):
-        ``lambda f, y, axis: -log(f[y]) + axis.sum(lambda i: f[i] ** 2) / 10``.
+        ``lambda f, y, axis: -log(f[y]) + axis.sum(lambda i: f[i] ** 2) / 10``. A text in f and y,
+        ``"sqrt(1 + (f - y)**2) - 1"``, is summed over the outputs, identity by default; one in f[y] is that of a class.
     penalty
-        ``"none"``, ``"l2"``, ``"l1"``, ``"l1+l2"``, or p(w), Ω = Σ p(w): ``lambda w: w**4``, with the coefficient λ.
+        ``"none"``, ``"l2"``, ``"l1"``, ``"l1+l2"``, or p(w), Ω = Σ p(w): ``lambda w: w**4`` or ``"w**4"``, with the
+        coefficient λ.
     initializer
         ``"glorot"``, ``"he"``, ``"lecun"``, ``"fan_in"`` or ``"normal"``.
     step_size
@@ -50,11 +55,13 @@ class Network:
         ``"softmax"``, ``"sigmoid"``, ``"identity"``; by default the loss's own, softmax for an own loss.
     target
         For an own loss: ``"label"`` (y is the number of a class) or ``"vector"``; by default what the output suggests.
+    constants
+        Numbers that texts may use by name: ``{"beta": 1.5}``.
 
     Raises
     ------
     ValueError
-        If a name is in no table; the message has the nearest names.
+        If a name is in no table, and the message has the nearest names; if a text is no formula of its variables.
 
     Examples
     --------
@@ -70,11 +77,13 @@ class Network:
     preactivation: Formula = "dense"
     output: Formula | None = None
     target: str | None = None
+    constants: Mapping[str, float] | tuple[tuple[str, float], ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.activations, str) or not isinstance(self.activations, tuple | list):
             object.__setattr__(self, "activations", (self.activations,))
         object.__setattr__(self, "activations", tuple(self.activations))
+        object.__setattr__(self, "constants", tuple(sorted(dict(self.constants).items())))
         for what, table, choice in (
             *(("activation", ACTIVATIONS, g) for g in self.activations),
             ("loss", LOSSES, self.loss),
@@ -84,9 +93,21 @@ class Network:
             ("pre-activation", PREACTIVATIONS, self.preactivation),
             ("output", OUTPUTS, self.output or "softmax"),
         ):
-            _choose(what, table, choice)
+            self._chosen(what, table, choice)
         if self.target not in {None, "label", "vector"}:
             raise ValueError(f"the target is {self.target!r}, expected 'label' or 'vector'")
+        require_used(self.exact_constants, [*self.activations, self.loss, self.penalty])
+
+    @property
+    def exact_constants(self) -> dict[str, Expr]:
+        """The named constants as exact numbers."""
+        return exact_constants(dict(self.constants))
+
+    def _chosen(self, what: str, table: Mapping[str, Any], choice: Any) -> Any:
+        """Return the entry of a table, or the formula in its place."""
+        if not is_typed(what, choice, table):
+            return _choose(what, table, choice)
+        return typed_loss(choice, self.exact_constants) if what == "loss" else typed(what, choice, self.exact_constants)
 
     @property
     def depth(self) -> int:
@@ -97,7 +118,7 @@ class Network:
     def chosen_loss(self) -> Loss:
         """The loss with its output and kind of target."""
         if isinstance(self.loss, str):
-            return LOSSES[self.loss]
+            return self._chosen("loss", LOSSES, self.loss)
         output = self.output if isinstance(self.output, str) else "softmax"
         return Loss(self.loss, output, "label" if output == "softmax" else "vector")
 
@@ -127,7 +148,7 @@ class Network:
     def activation(self, g: Formula, layer: str) -> Equation:
         """Return h⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ) of one hidden layer."""
         j = _axis("j", layer)
-        rhs = _apply(_choose("activation", ACTIVATIONS, g), array(f"a^{layer}")[j.index], a)
+        rhs = _apply(self._chosen("activation", ACTIVATIONS, g), array(f"a^{layer}")[j.index], a)
         return Equation(array(f"h^{layer}")[j.index], rhs, (j,), "activation")
 
     def outputs(self, layer: str = "L+1") -> Equation:
@@ -143,9 +164,8 @@ class Network:
 
     def penalties(self) -> Mapping[str, Expr]:
         """Return the formula p(w) of each penalty by its coefficient."""
-        if isinstance(self.penalty, str):
-            return PENALTIES[self.penalty]
-        return {"λ": _apply(self.penalty, w, w)}
+        made = self._chosen("penalty", PENALTIES, self.penalty)
+        return made if isinstance(made, dict) else {"λ": _apply(made, w, w)}
 
     def parameters(self, layer: str) -> dict[str, tuple[Axis, ...]]:
         """Return the parameter arrays of one layer with their axes, weights (two axes) before biases."""
@@ -172,18 +192,19 @@ class Network:
         return equations
 
     def names(self) -> dict[str, Any]:
-        """Return the choices as plain strings, formulas as text."""
-        loss = self.loss if isinstance(self.loss, str) else formula(self.losses().rhs)
+        """Return the choices as plain strings, formulas as text, and the constants where there are any."""
+        loss = _text(self.loss) if isinstance(self.loss, str) else formula(self.losses().rhs)
         output = self.output or self.chosen_loss.output
-        return {
+        constants = {"constants": dict(self.constants)} if self.constants else {}
+        return constants | {
             "preactivation": self.preactivation
             if isinstance(self.preactivation, str)
             else formula(self.pre_activation("k").rhs),
-            "activations": [g if isinstance(g, str) else formula(_apply(g, a, a)) for g in self.activations],
+            "activations": [_text(g) if isinstance(g, str) else formula(_apply(g, a, a)) for g in self.activations],
             "output": output if isinstance(output, str) else formula(self.outputs().rhs),
             "loss": loss,
             "target": self.target_kind,
-            "penalty": self.penalty if isinstance(self.penalty, str) else formula(self.penalties()["λ"]),
+            "penalty": _text(self.penalty) if isinstance(self.penalty, str) else formula(self.penalties()["λ"]),
             "initializer": self.initializer,
             "step_size": self.step_size,
         }
@@ -205,6 +226,12 @@ def _choose(what: str, table: Mapping[str, Any], choice: Any) -> Any:
     near = get_close_matches(choice, table, n=3, cutoff=0.4)
     hint = f"did you mean {' or '.join(near)}? " if near else ""
     raise ValueError(f"unknown {what} {choice!r}: {hint}known are {', '.join(table)}")
+
+
+def _text(choice: str) -> str:
+    """Return a name as it is, a typed formula in one spelling."""
+    known = {*ACTIVATIONS, *LOSSES, *PENALTIES}
+    return choice if choice in known else normalised(choice)
 
 
 def _apply(made: Any, argument: Expr, symbol: Symbol) -> Expr:

@@ -1,5 +1,6 @@
 """From what a user says to what a module is asked for, and with which numbers it is trained."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,9 +9,9 @@ from symbackprop.train.history import Settings
 
 WIDTH = 64  # units of a hidden layer where nobody says otherwise
 # measured on the digits: 2.5 % test error on average over 40 seeds, at most 4 % in 37 of them
-HYPERPARAMETERS = {"decay": 1e-5, "l2": 1e-4, "l1": 1e-5}
+HYPERPARAMETERS = {"decay": 1e-5, "l2": 1e-4, "l1": 1e-5, "penalty": 1e-4}
 LEARNING_RATE = 0.02  # 0.05 and more is too fast for two layers of ReLU, though not for tanh
-SQUARED_LEARNING_RATE = 0.01  # its gradient grows with the error, and diverges at 0.03
+VALUES_LEARNING_RATE = 0.01  # the gradient of squared errors grows with them, and diverges at 0.03
 
 
 def request(
@@ -21,9 +22,12 @@ def request(
     initializer: str = "glorot",
     step_size: str = "inverse",
     dtype: str = "float32",
+    output: str | None = None,
+    constants: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return what a module is generated from, as JSON: the key of the cache, and a part of the model file."""
-    return {
+    more = {"output": output, "constants": dict(constants or {})}
+    return {name: value for name, value in more.items() if value} | {
         "activations": list(activations),
         "loss": loss,
         "penalty": penalty,
@@ -42,7 +46,9 @@ def network_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     """
     expected = request([], loss="", penalty="")
     names = [v for key in expected for v in (asked.get(key) if key == "activations" else [asked.get(key)]) or ()]
-    if set(asked) != set(expected) or not all(isinstance(name, str) for name in names):
+    names += [asked["output"]] if "output" in asked else []
+    unknown = set(asked) - {*expected, "output", "constants"} or set(expected) - set(asked)
+    if unknown or not all(isinstance(name, str) for name in names) or not isinstance(asked.get("constants", {}), dict):
         raise ValueError("the model does not say from which formulas its module is generated; use --module PATH")
     return {k: tuple(v) if k == "activations" else v for k, v in asked.items() if k != "dtype"}
 
@@ -91,6 +97,40 @@ def hidden_widths(text: str | None, depth: int | None) -> list[int] | None:
     return [int(part) for part in parts]
 
 
+def named_numbers(what: str, given: Sequence[str]) -> dict[str, float]:
+    """Return numbers that were given as NAME=VALUE.
+
+    >>> named_numbers("constant", ["beta=1.5"])
+    {'beta': 1.5}
+
+    Raises
+    ------
+    ValueError
+        If one is not written so, or a name occurs twice.
+    """
+    made: dict[str, float] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not equals or not math.isfinite(number) or name.strip() in made:
+            raise ValueError(f"the {what} is {text!r:.60}, expected a name of its own and a number such as beta=1.5")
+        made[name.strip()] = number
+    return made
+
+
+def output_for(loss: str, output: str | None) -> str:
+    """Return the output: the one named, else the one that a loss is made for.
+
+    >>> output_for("nll", None), output_for("abs(f - y)", None), output_for("-log(f[y])", None)
+    ('softmax', 'identity', 'softmax')
+    """
+    named = {"nll": "softmax", "bce": "sigmoid"}
+    return output or named.get(loss, "softmax" if "[" in loss else "identity")
+
+
 def penalty_for(given: str | None, *, l1: float | None, l2: float | None) -> str:
     """Return the penalty: the one named, else the one whose coefficient is given, else l2.
 
@@ -113,14 +153,15 @@ def hyperparameters(spec: Spec, given: Mapping[str, float | None]) -> dict[str, 
     """
     for name, value in given.items():
         if value is not None and name not in spec["hyperparameters"]:
-            needed = {"decay": "--step-size inverse"}.get(name, f"--penalty {name} or l1+l2")
+            known = {"decay": "--step-size inverse", "penalty": "a formula as --penalty"}
+            needed = known.get(name, f"--penalty {name} or l1+l2")
             raise ValueError(f"{name} is {value:g}, but the network has no {name}; it needs {needed}")
     chosen = {name: value for name, value in given.items() if value is not None}
     return {n: chosen.get(n, HYPERPARAMETERS[n]) for n in spec["hyperparameters"] if n in HYPERPARAMETERS}
 
 
 def settings(
-    loss: str,
+    output: str,
     *,
     epochs: int,
     learning_rate: float | None,
@@ -128,8 +169,8 @@ def settings(
     seed: int,
     given: Mapping[str, float | None],
 ) -> Settings:
-    """Return the settings given, with the default learning rate of the loss; ValueError if one is out of its range."""
+    """Return the settings given, with the learning rate for an output; ValueError if one is out of its range."""
     if learning_rate is None:
-        learning_rate = SQUARED_LEARNING_RATE if loss == "squared" else LEARNING_RATE
+        learning_rate = VALUES_LEARNING_RATE if output == "identity" else LEARNING_RATE
     numbers = {name: value for name, value in given.items() if value is not None}
     return Settings(epochs, learning_rate, look_ahead, seed, numbers)

@@ -71,7 +71,7 @@ def _from_table(path: Path, spec: Spec, labels: Sequence[str]) -> Dataset:
         y, classes = as_labels(table.labels, Place(f"label {' '.join(map(repr, names))} of {path}", table.lines))
     else:
         y, classes = (
-            as_vectors(table.labels, Place(str(path), table.lines, names), unit=spec["loss"] == "bce"),
+            as_vectors(table.labels, Place(str(path), table.lines, names), unit=spec["output"] == "sigmoid"),
             (),
         )
     return Dataset(X, y, classes, table.names, found, str(path))
@@ -88,7 +88,7 @@ def _from_archive(path: Path, spec: Spec, labels: Sequence[str]) -> Dataset:
     if spec["target"] == "label":
         y, classes = as_labels(values, place)
         return Dataset(X, y, classes, name=str(path))
-    return Dataset(X, as_vectors(values, place, unit=spec["loss"] == "bce"), name=str(path))
+    return Dataset(X, as_vectors(values, place, unit=spec["output"] == "sigmoid"), name=str(path))
 
 
 def _inputs_of(path: Path, table: Table) -> Place:

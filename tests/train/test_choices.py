@@ -28,11 +28,32 @@ def test_a_hyperparameter_without_effect_is_refused(name, needed):
         choices.hyperparameters(spec, NOBODY_SAID | {name: 0.5})
 
 
-@pytest.mark.parametrize(("loss", "rate"), [("nll", 0.02), ("bce", 0.02), ("squared", 0.01)])
-def test_the_learning_rate_goes_with_the_loss(loss, rate):
+@pytest.mark.parametrize(
+    ("loss", "rate"),
+    [("nll", 0.02), ("bce", 0.02), ("squared", 0.01), ("-log(f[y])", 0.02), ("sqrt(1+(f-y)**2)-1", 0.01)],
+)
+def test_the_learning_rate_goes_with_the_output(loss, rate):
     asked = {"epochs": 1, "look_ahead": 1, "seed": 0, "given": NOBODY_SAID}
-    assert choices.settings(loss, learning_rate=None, **asked).learning_rate == rate
-    assert choices.settings(loss, learning_rate=0.5, **asked).learning_rate == 0.5
+    output = choices.output_for(loss, None)
+    assert choices.settings(output, learning_rate=None, **asked).learning_rate == rate
+    assert choices.settings(output, learning_rate=0.5, **asked).learning_rate == 0.5
+
+
+@pytest.mark.parametrize("given", [["beta"], ["beta="], ["beta=x"], ["beta=nan"], ["beta=inf"], ["b=1", "b=2"]])
+def test_a_constant_that_is_no_name_and_number_is_refused(given):
+    with pytest.raises(ValueError, match=f"the constant is '{given[-1]}', expected a name of its own and a number"):
+        choices.named_numbers("constant", given)
+
+
+def test_a_request_keeps_what_typed_formulas_need():
+    more = {"output": "identity", "constants": {"beta": 1.5}}
+    asked = choices.request(["a*exp(-beta*a**2)"], loss="abs(f-y)", penalty="l2", **more)
+    assert choices.network_arguments(asked).items() >= more.items()
+    plain = choices.request(["tanh"], loss="nll", penalty="l2")
+    assert not set(more) & set(plain)
+    for wrong in ({"constants": [1]}, {"output": 3}, {"more": 1}):
+        with pytest.raises(ValueError, match="use --module PATH"):
+            choices.network_arguments(plain | wrong)
 
 
 @pytest.mark.parametrize("asked", [{}, {"activations": ["tanh"]}, choices.request([1], loss="nll", penalty="l2")])

@@ -61,11 +61,11 @@ def test_only_the_training_part_decides_the_scaling():
     assert (prepared.n_in, prepared.n_out) == (2, 2)
 
 
-def test_targets_are_scaled_for_the_squared_error_alone():
+def test_targets_are_scaled_where_the_outputs_are_values():
     data = Dataset(np.ones((40, 2)), np.arange(80.0).reshape(40, 2))
     spec = SPEC | {"target": "vector"}
-    assert abs(prepare(data, spec | {"loss": "squared"}).train[1].mean()) < 1e-6
-    assert prepare(data, spec | {"loss": "bce"}).train[1].max() == 79
+    assert abs(prepare(data, spec | {"output": "identity"}).train[1].mean()) < 1e-6
+    assert prepare(data, spec | {"output": "sigmoid"}).train[1].max() == 79
     assert prepare(data, spec).n_out == 2
 
 

@@ -5,9 +5,9 @@ import pytest
 
 from symbackprop.train import read_data, read_inputs
 
-NLL = {"target": "label", "loss": "nll"}
-BCE = {"target": "vector", "loss": "bce"}
-SQUARED = {"target": "vector", "loss": "squared"}
+NLL = {"target": "label", "loss": "nll", "output": "softmax"}
+BCE = {"target": "vector", "loss": "bce", "output": "sigmoid"}
+SQUARED = {"target": "vector", "loss": "squared", "output": "identity"}
 IRIS = "length,width,species\n1.5,2,setosa\n3,4,virginica\n5,6,setosa\n"
 
 
