@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -124,7 +125,7 @@ def generate(
         output=output_function,
         constants=choices.named_numbers("constant", constant or ()),
     )
-    made = symbackprop.build(_network(asked), name=output.stem, dtype=dtype)
+    made = _built(asked, output.stem)
     if output.exists():
         spec_of(output)  # nothing but a module that was generated is written over
     write_text(output, made.text)
@@ -246,6 +247,25 @@ def check(module: Annotated[Path, typer.Argument(help="A generated module.")]) -
         raise typer.Exit(1)
 
 
+@app.command("plot-activation", epilog='Example: symbackprop plot-activation "a*tanh(log(1+exp(a)))" -o mish.png')
+def plot_activation(
+    activation: Annotated[str, typer.Argument(help="A name or a formula in a.", metavar="FORMULA")],
+    output: Annotated[Path, _option("The picture, a PNG.", "--output", "-o", metavar="PATH")],
+    constant: Constant = None,
+    span: Annotated[float, _option("From -X to X.", metavar="X")] = 6.0,
+) -> None:
+    """Draw an activation and its derivative, and say where they have kinks."""
+    from symbackprop.explain.plot import plot_activation as draw  # noqa: PLC0415 (it loads SymPy)
+    from symbackprop.soundness import advise  # noqa: PLC0415
+
+    check_writable(output)
+    network = symbackprop.Network((activation,), constants=choices.named_numbers("constant", constant or ()))
+    draw(output, network, span)
+    for word in advise(network):
+        typer.echo(f"symbackprop: warning: {word}", err=True)
+    typer.echo(f"wrote {shown(output)}")
+
+
 @app.command(epilog="Example: symbackprop bench --network 784-128-10")
 def bench(
     network: Annotated[
@@ -280,16 +300,21 @@ def _network(asked: dict[str, Any]) -> Any:
     return symbackprop.Network(**choices.network_arguments(asked))
 
 
-def _generated(asked: dict[str, Any], name: str | None = None) -> str:
-    text: str = symbackprop.build(_network(asked), name=name, dtype=asked["dtype"]).text
-    return text
+def _built(asked: dict[str, Any], name: str | None = None) -> Any:
+    """Return the module for a request; what it is advised against goes to standard error."""
+    with warnings.catch_warnings(record=True) as advice:
+        warnings.simplefilter("always")
+        made = symbackprop.build(_network(asked), name=name, dtype=asked["dtype"])
+    for word in advice:
+        typer.echo(f"symbackprop: warning: {word.message}", err=True)
+    return made
 
 
 def _find(asked: dict[str, Any] | None) -> ModuleType:
     if asked is None:
         raise ValueError("the model was trained with a module of its own; name it with --module PATH")
     choices.network_arguments(asked)
-    return find_module(asked, lambda: _generated(asked))
+    return find_module(asked, lambda: _built(asked).text)
 
 
 def _kernels(asked: dict[str, Any], path: Path | None) -> ModuleType:
@@ -298,7 +323,7 @@ def _kernels(asked: dict[str, Any], path: Path | None) -> ModuleType:
 
     def make() -> str:
         made.append(True)
-        return _generated(asked)
+        return _built(asked).text
 
     module = import_module(path) if path else find_module(asked, make)
     how = f"generated in {time.perf_counter() - start:.1f} s" if made else "given" if path else "found"

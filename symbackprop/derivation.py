@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sympy import Expr
 
@@ -11,7 +11,8 @@ from symbackprop.calculus.rules import contract
 from symbackprop.definitions.network import Formula, Network
 from symbackprop.definitions.schedules import α
 from symbackprop.indices import named
-from symbackprop.symbols import Axis, Partial, scalar
+from symbackprop.soundness import kinks, refuse
+from symbackprop.symbols import Axis, Partial, name_of, scalar
 from symbackprop.terms import Derivation, Equation, Step
 
 
@@ -62,6 +63,7 @@ def sections(network: Network) -> Sections:
     """Return the derivations of the kinds of layer in a network, each derived once however deep it is."""
     if not isinstance(network, Network):
         raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
+    refuse(network)
     kinds = dict.fromkeys(network.activations)
     return Sections(_output(network), tuple((g, _hidden(network, g)) for g in kinds), _parameters(network))
 
@@ -88,7 +90,15 @@ def _hidden(network: Network, g: Formula) -> Derivation:
     wanted = [Wanted("h^k", (j,), "hidden layer"), Wanted("a^k", (i,), "pre-activation")]
     names = dict(zip(network.activations, network.names()["activations"], strict=True))
     mark = "" if len(names) == 1 else f", {names[g]}"
-    return backpropagate((above, activation), wanted, f"Hidden layer k = 1..L{mark}")
+    made = backpropagate((above, activation), wanted, f"Hidden layer k = 1..L{mark}")
+    return replace(made, steps=tuple(_with_kinks(step, network, g) for step in made.steps))
+
+
+def _with_kinks(step: Step, network: Network, g: Formula) -> Step:
+    """Add to the step that differentiates an activation where it has kinks, and what is taken there."""
+    if step.rule != "partial derivative" or name_of(step.target.args[0]) != "h^k":
+        return step
+    return replace(step, note="; ".join(kinks(network.scalar_activation(g))))
 
 
 def _parameters(network: Network) -> Derivation:

@@ -5,6 +5,7 @@ Network -> [Equation] -> Derivation -> [Equation] -> stabilise -> lower -> passe
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from symbackprop.loops.ir import Kernel
 from symbackprop.loops.verify import verify
 from symbackprop.minibatch import minibatch_kernel
 from symbackprop.scheduled import ONE_ROW, SWEEP, deferral_of, deferred_kernel, overlapped_kernel
+from symbackprop.soundness import AdviceWarning, advise
 from symbackprop.stages import stages_of
 from symbackprop.train.files import write_text
 
@@ -59,10 +61,17 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32") 
     ------
     ValueError
         If `dtype` is neither, or a formula has no derivative, or none that a kernel can compute.
+
+    Warns
+    -----
+    AdviceWarning
+        If an activation is constant, not finite or very steep between -50 and 50, or even around 0.
     """
     if dtype not in {"float32", "float64"}:
         raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
     stages = stages_of(network, sections(network))
+    for word in advise(network):
+        warnings.warn(word, AdviceWarning, stacklevel=2)
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
     kernels = [make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel, sgd_kernel)]

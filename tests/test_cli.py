@@ -357,7 +357,9 @@ def test_a_signal_ends_with_the_best_parameters_or_130(real, place):
         "--look-ahead",
         "9999",
     ]
-    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}  # a job behind & ignores it
+    heard = {
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    }  # a job behind & ignores it
     with subprocess.Popen(
         command, env=real, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **heard
     ) as child:

@@ -216,7 +216,9 @@ def test_the_sizes_reach_every_tile_and_every_remainder():
         text = modules.text_of(network(depth, "l2")).split("def sgd_overlapped")[1].split("class Trainer")[0]
         found = 0
         for kernel in text.split("\ndef "):
-            for size, factor in set(re.findall(r"range\((?:0, )?(\w+)(?: - \d)? - \(\1 % (\d+)\), (?:-1, )?-?\2\)", kernel)):
+            for size, factor in set(
+                re.findall(r"range\((?:0, )?(\w+)(?: - \d)? - \(\1 % (\d+)\), (?:-1, )?-?\2\)", kernel)
+            ):
                 reached = {n for name in passed(text, kernel, size) for n in counts[name]}
                 assert any(n > int(factor) and n % int(factor) for n in reached), (depth, size, factor)
                 found += 1

@@ -82,7 +82,7 @@ def tidy(expr: Expr) -> Expr:
     """Return the cheapest of a few equal forms of a quotient; pieces and sums are tidied each by itself."""
     flat, back = opaque(factor_out(expr), Piecewise, *Reduction)
     flat, scalars = opaque(flat, Indexed, *_functions(flat))
-    unsigned = flat.replace(sign, lambda u: Abs(u) / u)
+    unsigned = flat.replace(sign, lambda u: Abs(u) / u if u.is_Symbol else sign(u))  # u = 0 must stay without division
     arrays = [d for d, node in scalars.items() if isinstance(node, Indexed)]
 
     def expand_functions(e: Expr) -> Expr:
@@ -90,7 +90,7 @@ def tidy(expr: Expr) -> Expr:
         return outside * expand(inside.xreplace(scalars))
 
     forms = [flat, *(f(unsigned) for f in (together, lambda e: factor(together(e)), expand_functions, cancel, expand))]
-    signed = {u for node in flat.atoms(sign) for u in node.args}
+    signed = {form for node in flat.atoms(sign) for u in node.args for form in (u, u.xreplace(scalars))}
     forms = [form for form in forms if not any(p.exp.is_negative and p.base in signed for p in form.atoms(Pow))]
     best = min((form.xreplace(scalars) for form in forms), key=cost)
     return _flip(_logistic(best)).xreplace({d: _tidy_inside(node) for d, node in back.items()})

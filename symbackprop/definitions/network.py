@@ -145,10 +145,14 @@ class Network:
         rhs = _exact(make(*arrays, array(f"h^{_below(layer)}"), i.index, j))
         return Equation(array(f"a^{layer}")[i.index], rhs, (i,), "pre-activation")
 
+    def scalar_activation(self, g: Formula) -> Expr:
+        """Return g(a), a formula of one symbol."""
+        return _apply(self._chosen("activation", ACTIVATIONS, g), a, a)
+
     def activation(self, g: Formula, layer: str) -> Equation:
         """Return h⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ) of one hidden layer."""
         j = _axis("j", layer)
-        rhs = _apply(self._chosen("activation", ACTIVATIONS, g), array(f"a^{layer}")[j.index], a)
+        rhs = self.scalar_activation(g).xreplace({a: array(f"a^{layer}")[j.index]})
         return Equation(array(f"h^{layer}")[j.index], rhs, (j,), "activation")
 
     def outputs(self, layer: str = "L+1") -> Equation:

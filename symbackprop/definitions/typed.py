@@ -29,7 +29,8 @@ def is_typed(what: str, choice: Any, table: Mapping[str, Any]) -> bool:
     if not isinstance(choice, str) or choice in table or what not in VARIABLES:
         return False
     words = set(re.findall(r"[^\W\d]\w*", choice))
-    return not re.fullmatch(r"[\w\s-]*", choice) or (bool(words) and words <= {*VARIABLES[what], *FUNCTIONS, "pi", "e"})
+    known = words <= {*VARIABLES[what], *FUNCTIONS, "pi", "e"} and bool(re.search(r"\w", choice))
+    return known or not re.fullmatch(r"[\w\s-]*", choice)
 
 
 def typed(what: str, text: str, constants: Mapping[str, Expr]) -> Expr:

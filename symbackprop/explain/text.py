@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 
 from sympy import Expr, Mul
 
@@ -63,7 +64,8 @@ def _noted(text: str, note: str, margin: int) -> list[str]:
         return [text]
     if len(text) + len(note) + 5 <= WIDTH:
         return [f"{text}   ({note})"]
-    return [text, f"{' ' * margin}  ({note})"]
+    room = " " * margin
+    return [text, *textwrap.wrap(f"({note})", WIDTH, initial_indent=f"{room}  ", subsequent_indent=f"{room}   ")]
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -36,7 +36,7 @@ def plot_history(path: str | Path, history: "History", spec: Spec, title: str, t
     ValueError
         If the path cannot be written.
     """
-    figure = _figure()
+    figure = new_figure()
     above, below = figure.subplots(2, 1, sharex=True)
     numbers = [epoch.number for epoch in history.epochs]
     factor = 100 if counts_misses(spec) else 1
@@ -54,11 +54,12 @@ def plot_history(path: str | Path, history: "History", spec: Spec, title: str, t
 
 
 def check_plotting() -> None:
-    """Raise ModuleNotFoundError, with the extra to install, where there is no matplotlib."""
-    _figure()
+    """Raise ModuleNotFoundError where there is no matplotlib."""
+    new_figure()
 
 
-def _figure() -> Any:
+def new_figure() -> Any:
+    """Return an empty figure; ModuleNotFoundError, with the extra to install, where there is no matplotlib."""
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 (an extra, and slow to import)
     except ImportError:

@@ -1,0 +1,208 @@
+"""Whether a formula can be trained with: what is refused, what is noted in the derivation, what is advised against.
+
+All of it is found by values: of the formula and of its derivative, at points from -50 to 50 and beside its kinks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from sympy import Abs, Add, And, Expr, Max, Min, Mul, Not, Or, Piecewise, Poly, PolynomialError, Pow, Symbol
+from sympy.core.function import Function
+from sympy.core.relational import Relational
+
+from symbackprop.calculus.rules import desugar, signs, slope
+from symbackprop.definitions.activations import ACTIVATIONS, a
+from symbackprop.definitions.network import Formula, Network
+from symbackprop.definitions.penalties import PENALTIES, w
+from symbackprop.notation import formula
+
+POINTS = np.linspace(-50, 50, 2001)
+STEEP = 1e3
+BESIDE = 1e-7  # a kink
+_NEAR = 1e-4  # two values are the same, relative to their size
+
+Numbers = np.ndarray[Any, np.dtype[Any]]
+
+
+class AdviceWarning(UserWarning):
+    """A formula is legal, but probably not what is wanted."""
+
+
+def values(expr: Expr, symbol: Symbol, at: Numbers) -> Numbers:
+    """Return the values of a formula of one symbol, as complex numbers: one that is not real shows it.
+
+    Raises
+    ------
+    ValueError
+        If the formula has a function without known values.
+    """
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(np.asarray(_values(expr, symbol, at.astype(complex))), at.shape)
+
+
+def _values(expr: Any, symbol: Symbol, at: Numbers) -> Any:
+    if isinstance(expr, Piecewise):
+        conditions = [np.broadcast_to(_values(c, symbol, at), at.shape) for _, c in expr.args]
+        return np.select(conditions, [np.broadcast_to(_values(e, symbol, at), at.shape) for e, _ in expr.args])
+    parts = [_values(arg, symbol, at) for arg in expr.args]
+    match expr:
+        case Symbol():
+            return at
+        case Add():
+            return sum(parts[1:], parts[0])
+        case Mul():
+            return math.prod(parts[1:], start=parts[0])
+        case Pow():
+            return parts[0] ** parts[1]
+        case Max() | Min():
+            return _extreme(np.fmax if isinstance(expr, Max) else np.fmin, parts)
+        case Function():
+            return _function(expr, parts)
+    return _truth(expr, parts) if expr.is_Boolean or isinstance(expr, Relational) else complex(expr)
+
+
+def _truth(expr: Any, parts: list[Any]) -> Any:
+    match expr:
+        case Relational():
+            return getattr(np, _COMPARISONS[expr.rel_op])(np.real(parts[0]), np.real(parts[1]))
+        case And() | Or():
+            return (np.logical_and if isinstance(expr, And) else np.logical_or).reduce(np.broadcast_arrays(*parts))
+        case Not():
+            return np.logical_not(parts[0])
+    return bool(expr)
+
+
+def _extreme(choose: Callable[..., Any], parts: list[Any]) -> Any:
+    found = np.real(parts[0])
+    for part in parts[1:]:
+        found = choose(found, np.real(part))
+    return found + 0j
+
+
+_COMPARISONS = {
+    "<": "less",
+    "<=": "less_equal",
+    ">": "greater",
+    ">=": "greater_equal",
+    "==": "equal",
+    "!=": "not_equal",
+}
+_NUMPY = {"atan": "arctan", "asin": "arcsin", "acos": "arccos", "asinh": "arcsinh", "acosh": "arccosh",
+          "atanh": "arctanh", "Abs": "abs"}  # fmt: skip
+
+
+def _function(expr: Function, parts: list[Any]) -> Any:
+    name = type(expr).__name__
+    if name in {"erf", "erfc", "gamma"}:
+        return np.vectorize(getattr(math, name), otypes=[complex])(np.real(parts[0]))
+    found = getattr(np, _NUMPY.get(name, name), None)
+    if not callable(found):
+        raise ValueError(f"the formula {expr} has {name}, whose values are not known")  # noqa: TRY004 (a formula)
+    return found(*parts)
+
+
+def derivative(g: Expr) -> Expr:
+    """Return g'(a), kinks as pieces, 0 or one side's value where they meet."""
+    return signs(slope(desugar(g), a))
+
+
+def refuse(network: Network) -> None:
+    """Raise ValueError for a formula of the user's own that is not real, or flat almost everywhere."""
+    for what, table, symbol, choices in _own(network):
+        for choice, expr in choices:
+            if isinstance(choice, str) and choice in table:
+                continue
+            _require_real(what, expr, symbol)
+            if what == "activation" and not _is_constant(expr) and _is_flat(expr):
+                raise ValueError(
+                    f"the activation {formula(expr)} is flat almost everywhere: its derivative is 0, no gradient would "
+                    "ever come through it; give a formula with a slope"
+                )
+
+
+def _own(network: Network) -> list[tuple[str, Any, Symbol, list[tuple[Formula, Expr]]]]:
+    activations = [(g, network.scalar_activation(g)) for g in dict.fromkeys(network.activations)]
+    penalties = [(network.penalty, p) for p in network.penalties().values()]
+    return [("activation", ACTIVATIONS, a, activations), ("penalty", PENALTIES, w, penalties)]
+
+
+def _require_real(what: str, expr: Expr, symbol: Symbol) -> None:
+    found = values(expr, symbol, POINTS)
+    wrong = np.flatnonzero(np.isfinite(found) & (abs(found.imag) > _NEAR * (1 + abs(found.real))))
+    if wrong.size:
+        point = min(POINTS[wrong], key=abs)
+        raise ValueError(
+            f"the {what} {formula(expr)} is not real at {symbol} = {point:g}; "
+            "give one that is real for every number, such as sqrt(1 + a**2) or log(1 + exp(a))"
+        )
+
+
+def _is_constant(expr: Expr) -> bool:
+    found = values(expr, a, POINTS).real
+    return bool(np.isfinite(found).all() and np.ptp(found) <= 1e-12 * (1 + abs(found).max()))
+
+
+def _is_flat(expr: Expr) -> bool:
+    return bool((values(derivative(expr), a, POINTS[1::2] + 0.0123) == 0).all())
+
+
+def kinks(g: Expr) -> list[str]:
+    """Return in words where a formula or its derivative jumps, and which value the derivative has there."""
+    made = []
+    slope_ = derivative(g)
+    for place in _boundaries(g):
+        beside = np.array([place - BESIDE * (1 + abs(place)), place, place + BESIDE * (1 + abs(place))])
+        (left, _, right), (before, at, after) = values(g, a, beside).real, values(slope_, a, beside).real + 0.0
+        if not _same(left, right):
+            made.append(f"jumps at a = {place:g} from {left:.4g} to {right:.4g}, of which its derivative knows nothing")
+        elif not _same(before, after):
+            made.append(
+                f"its derivative jumps at a = {place:g} from {before:.4g} to {after:.4g}, and is {at:.4g} there"
+            )
+    return made
+
+
+def _same(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=_NEAR, abs_tol=_NEAR)
+
+
+def _boundaries(g: Expr) -> list[float]:
+    """Return where the pieces of a formula meet, as far as that is where a polynomial of a is 0."""
+    sides = [r.lhs - r.rhs for r in desugar(g).atoms(Relational)] + [u.args[0] for u in g.atoms(Abs)]
+    found: set[float] = set()
+    for side in sides:
+        try:
+            roots = Poly(side, a).nroots() if side.has(a) else []
+        except (PolynomialError, ValueError):
+            continue
+        found |= {round(float(r), 12) + 0.0 for r in roots if r.is_real}
+    return sorted(found)
+
+
+def advise(network: Network) -> list[str]:
+    """Return one line for each activation that will probably not train as it should."""
+    formulas = [network.scalar_activation(g) for g in dict.fromkeys(network.activations)]
+    return [f"the activation {formula(g)} {word}" for g in formulas for word in _advice(g)]
+
+
+def _advice(g: Expr) -> list[str]:
+    found, slopes = values(g, a, POINTS).real, values(derivative(g), a, POINTS).real
+    if _is_constant(g):
+        return ["is constant: no gradient comes through it"]
+    made = []
+    if not np.isfinite(found).all():
+        place = min(POINTS[~np.isfinite(found)], key=abs)
+        made.append(f"is not finite at a = {place:g}: training may stop there")
+    steep = np.isfinite(slopes) & (abs(slopes) > STEEP)
+    if steep.any():
+        place = min(POINTS[steep], key=abs)
+        made.append(
+            f"has a derivative above {STEEP:g} at a = {place:g}: use a small learning rate, or a flatter formula"
+        )
+    if np.allclose(found, found[::-1], rtol=1e-9, equal_nan=True):
+        made.append("is even around 0, where its derivative is 0: units whose pre-activations start at 0 learn nothing")
+    return made

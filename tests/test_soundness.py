@@ -1,0 +1,141 @@
+"""What a formula does by its values: refused, noted in the derivation, advised against, drawn."""
+
+import warnings
+
+import numpy as np
+import pytest
+import sympy
+
+from symbackprop import Network, build, cli, derive
+from symbackprop.definitions.activations import ACTIVATIONS, a
+from symbackprop.explain.plot import plot_activation
+from symbackprop.formula import FUNCTIONS, parse
+from symbackprop.soundness import AdviceWarning, advise, derivative, kinks, values
+
+AT = np.array([-3.0, -1.0, -0.25, 0.0, 0.25, 1.0, 3.0])
+
+
+def scalar(text):
+    return Network((text,)).scalar_activation(text)
+
+
+@pytest.mark.parametrize("text", [*ACTIVATIONS, "abs(a**2-1)", "max(a, min(a**3, 2))", "1 if -1 < a <= 1 else a",
+                                  "1 if not a > 1 else a", "a if a < -1 or a > 1 else 0", "erfc(a)*2**a"])  # fmt: skip
+def test_values_are_those_of_sympy(text):
+    for found, point in zip(values(scalar(text), a, AT), AT, strict=True):
+        right = scalar(text).subs(a, sympy.Rational(str(point))).evalf(20)
+        assert abs(found - complex(right)) < 1e-12
+
+
+def test_what_is_not_real_is_complex_and_what_overflows_infinite():
+    assert values(sympy.log(a), a, np.array([-1.0])).imag == pytest.approx(np.pi)
+    assert np.isinf(values(sympy.exp(sympy.exp(a)), a, np.array([50.0])).real)
+
+
+@pytest.mark.parametrize(
+    "text", ["sqrt(a)", "log(a)", "a**0.5", "asin(a)", "acosh(a)", "atanh(a)", "log(a**3)", "a**1.5"]
+)
+def test_formulas_that_are_not_real_everywhere_are_refused_with_a_place(text):
+    for make in (derive, build):
+        with pytest.raises(ValueError, match=r"is not real at a = -?\d") as raised:
+            make(Network((text,)))
+        assert "\n" not in str(raised.value)
+    with pytest.raises(ValueError, match="the penalty .* is not real at w = "):
+        derive(Network(penalty=text.replace("a*", "w*").replace("(a)", "(w)")))
+
+
+@pytest.mark.parametrize("text", ["sign(a)", "heaviside(a-1)", "1 if a > 0 else 2", "sign(a)+sign(a-1)"])
+def test_formulas_that_are_flat_almost_everywhere_are_refused(text):
+    with pytest.raises(ValueError, match="is flat almost everywhere"):
+        derive(Network((text,)))
+
+
+@pytest.mark.parametrize("text", ["floor(a)", "round(a)", "ceil(a)"])
+def test_steps_are_not_even_parsed(text):
+    with pytest.raises(ValueError, match="flat almost everywhere"):
+        parse(text, {"a": a})
+
+
+KINKS = {
+    "relu": ["its derivative jumps at a = 0 from 0 to 1, and is 0 there"],
+    "tanh": [],
+    "elu": [],
+    "abs(a)": ["its derivative jumps at a = 0 from -1 to 1, and is 0 there"],
+    "abs(a**2-1)": [f"its derivative jumps at a = {n} from -2 to 2, and is 0 there" for n in (-1, 1)],
+    "a*abs(a)": [],
+    "a if a > 0 else a-1": ["jumps at a = 0 from -1 to 1e-07, of which its derivative knows nothing"],
+    "max(a, 0.5)": ["its derivative jumps at a = 0.5 from 0 to 1, and is 0 there"],
+}
+
+
+@pytest.mark.parametrize("text", KINKS)
+def test_kinks_are_told_in_the_derivation(text):
+    assert kinks(scalar(text)) == KINKS[text]
+    notes = [step.note for step in derive(Network((text,))) if step.rule == "partial derivative"]
+    assert ("; ".join(KINKS[text]) in notes) is bool(KINKS[text]) or not KINKS[text]
+    derive(Network((text,))).check()
+
+
+@pytest.mark.parametrize("text", [*KINKS, "max(a, 0)*sign(a-1)", "min(1, abs(a-2))", "sqrt(abs(a)+1)", "abs(sin(a))*a"])
+def test_derivatives_are_finite_at_kinks(text):
+    at = np.arange(-4, 4.25, 0.25)
+    assert np.isfinite(values(derivative(scalar(text)), a, at)).all()
+
+
+ADVICE = {
+    "3": ["is constant"],
+    "1/a": ["is not finite at a = 0"],
+    "exp(a)": ["has a derivative above 1000 at a = 6.95"],
+    "exp(exp(a))": ["is not finite at a = 6.6", "has a derivative above 1000 at a = 1.7"],
+    "gaussian": ["is even around 0"],
+    "a**2": ["is even around 0"],
+    "tanh": [],
+    "relu": [],
+    "sine": [],
+}
+
+
+@pytest.mark.parametrize("text", ADVICE)
+def test_advice(text, tmp_path, monkeypatch, capsys):
+    found = advise(Network((text,)))
+    assert len(found) == len(ADVICE[text])
+    assert all(word in line for word, line in zip(ADVICE[text], found, strict=True))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        build(Network((text,)))
+    assert [str(w.message) for w in caught if issubclass(w.category, AdviceWarning)] == found
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["generate", f"--activation={text}", "-o", "x.py"]) == 0
+    assert capsys.readouterr().err.splitlines() == [f"symbackprop: warning: {line}" for line in found]
+
+
+@pytest.mark.parametrize("text", [*ACTIVATIONS, "1/a", "exp(exp(a))", "3"])
+def test_every_activation_can_be_drawn(text, tmp_path):
+    assert plot_activation(tmp_path / "g.png", Network((text,))).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["foo(a)", "-o", "x.png"], "unknown function foo"),
+        (["tanh", "-o", "x.png", "--span", "0"], "the span is 0.0, expected a positive number"),
+        (["tanh", "-o", "x.png", "--span", "nan"], "the span is nan"),
+        (["b*a", "-o", "x.png", "--constant", "b"], "the constant is 'b', expected"),
+    ],
+)
+def test_bad_input_draws_nothing(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.run(["plot-activation", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert message in err
+    assert err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_every_function_of_the_parser_can_be_drawn_and_differentiated(tmp_path):
+    for name, (count, _) in FUNCTIONS.items():
+        inside = {"acosh": "2+a**2", "asin": "a/(1+a**2)", "acos": "a/(1+a**2)", "atanh": "a/(1+a**2)", "sqrt": "1+a**2",
+                  "log": "1+a**2", "log1p": "a**2", "tan": "a/(1+a**2)"}.get(name, "a")  # fmt: skip
+        text = f"a + {name}({inside}{'' if count else ', 0.5'})"
+        assert values(derivative(scalar(text)), a, AT).shape == AT.shape, name
+        plot_activation(tmp_path / "g.png", Network((text,)))
