@@ -2,9 +2,9 @@
 
 Run: python benchmarks/activations.py [--table activations.md]
 
-Digits: 64-64-10, softmax, -log f[y], L2 1e-4, α 0.02, δ 1e-5, 30 epochs, parameters of the best validation error, test
-error over SEEDS cuts of the data. Speed: examples a second of `Trainer.sgd` at 784-128-10, float32, one thread, in turn, the
-median of REPEATS, relative to tanh.
+Digits: 64-64-10, softmax, -log f[y], L2 1e-4, α 0.02, δ 1e-5, 30 epochs, parameters of the best validation error; test
+error over SEEDS cuts of the data. Speed: examples a second of `Trainer.sgd` at 784-128-10, float32, one thread, in
+turn, the median of REPEATS, relative to tanh.
 """
 
 import argparse

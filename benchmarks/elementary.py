@@ -42,6 +42,8 @@ def {loop}(x, y, repeats):
 MATH = {name: f"math.{name}(x[i])" for name in AVAILABLE} | {
     "sigmoid": "real(1.0) / (real(1.0) + math.exp(-x[i]))",
     "softplus": "math.log1p(math.exp(x[i]))",
+    "gauss": "math.exp(-real(0.5) * x[i] * x[i])",
+    "normal": "real(0.5) * math.erfc(-x[i] * real(0.7071067811865476))",
 }
 TRUTHS = {
     "exp": mp.exp,
@@ -52,6 +54,8 @@ TRUTHS = {
     "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
     "softplus": lambda x: max(x, 0) + mp.log1p(mp.exp(-abs(x))),
     "erf": mp.erf,
+    "gauss": lambda x: mp.exp(-x * x / 2),
+    "normal": lambda x: mp.erfc(-max(-100, min(x, 100)) / mp.sqrt(2)) / 2,
 }
 DOMAINS = {"log": 0.0, "log1p": -1.0}
 SAMPLE = 200_000

@@ -52,12 +52,12 @@ Regenerate with:
     symbackprop generate --activation relu --hidden-layers 2 --loss nll --penalty none
         --initializer glorot --step-size inverse --dtype float32 -o relu_2_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 1e9bf6f7586fdeca.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: f004b97251cc8b96.
 """
 
 import json
 import os
-from math import isfinite, sqrt
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -74,11 +74,13 @@ SPEC = {
     "penalty": "none",
     "initializer": "glorot",
     "step_size": "inverse",
+    "learned": [],
+    "learned_per_unit": [],
     "dtype": "float32",
     "layers": 3,
     "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2], "W3": [3, 2], "b3": [3]},
     "hyperparameters": {"decay": 0.0},
-    "initial": {"distribution": "uniform", "defaults": {}},
+    "initial": {"distribution": "uniform", "defaults": {}, "values": {}},
     "refused": {},
     "network": "preactivation=dense; activations=['relu', 'relu']; output=softmax; loss=nll; target=label; penalty=none",
 }
@@ -110,7 +112,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return real(2.449489742783178) / sqrt(fan_in + fan_out)
+    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
 
 
 def step_size(learning_rate, decay, t):
@@ -172,6 +174,18 @@ def log(x):
     y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
+
+
+@elementary
+def sqrt(x):
+    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
+    return np.sqrt(x)
+
+
+@elementary
+def ratio(x, y):
+    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
+    return x / y
 
 
 @kernel
@@ -1269,8 +1283,7 @@ class Trainer:
         generator = np.random.default_rng(seed)
         self.parameters = {}
         for name, axes in SPEC["parameters"].items():
-            shape = tuple(self.sizes[axis] for axis in axes)
-            self.parameters[name] = _initial(generator, shape, scales)
+            self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
 
     def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return the mean loss, each example's taken before its update.
@@ -1365,7 +1378,7 @@ class Trainer:
         if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
             raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
         for name, axes in SPEC["parameters"].items():
-            shape = tuple(int(sizes[axis]) for axis in axes)
+            shape = _shape(axes, sizes)
             if name not in values or values[name].shape != shape or not _fits(values[name]):
                 raise ValueError(f"{path} is damaged: {name} is not an array of {shape} finite numbers")
         trainer = cls(sizes.tolist())
@@ -1462,10 +1475,15 @@ def _fits(values):
     return values.dtype.kind == "f" and bool((np.abs(values) <= np.finfo(real).max).all())
 
 
-def _initial(generator, shape, scales):
+def _shape(axes, sizes):
+    """Return the shape of a parameter: what a layer has one of is an array of one element."""
+    return tuple(int(sizes[axis]) for axis in axes) or (1,)
+
+
+def _initial(generator, name, shape, scales):
     values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
-    if len(shape) == 1:  # biases
-        values[...] = 0
+    if len(shape) == 1:  # biases, and what activations learn
+        values[...] = SPEC["initial"]["values"].get(name, 0)
         return values
     fan_out, fan_in = shape
     scale = initial_scale(fan_in, fan_out, **scales)

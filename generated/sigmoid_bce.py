@@ -26,6 +26,12 @@ Update after each example:
     W2[i,j] ← W2[i,j] - step da2[i] h1[j]
     b2[i] ← b2[i] - step da2[i]
 
+Computed in forms that keep their digits (errors with every function correctly rounded):
+
+    l: a2[i] + log(1 + exp(-a2[i])) - a2[i] y[i] is computed as {a2[i] (1 - y[i]) +
+        log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|)) - a2[i] y[i] otherwise}; float32:
+        1.7e+07 ULP become 1.1
+
 Schedules:
 
     plain: the order of the lecture.
@@ -44,12 +50,12 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 782185bb764ecc82.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 4606e2a75fa2132a.
 """
 
 import json
 import os
-from math import isfinite, sqrt
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -66,11 +72,13 @@ SPEC = {
     "penalty": "none",
     "initializer": "glorot",
     "step_size": "inverse",
+    "learned": [],
+    "learned_per_unit": [],
     "dtype": "float64",
     "layers": 2,
     "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2]},
     "hyperparameters": {"decay": 0.0},
-    "initial": {"distribution": "uniform", "defaults": {}},
+    "initial": {"distribution": "uniform", "defaults": {}, "values": {}},
     "refused": {},
     "network": "preactivation=dense; activations=['sigmoid']; output=sigmoid; loss=bce; target=vector; penalty=none",
 }
@@ -102,7 +110,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return real(2.449489742783178) / sqrt(fan_in + fan_out)
+    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
 
 
 def step_size(learning_rate, decay, t):
@@ -172,6 +180,18 @@ def log1p(x):
     return y if abs(x) > real(1.1102230246251565e-16) else x
 
 
+@elementary
+def sqrt(x):
+    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
+    return np.sqrt(x)
+
+
+@elementary
+def ratio(x, y):
+    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
+    return x / y
+
+
 @kernel
 def forward(X, W1, b1, W2, b2, F):
     """Write the outputs of every example of X to F."""
@@ -238,13 +258,13 @@ def loss(X, Y, W1, b1, W2, b2):
         # f[i] = 1/(1 + exp(-a2[i]))
         for i in range(n2):
             f[i] = one / (one + exp(-a2[i]))
-        # l = Σ_i {log1p(exp(a2[i])) - a2[i] y[i] if a2[i] < 0; a2[i] + log1p(exp(-a2[i])) -
-        #     a2[i] y[i] otherwise}
+        # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|))
+        #     - a2[i] y[i] otherwise}
         l = zero
         for i in range(n2):
             l += (
-                log1p(exp(a2[i])) - a2[i] * y[i] if a2[i] < zero else a2[i] + log1p(exp(-a2[i]))
-                - a2[i] * y[i]
+                a2[i] * (one - y[i]) + log1p(exp(-abs(a2[i]))) if a2[i] > zero
+                else log1p(exp(-abs(a2[i]))) - a2[i] * y[i]
             )
         mean += l
     return mean / real(N)
@@ -281,13 +301,13 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     # f[i] = 1/(1 + exp(-a2[i]))
     for i in range(n2):
         f[i] = one / (one + exp(-a2[i]))
-    # l = Σ_i {log1p(exp(a2[i])) - a2[i] y[i] if a2[i] < 0; a2[i] + log1p(exp(-a2[i])) -
-    #     a2[i] y[i] otherwise}
+    # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|))
+    #     - a2[i] y[i] otherwise}
     l = zero
     for i in range(n2):
         l += (
-            log1p(exp(a2[i])) - a2[i] * y[i] if a2[i] < zero else a2[i] + log1p(exp(-a2[i]))
-            - a2[i] * y[i]
+            a2[i] * (one - y[i]) + log1p(exp(-abs(a2[i]))) if a2[i] > zero
+            else log1p(exp(-abs(a2[i]))) - a2[i] * y[i]
         )
     # da2[i] = f[i] - y[i]
     for i in range(n2):
@@ -359,13 +379,13 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         # f[i] = 1/(1 + exp(-a2[i]))
         for i in range(n2):
             f[i] = one / (one + exp(-a2[i]))
-        # l = Σ_i {log1p(exp(a2[i])) - a2[i] y[i] if a2[i] < 0; a2[i] + log1p(exp(-a2[i])) -
-        #     a2[i] y[i] otherwise}
+        # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|))
+        #     - a2[i] y[i] otherwise}
         l = zero
         for i in range(n2):
             l += (
-                log1p(exp(a2[i])) - a2[i] * y[i] if a2[i] < zero else a2[i] + log1p(exp(-a2[i]))
-                - a2[i] * y[i]
+                a2[i] * (one - y[i]) + log1p(exp(-abs(a2[i]))) if a2[i] > zero
+                else log1p(exp(-abs(a2[i]))) - a2[i] * y[i]
             )
         # da2[i] = f[i] - y[i]
         for i in range(n2):
@@ -437,8 +457,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         # h1[j] = 1/(1 + exp(-a1[j]))
         for j in range(n1):
             h1[j] = one / (one + exp(-a1[j]))
-        # l = Σ_i {log1p(exp(a2[i])) - a2[i] y[i] if a2[i] < 0; a2[i] + log1p(exp(-a2[i])) -
-        #     a2[i] y[i] otherwise}
+        # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|))
+        #     - a2[i] y[i] otherwise}
         l = zero
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = 1/(1 + exp(-a2[i]))
         for i in range(n2):
@@ -448,8 +468,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
             a2[i] = b2[i] + total
             f[i] = one / (one + exp(-a2[i]))
             l += (
-                log1p(exp(a2[i])) - a2[i] * y[i] if a2[i] < zero else a2[i] + log1p(exp(-a2[i]))
-                - a2[i] * y[i]
+                a2[i] * (one - y[i]) + log1p(exp(-abs(a2[i]))) if a2[i] > zero
+                else log1p(exp(-abs(a2[i]))) - a2[i] * y[i]
             )
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
@@ -720,8 +740,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
             # h1[j] = 1/(1 + exp(-a1[j]))
             for j in range(n1):
                 h1[j] = one / (one + exp(-a1[j]))
-            # l = Σ_i {log1p(exp(a2[i])) - a2[i] y[i] if a2[i] < 0; a2[i] + log1p(exp(-a2[i])) -
-            #     a2[i] y[i] otherwise}
+            # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|))
+            #     - a2[i] y[i] otherwise}
             l = zero
             # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = 1/(1 + exp(-a2[i]))
             for i in range(n2):
@@ -731,8 +751,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                 a2[i] = b2[i] + total
                 f[i] = one / (one + exp(-a2[i]))
                 l += (
-                    log1p(exp(a2[i])) - a2[i] * y[i] if a2[i] < zero else a2[i] + log1p(exp(-a2[i]))
-                    - a2[i] * y[i]
+                    a2[i] * (one - y[i]) + log1p(exp(-abs(a2[i]))) if a2[i] > zero
+                    else log1p(exp(-abs(a2[i]))) - a2[i] * y[i]
                 )
             # nothing is learnt from a loss that is not finite
             if not isfinite(l):
@@ -924,14 +944,14 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
         for r in range(count):
             for i in range(n2):
                 f[r, i] = one / (one + exp(-a2[r, i]))
-        # l[r] = Σ_i {log1p(exp(a2[r,i])) - a2[r,i] y[r,i] if a2[r,i] < 0; a2[r,i] +
-        #     log1p(exp(-a2[r,i])) - a2[r,i] y[r,i] otherwise}
+        # l[r] = Σ_i {a2[r,i] (1 - y[r,i]) + log1p(exp(-|a2[r,i]|)) if a2[r,i] > 0;
+        #     log1p(exp(-|a2[r,i]|)) - a2[r,i] y[r,i] otherwise}
         for r in range(count):
             total = zero
             for i in range(n2):
                 total += (
-                    log1p(exp(a2[r, i])) - a2[r, i] * y[r, i] if a2[r, i] < zero else a2[r, i]
-                    + log1p(exp(-a2[r, i])) - a2[r, i] * y[r, i]
+                    a2[r, i] * (one - y[r, i]) + log1p(exp(-abs(a2[r, i]))) if a2[r, i] > zero
+                    else log1p(exp(-abs(a2[r, i]))) - a2[r, i] * y[r, i]
                 )
             l[r] = total
         # da2[r,i] = f[r,i] - y[r,i]
@@ -1008,8 +1028,7 @@ class Trainer:
         generator = np.random.default_rng(seed)
         self.parameters = {}
         for name, axes in SPEC["parameters"].items():
-            shape = tuple(self.sizes[axis] for axis in axes)
-            self.parameters[name] = _initial(generator, shape, scales)
+            self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
 
     def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return the mean loss, each example's taken before its update.
@@ -1104,7 +1123,7 @@ class Trainer:
         if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
             raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
         for name, axes in SPEC["parameters"].items():
-            shape = tuple(int(sizes[axis]) for axis in axes)
+            shape = _shape(axes, sizes)
             if name not in values or values[name].shape != shape or not _fits(values[name]):
                 raise ValueError(f"{path} is damaged: {name} is not an array of {shape} finite numbers")
         trainer = cls(sizes.tolist())
@@ -1201,10 +1220,15 @@ def _fits(values):
     return values.dtype.kind == "f" and bool((np.abs(values) <= np.finfo(real).max).all())
 
 
-def _initial(generator, shape, scales):
+def _shape(axes, sizes):
+    """Return the shape of a parameter: what a layer has one of is an array of one element."""
+    return tuple(int(sizes[axis]) for axis in axes) or (1,)
+
+
+def _initial(generator, name, shape, scales):
     values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
-    if len(shape) == 1:  # biases
-        values[...] = 0
+    if len(shape) == 1:  # biases, and what activations learn
+        values[...] = SPEC["initial"]["values"].get(name, 0)
         return values
     fan_out, fan_in = shape
     scale = initial_scale(fan_in, fan_out, **scales)

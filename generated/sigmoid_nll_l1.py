@@ -42,12 +42,12 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: cada6f7890345d43.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 01f73bea28bb604e.
 """
 
 import json
 import os
-from math import isfinite, sqrt
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +64,13 @@ SPEC = {
     "penalty": "l1",
     "initializer": "glorot",
     "step_size": "inverse",
+    "learned": [],
+    "learned_per_unit": [],
     "dtype": "float32",
     "layers": 2,
     "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2]},
     "hyperparameters": {"decay": 0.0, "l1": 0.0},
-    "initial": {"distribution": "uniform", "defaults": {}},
+    "initial": {"distribution": "uniform", "defaults": {}, "values": {}},
     "refused": {"deferred": "the update of W^1 is not linear in W^1"},
     "network": "preactivation=dense; activations=['sigmoid']; output=softmax; loss=nll; target=label; penalty=l1",
 }
@@ -100,7 +102,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return real(2.449489742783178) / sqrt(fan_in + fan_out)
+    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
 
 
 def step_size(learning_rate, decay, l1, t):
@@ -162,6 +164,18 @@ def log(x):
     y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
+
+
+@elementary
+def sqrt(x):
+    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
+    return np.sqrt(x)
+
+
+@elementary
+def ratio(x, y):
+    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
+    return x / y
 
 
 @kernel
@@ -1031,8 +1045,7 @@ class Trainer:
         generator = np.random.default_rng(seed)
         self.parameters = {}
         for name, axes in SPEC["parameters"].items():
-            shape = tuple(self.sizes[axis] for axis in axes)
-            self.parameters[name] = _initial(generator, shape, scales)
+            self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
 
     def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return the mean loss, each example's taken before its update.
@@ -1127,7 +1140,7 @@ class Trainer:
         if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
             raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
         for name, axes in SPEC["parameters"].items():
-            shape = tuple(int(sizes[axis]) for axis in axes)
+            shape = _shape(axes, sizes)
             if name not in values or values[name].shape != shape or not _fits(values[name]):
                 raise ValueError(f"{path} is damaged: {name} is not an array of {shape} finite numbers")
         trainer = cls(sizes.tolist())
@@ -1224,10 +1237,15 @@ def _fits(values):
     return values.dtype.kind == "f" and bool((np.abs(values) <= np.finfo(real).max).all())
 
 
-def _initial(generator, shape, scales):
+def _shape(axes, sizes):
+    """Return the shape of a parameter: what a layer has one of is an array of one element."""
+    return tuple(int(sizes[axis]) for axis in axes) or (1,)
+
+
+def _initial(generator, name, shape, scales):
     values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
-    if len(shape) == 1:  # biases
-        values[...] = 0
+    if len(shape) == 1:  # biases, and what activations learn
+        values[...] = SPEC["initial"]["values"].get(name, 0)
         return values
     fan_out, fan_in = shape
     scale = initial_scale(fan_in, fan_out, **scales)

@@ -42,6 +42,18 @@ Update after each example:
         0; 0 otherwise})
     b3[i] ← b3[i] - step da3[i]
 
+Computed in forms that keep their digits (errors with every function correctly rounded):
+
+    h1[j]: a1[j]/(1 + exp(-a1[j])) is computed as {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j]
+        exp(-|a1[j]|/2)² otherwise}/(1 + exp(-|a1[j]|/2)²) otherwise}; float32: 1.6e+07 ULP become
+        2.4 and at ±∞
+    h2[j]: log(1 + exp(a2[j])) is computed as {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0;
+        log1p(exp(-|a2[j]|)) otherwise}; float32: 0.9 ULP become 0.9
+    da1[i]: (1 + a1[i] - a1[i]/(1 + exp(-a1[i])))/(1 + exp(-a1[i])) is computed as {1 if a1[i] = ∞;
+        0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0; (1 + a1[i] +
+        exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)² otherwise}; float32:
+        1.6e+07 ULP become 3.0 and at ±∞
+
 Schedules:
 
     plain: the order of the lecture.
@@ -55,12 +67,12 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e9a251fd02464680.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: f3c7cc5b0fa94b60.
 """
 
 import json
 import os
-from math import isfinite, sqrt
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +89,13 @@ SPEC = {
     "penalty": "l1+l2",
     "initializer": "he",
     "step_size": "inverse",
+    "learned": [],
+    "learned_per_unit": [],
     "dtype": "float32",
     "layers": 3,
     "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2], "W3": [3, 2], "b3": [3]},
     "hyperparameters": {"decay": 0.0, "l1": 0.0, "l2": 0.0},
-    "initial": {"distribution": "normal", "defaults": {}},
+    "initial": {"distribution": "normal", "defaults": {}, "values": {}},
     "refused": {"deferred": "the update of W^1 is not linear in W^1"},
     "network": "preactivation=dense; activations=['silu', 'softplus']; output=softmax; loss=nll; target=label; penalty=l1+l2",
 }
@@ -226,6 +240,18 @@ def log1p(x):
     return y if abs(x) > real(5.9604645e-08) else x
 
 
+@elementary
+def sqrt(x):
+    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
+    return np.sqrt(x)
+
+
+@elementary
+def scaled(m, h):
+    """m h², in this order: h² alone may be subnormal, and lose its digits, where m h² is not."""
+    return (m * h) * h
+
+
 @kernel
 def forward(X, W1, b1, W2, b2, W3, b3, F):
     """Write the outputs of every example of X to F."""
@@ -249,18 +275,23 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = a1[j]/(1 + exp(-a1[j]))
+        # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
+        #     + exp(-|a1[j]|/2)²) otherwise}
         for j in range(n1):
-            h1[j] = a1[j] / (one + exp(-a1[j]))
+            h1[j] = (
+                zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
+                else scaled(a1[j], exp(-abs(real(0.5) * a1[j])))) / (one
+                + exp(-abs(real(0.5) * a1[j])) * exp(-abs(real(0.5) * a1[j])))
+            )
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
             for j in range(n1):
                 total += W2[i, j] * h1[j]
             a2[i] = b2[i] + total
-        # h2[j] = {a2[j] + log1p(exp(-a2[j])) if a2[j] > 0; log1p(exp(a2[j])) otherwise}
+        # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
         for j in range(n2):
-            h2[j] = a2[j] + log1p(exp(-a2[j])) if a2[j] > zero else log1p(exp(a2[j]))
+            h2[j] = a2[j] + log1p(exp(-abs(a2[j]))) if a2[j] > zero else log1p(exp(-abs(a2[j])))
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(n3):
             total = zero
@@ -309,18 +340,23 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = a1[j]/(1 + exp(-a1[j]))
+        # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
+        #     + exp(-|a1[j]|/2)²) otherwise}
         for j in range(n1):
-            h1[j] = a1[j] / (one + exp(-a1[j]))
+            h1[j] = (
+                zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
+                else scaled(a1[j], exp(-abs(real(0.5) * a1[j])))) / (one
+                + exp(-abs(real(0.5) * a1[j])) * exp(-abs(real(0.5) * a1[j])))
+            )
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
             for j in range(n1):
                 total += W2[i, j] * h1[j]
             a2[i] = b2[i] + total
-        # h2[j] = {a2[j] + log1p(exp(-a2[j])) if a2[j] > 0; log1p(exp(a2[j])) otherwise}
+        # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
         for j in range(n2):
-            h2[j] = a2[j] + log1p(exp(-a2[j])) if a2[j] > zero else log1p(exp(a2[j]))
+            h2[j] = a2[j] + log1p(exp(-abs(a2[j]))) if a2[j] > zero else log1p(exp(-abs(a2[j])))
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(n3):
             total = zero
@@ -373,18 +409,23 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
         for j in range(n0):
             total += W1[i, j] * x[j]
         a1[i] = b1[i] + total
-    # h1[j] = a1[j]/(1 + exp(-a1[j]))
+    # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
+    #     + exp(-|a1[j]|/2)²) otherwise}
     for j in range(n1):
-        h1[j] = a1[j] / (one + exp(-a1[j]))
+        h1[j] = (
+            zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
+            else scaled(a1[j], exp(-abs(real(0.5) * a1[j])))) / (one
+            + exp(-abs(real(0.5) * a1[j])) * exp(-abs(real(0.5) * a1[j])))
+        )
     # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
     for i in range(n2):
         total = zero
         for j in range(n1):
             total += W2[i, j] * h1[j]
         a2[i] = b2[i] + total
-    # h2[j] = {a2[j] + log1p(exp(-a2[j])) if a2[j] > 0; log1p(exp(a2[j])) otherwise}
+    # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
     for j in range(n2):
-        h2[j] = a2[j] + log1p(exp(-a2[j])) if a2[j] > zero else log1p(exp(a2[j]))
+        h2[j] = a2[j] + log1p(exp(-abs(a2[j]))) if a2[j] > zero else log1p(exp(-abs(a2[j])))
     # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
     for i in range(n3):
         total = zero
@@ -428,10 +469,18 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
         da2_i = da2[i]
         for j in range(n1):
             dh1[j] += da2_i * W2[i, j]
-    # da1[i] = dh1[i] (1 + a1[i] - a1[i]/(1 + exp(-a1[i])))/(1 + exp(-a1[i]))
+    # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
+    #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+    #     exp(-|a1[i]|/2)²)² otherwise}
     for i in range(n1):
-        shared = one / (one + exp(-a1[i]))
-        da1[i] = shared * dh1[i] * (one + a1[i] - shared * a1[i])
+        da1[i] = (
+            dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+            else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
+            else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
+            * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
+            * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
+            * exp(-abs(real(0.5) * a1[i])))))
+        )
     # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j] + l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0
     #     otherwise}
     l2_x2 = real(2) * l2
@@ -505,18 +554,23 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = a1[j]/(1 + exp(-a1[j]))
+        # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
+        #     + exp(-|a1[j]|/2)²) otherwise}
         for j in range(n1):
-            h1[j] = a1[j] / (one + exp(-a1[j]))
+            h1[j] = (
+                zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
+                else scaled(a1[j], exp(-abs(real(0.5) * a1[j])))) / (one
+                + exp(-abs(real(0.5) * a1[j])) * exp(-abs(real(0.5) * a1[j])))
+            )
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
             for j in range(n1):
                 total += W2[i, j] * h1[j]
             a2[i] = b2[i] + total
-        # h2[j] = {a2[j] + log1p(exp(-a2[j])) if a2[j] > 0; log1p(exp(a2[j])) otherwise}
+        # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
         for j in range(n2):
-            h2[j] = a2[j] + log1p(exp(-a2[j])) if a2[j] > zero else log1p(exp(a2[j]))
+            h2[j] = a2[j] + log1p(exp(-abs(a2[j]))) if a2[j] > zero else log1p(exp(-abs(a2[j])))
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(n3):
             total = zero
@@ -560,10 +614,18 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
             da2_i = da2[i]
             for j in range(n1):
                 dh1[j] += da2_i * W2[i, j]
-        # da1[i] = dh1[i] (1 + a1[i] - a1[i]/(1 + exp(-a1[i])))/(1 + exp(-a1[i]))
+        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
+        #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+        #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(n1):
-            shared = one / (one + exp(-a1[i]))
-            da1[i] = shared * dh1[i] * (one + a1[i] - shared * a1[i])
+            da1[i] = (
+                dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+                else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
+                else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
+                * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
+                * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
+                * exp(-abs(real(0.5) * a1[i])))))
+            )
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -646,18 +708,23 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[j] = a1[j]/(1 + exp(-a1[j]))
+        # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
+        #     + exp(-|a1[j]|/2)²) otherwise}
         for j in range(n1):
-            h1[j] = a1[j] / (one + exp(-a1[j]))
+            h1[j] = (
+                zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
+                else scaled(a1[j], exp(-abs(real(0.5) * a1[j])))) / (one
+                + exp(-abs(real(0.5) * a1[j])) * exp(-abs(real(0.5) * a1[j])))
+            )
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
             for j in range(n1):
                 total += W2[i, j] * h1[j]
             a2[i] = b2[i] + total
-        # h2[j] = {a2[j] + log1p(exp(-a2[j])) if a2[j] > 0; log1p(exp(a2[j])) otherwise}
+        # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
         for j in range(n2):
-            h2[j] = a2[j] + log1p(exp(-a2[j])) if a2[j] > zero else log1p(exp(a2[j]))
+            h2[j] = a2[j] + log1p(exp(-abs(a2[j]))) if a2[j] > zero else log1p(exp(-abs(a2[j])))
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(n3):
             total2 = zero
@@ -786,11 +853,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                 W2[i, j] = W2_i_j
                 W2[i + 1, j] = W2_i1_j
                 W2[i + 2, j] = W2_i2_j
-        # da1[i] = dh1[i] (1 + a1[i] - a1[i]/(1 + exp(-a1[i])))/(1 + exp(-a1[i]))
+        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
+        #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+        #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(n1):
-            a1_i = a1[i]
-            shared = one / (one + exp(-a1_i))
-            da1[i] = shared * dh1[i] * (one + a1_i - a1_i * shared)
+            da1[i] = (
+                dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+                else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
+                else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
+                * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
+                * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
+                * exp(-abs(real(0.5) * a1[i])))))
+            )
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j] -
@@ -1147,22 +1221,28 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         for r in range(count):
             for i in range(n1):
                 a1[r, i] += b1[i]
-        # h1[r,j] = a1[r,j]/(1 + exp(-a1[r,j]))
+        # h1[r,j] = {0 if a1[r,j] = -∞; {a1[r,j] if a1[r,j] > 0; a1[r,j] exp(-|a1[r,j]|/2)²
+        #     otherwise}/(1 + exp(-|a1[r,j]|/2)²) otherwise}
         for r in range(count):
             for j in range(n1):
-                h1[r, j] = a1[r, j] / (one + exp(-a1[r, j]))
+                h1[r, j] = (
+                    zero if a1[r, j] == -real(np.inf) else (a1[r, j] if a1[r, j] > zero
+                    else scaled(a1[r, j], exp(-abs(real(0.5) * a1[r, j])))) / (one
+                    + exp(-abs(real(0.5) * a1[r, j])) * exp(-abs(real(0.5) * a1[r, j])))
+                )
         # a2[r,i] = Σ_j W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, n2, n1)
         # a2[r,i] ← a2[r,i] + b2[i]
         for r in range(count):
             for i in range(n2):
                 a2[r, i] += b2[i]
-        # h2[r,j] = {a2[r,j] + log1p(exp(-a2[r,j])) if a2[r,j] > 0; log1p(exp(a2[r,j]))
+        # h2[r,j] = {a2[r,j] + log1p(exp(-|a2[r,j]|)) if a2[r,j] > 0; log1p(exp(-|a2[r,j]|))
         #     otherwise}
         for r in range(count):
             for j in range(n2):
                 h2[r, j] = (
-                    a2[r, j] + log1p(exp(-a2[r, j])) if a2[r, j] > zero else log1p(exp(a2[r, j]))
+                    a2[r, j] + log1p(exp(-abs(a2[r, j]))) if a2[r, j] > zero
+                    else log1p(exp(-abs(a2[r, j])))
                 )
         # a3[r,i] = Σ_j W3[i,j] h2[r,j]
         contract_pk_qk(a3, h2, W3, count, n3, n2)
@@ -1206,12 +1286,20 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 da2[r, i] = -dh2[r, i] * expm1(-h2[r, i])
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
         contract_pk_kq(dh1, da2, W2, count, n1, n2)
-        # da1[r,i] = dh1[r,i] (1 + a1[r,i] - a1[r,i]/(1 + exp(-a1[r,i])))/(1 + exp(-a1[r,i]))
+        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
+        #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
+        #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
         for r in range(count):
             for i in range(n1):
-                a1_r_i = a1[r, i]
-                shared = one / (one + exp(-a1_r_i))
-                da1[r, i] = shared * dh1[r, i] * (one + a1_r_i - a1_r_i * shared)
+                da1[r, i] = (
+                    dh1[r, i] * (one if a1[r, i] == real(np.inf) else zero if a1[r,
+                    i] == -real(np.inf) else (one + scaled(one + a1[r, i], exp(-abs(real(0.5)
+                    * a1[r, i]))) if a1[r, i] > zero else scaled(one + a1[r, i] + exp(-abs(real(0.5)
+                    * a1[r, i])) * exp(-abs(real(0.5) * a1[r, i])), exp(-abs(real(0.5) * a1[r,
+                    i])))) / ((one + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r,
+                    i]))) * (one + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r,
+                    i])))))
+                )
         # total_l = Σ_i l[i]
         total_l = zero
         for i in range(count):
@@ -1319,8 +1407,7 @@ class Trainer:
         generator = np.random.default_rng(seed)
         self.parameters = {}
         for name, axes in SPEC["parameters"].items():
-            shape = tuple(self.sizes[axis] for axis in axes)
-            self.parameters[name] = _initial(generator, shape, scales)
+            self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
 
     def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return the mean loss, each example's taken before its update.
@@ -1415,7 +1502,7 @@ class Trainer:
         if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
             raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
         for name, axes in SPEC["parameters"].items():
-            shape = tuple(int(sizes[axis]) for axis in axes)
+            shape = _shape(axes, sizes)
             if name not in values or values[name].shape != shape or not _fits(values[name]):
                 raise ValueError(f"{path} is damaged: {name} is not an array of {shape} finite numbers")
         trainer = cls(sizes.tolist())
@@ -1512,10 +1599,15 @@ def _fits(values):
     return values.dtype.kind == "f" and bool((np.abs(values) <= np.finfo(real).max).all())
 
 
-def _initial(generator, shape, scales):
+def _shape(axes, sizes):
+    """Return the shape of a parameter: what a layer has one of is an array of one element."""
+    return tuple(int(sizes[axis]) for axis in axes) or (1,)
+
+
+def _initial(generator, name, shape, scales):
     values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
-    if len(shape) == 1:  # biases
-        values[...] = 0
+    if len(shape) == 1:  # biases, and what activations learn
+        values[...] = SPEC["initial"]["values"].get(name, 0)
         return values
     fan_out, fan_in = shape
     scale = initial_scale(fan_in, fan_out, **scales)

@@ -61,11 +61,17 @@ Penalty = Annotated[str | None, _option("none, l2, l1 or l1+l2, or a formula in 
 OutputFunction = Annotated[
     str | None, _option("softmax, sigmoid or identity.", default="what the loss is made for", metavar="NAME")
 ]
+ExactForm = Annotated[bool, typer.Option("--exact-form", help="Compute formulas as derived, not in stable forms.")]
 Constant = Annotated[
     list[str] | None, _option("A number that formulas use by its name; may be repeated.", metavar="NAME=VALUE")
 ]
 Initializer = Annotated[str, _option("glorot, he, lecun, fan_in or normal.")]
 StepSize = Annotated[str, _option("constant, or inverse: α/(1+δt).")]
+Learn = Annotated[
+    list[str] | None,
+    _option("Parameter of an activation to be learnt, one a layer, from this value.", metavar="NAME=X", default=False),
+]
+LearnPerUnit = Annotated[list[str] | None, _option("The same, one for each unit.", metavar="NAME=X", default=False)]
 Dtype = Annotated[str, _option("float32 or float64.")]
 ModulePath = Annotated[
     Path | None, _option("A generated module, for formulas of your own.", "--module", metavar="PATH")
@@ -76,11 +82,14 @@ ModulePath = Annotated[
 def derive(
     activation: Activation = None,
     hidden_layers: HiddenLayers = None,
+    learn: Learn = None,
+    learn_per_unit: LearnPerUnit = None,
     loss: Loss = "nll",
     penalty: Penalty = "l2",
     step_size: StepSize = "inverse",
     output_function: OutputFunction = None,
     constant: Constant = None,
+    exact_form: ExactForm = False,  # noqa: FBT002 (a flag)
     form: Annotated[Literal["text", "latex", "markdown"], typer.Option("--format", help="How to write it.")] = "text",
 ) -> None:
     """Print the derivation of every gradient, each step with the rule it applies."""
@@ -92,8 +101,9 @@ def derive(
         step_size=step_size,
         output=output_function,
         constants=choices.named_numbers("constant", constant or ()),
+        **_learnt(learn, learn_per_unit),
     )
-    derivation = symbackprop.derive(_network(asked))
+    derivation = symbackprop.derive(_network(asked), exact_form=exact_form)
     typer.echo(symbackprop.render(derivation, form))
 
 
@@ -102,6 +112,8 @@ def generate(
     output: Annotated[Path, _option("The file to write.", "--output", "-o", metavar="PATH")],
     activation: Activation = None,
     hidden_layers: HiddenLayers = None,
+    learn: Learn = None,
+    learn_per_unit: LearnPerUnit = None,
     loss: Loss = "nll",
     penalty: Penalty = "l2",
     initializer: Initializer = "glorot",
@@ -109,6 +121,7 @@ def generate(
     dtype: Dtype = "float32",
     output_function: OutputFunction = None,
     constant: Constant = None,
+    exact_form: ExactForm = False,  # noqa: FBT002 (a flag)
     explain_schedule: Annotated[  # noqa: FBT002 (a flag)
         bool, typer.Option("--explain-schedule", help="Print which orders of computation it has, which not, and why.")
     ] = False,
@@ -124,6 +137,8 @@ def generate(
         dtype=dtype,
         output=output_function,
         constants=choices.named_numbers("constant", constant or ()),
+        exact_form=exact_form,
+        **_learnt(learn, learn_per_unit),
     )
     made = _built(asked, output.stem)
     if output.exists():
@@ -149,6 +164,8 @@ def train(
         str | None, _option("Units of the hidden layers, as 64,32, or none.", default="64", metavar="N,N")
     ] = None,
     hidden_layers: HiddenLayers = None,
+    learn: Learn = None,
+    learn_per_unit: LearnPerUnit = None,
     loss: Loss = "nll",
     penalty: Penalty = None,
     initializer: Initializer = "glorot",
@@ -156,6 +173,7 @@ def train(
     dtype: Dtype = "float32",
     output_function: OutputFunction = None,
     constant: Constant = None,
+    exact_form: ExactForm = False,  # noqa: FBT002 (a flag)
     module: ModulePath = None,
     epochs: Annotated[int, _option("At most so many.", metavar="N")] = 100,
     learning_rate: Annotated[float | None, _option("α.", default="0.02; for squared 0.01", metavar="X")] = None,
@@ -183,6 +201,8 @@ def train(
         dtype=dtype,
         output=output_function,
         constants=choices.named_numbers("constant", constant or ()),
+        exact_form=exact_form,
+        **_learnt(learn, learn_per_unit),
     )
     settings = choices.settings(
         choices.output_for(loss, output_function),
@@ -266,6 +286,28 @@ def plot_activation(
     typer.echo(f"wrote {shown(output)}")
 
 
+@app.command(epilog='Example: symbackprop audit "a*tanh(log(1+exp(a)))" -o mish.png')
+def audit(
+    activation: Annotated[str, typer.Argument(help="A name or a formula in a.", metavar="FORMULA")],
+    output: Annotated[Path | None, _option("A picture of the errors, a PNG.", "--output", "-o", metavar="PATH")] = None,
+    constant: Constant = None,
+    points: Annotated[int, _option("How many floats of each type to try.", metavar="N")] = 1000,
+) -> None:
+    """Measure the errors of an activation and its derivative, as compiled, over all floats, against mpmath."""
+    from symbackprop.audit import audit as measure  # noqa: PLC0415 (few commands need it)
+    from symbackprop.audit import plot_audit, report  # noqa: PLC0415
+
+    if output:
+        check_writable(output)
+        check_plotting()
+    network = symbackprop.Network((activation,), constants=choices.named_numbers("constant", constant or ()))
+    found = measure(network, points)
+    typer.echo(report(found))
+    if output:
+        plot_audit(output, found, activation)
+        typer.echo(f"\nwrote {shown(output)}")
+
+
 @app.command(epilog="Example: symbackprop bench --network 784-128-10")
 def bench(
     network: Annotated[
@@ -296,6 +338,11 @@ def _check_places(data: Path | None, module: Path | None, output: Path, plot: Pa
         check_plotting()
 
 
+def _learnt(learn: list[str] | None, learn_per_unit: list[str] | None) -> dict[str, Any]:
+    given = {"learned": ("--learn", learn), "learned_per_unit": ("--learn-per-unit", learn_per_unit)}
+    return {field: choices.initial_values(texts or (), option) for field, (option, texts) in given.items()}
+
+
 def _network(asked: dict[str, Any]) -> Any:
     return symbackprop.Network(**choices.network_arguments(asked))
 
@@ -304,7 +351,8 @@ def _built(asked: dict[str, Any], name: str | None = None) -> Any:
     """Return the module for a request; what it is advised against goes to standard error."""
     with warnings.catch_warnings(record=True) as advice:
         warnings.simplefilter("always")
-        made = symbackprop.build(_network(asked), name=name, dtype=asked["dtype"])
+        exact = asked.get("exact_form", False)
+        made = symbackprop.build(_network(asked), name=name, dtype=asked["dtype"], exact_form=exact)
     for word in advice:
         typer.echo(f"symbackprop: warning: {word.message}", err=True)
     return made

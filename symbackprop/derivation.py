@@ -10,6 +10,7 @@ from symbackprop.calculus.chain import Wanted, backpropagate, compose
 from symbackprop.calculus.rules import contract
 from symbackprop.definitions.network import Formula, Network
 from symbackprop.definitions.schedules import α
+from symbackprop.forms import remembered_forms, stable_section
 from symbackprop.indices import named
 from symbackprop.soundness import kinks, refuse
 from symbackprop.symbols import Axis, Partial, name_of, scalar
@@ -25,13 +26,15 @@ class Sections:
     parameters: Derivation
 
 
-def derive(network: Network) -> Derivation:
+def derive(network: Network, *, exact_form: bool = False) -> Derivation:
     """Derive every gradient of a network and its SGD update.
 
     Parameters
     ----------
     network
         The definitions.
+    exact_form
+        Leave out in which other forms the formulas are computed.
 
     Returns
     -------
@@ -55,8 +58,13 @@ def derive(network: Network) -> Derivation:
         *(network.activation(g, "k") for g, _ in parts.hidden),
         network.outputs(), network.losses(), *network.penalised("k"),
     )  # fmt: skip
-    hidden = tuple(section for _, section in parts.hidden)
-    return Derivation(_title(network), given, sections=(parts.output, *hidden, parts.parameters))
+    made = [parts.output, *(section for _, section in parts.hidden), parts.parameters]
+    if not exact_form:
+        computed = [*given, *(e for section in made[:-1] for e in section.results)]
+        with remembered_forms() as forms:
+            stable = stable_section(computed, forms)
+        made += [stable] if stable else []
+    return Derivation(_title(network), given, sections=tuple(made))
 
 
 def sections(network: Network) -> Sections:
@@ -87,11 +95,15 @@ def _hidden(network: Network, g: Formula) -> Derivation:
     above, activation = network.pre_activation("k+1"), network.activation(g, "k")
     (j,) = activation.over
     i = network.pre_activation("k").over[0]
-    wanted = [Wanted("h^k", (j,), "hidden layer"), Wanted("a^k", (i,), "pre-activation")]
+    learnt = [Wanted(name, axes, "learnt parameters") for name, axes in network.learnt(g, "k").items()]
+    wanted = [Wanted("h^k", (j,), "hidden layer"), *learnt, Wanted("a^k", (i,), "pre-activation")]
     names = dict(zip(network.activations, network.names()["activations"], strict=True))
     mark = "" if len(names) == 1 else f", {names[g]}"
     made = backpropagate((above, activation), wanted, f"Hidden layer k = 1..L{mark}")
-    return replace(made, steps=tuple(_with_kinks(step, network, g) for step in made.steps))
+    made = replace(made, steps=tuple(_with_kinks(step, network, g) for step in made.steps))
+    updates = [_learnt_update(want, gradient) for want, gradient in zip(learnt, made.results[1:], strict=False)]
+    results = (*made.results, *(Equation(u.target, u.after, u.over, "update") for u in updates))
+    return Derivation(made.title, made.given, (*made.steps, *updates), results)
 
 
 def _with_kinks(step: Step, network: Network, g: Formula) -> Step:
@@ -99,6 +111,12 @@ def _with_kinks(step: Step, network: Network, g: Formula) -> Step:
     if step.rule != "partial derivative" or name_of(step.target.args[0]) != "h^k":
         return step
     return replace(step, note="; ".join(kinks(network.scalar_activation(g))))
+
+
+def _learnt_update(want: Wanted, gradient: Equation) -> Step:
+    """Return θ ← θ + αΔ by the stored ∂l/∂θ: the gradient of another parameter may read θ, so all come before."""
+    update = want.element - α * gradient.lhs
+    return Step("update", want.element, update, update, want.axes, (gradient,), "θ ← θ + αΔ, Δ = -∂l/∂θ")
 
 
 def _parameters(network: Network) -> Derivation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -18,7 +19,9 @@ from symbackprop.terms import Equation
 FORMAT = 1
 
 
-def specification(network: Network, name: str, dtype: str, refused: dict[str, str]) -> dict[str, Any]:
+def specification(
+    network: Network, name: str, dtype: str, refused: dict[str, str], *, exact_form: bool = False
+) -> dict[str, Any]:
     """Return SPEC: the choices as strings, the shapes by layer, the hyperparameters with their defaults."""
     initializer = network.chosen_initializer
     names = network.names()
@@ -27,19 +30,35 @@ def specification(network: Network, name: str, dtype: str, refused: dict[str, st
         "name": name,
         **names,
         "dtype": dtype,
+        **({"exact_form": 1} if exact_form else {}),
         "layers": network.depth + 1,
         "parameters": {
-            identifier(n): [int(str(s).removeprefix("n^")) for s in sizes]
+            identifier(n): [int(str(s).removeprefix("n^")) for s in sizes if s.is_Symbol]
             for n, sizes in parameter_sizes(network).items()
         },
         "hyperparameters": {identifier(c): 0.0 for c in hyperparameters(network)},
-        "initial": {"distribution": initializer.distribution, "defaults": dict(initializer.defaults)},
+        "initial": {
+            "distribution": initializer.distribution,
+            "defaults": dict(initializer.defaults),
+            "values": {identifier(n): value for n, value in network.initial_values().items()},
+        },
         "refused": refused,
-        "network": "; ".join(f"{k}={v}" for k, v in names.items() if k not in {"initializer", "step_size"}),
+        "network": _identity(names),
     }
 
 
-def header_of(network: Network, spec: dict[str, Any], stages: Stages, deferral: Deferral | str) -> Header:
+def _identity(names: dict[str, Any]) -> str:
+    """Return what the meaning of parameters depends on, and not where or how fast they start."""
+    shown = {k: v for k, v in names.items() if k not in {"initializer", "step_size", "learned", "learned_per_unit"}}
+    for field in ("learned", "learned_per_unit"):
+        if names[field]:
+            shown[field] = ", ".join(text.partition("=")[0] for text in names[field])
+    return "; ".join(f"{k}={v}" for k, v in shown.items())
+
+
+def header_of(
+    network: Network, spec: dict[str, Any], stages: Stages, deferral: Deferral | str, forms: Sequence[str] = ()
+) -> Header:
     """Return the docstring of a module: every formula, given and derived, with the names of the code."""
     penalties = [
         f"{formula(λ, code=True)} times {' + '.join(formula(e.rhs, code=True) for e in of)}"
@@ -53,6 +72,7 @@ def header_of(network: Network, spec: dict[str, Any], stages: Stages, deferral: 
             f"step = {formula(network.step_size_formula, code=True)}",
             *(_written(e) for e in with_step(stages.updates)),
         ],
+        "Computed in forms that keep their digits (errors with every function correctly rounded)": forms,
         "Schedules": _schedules(deferral),
     }
     versions = f"symbackprop {version('symbackprop')} and SymPy {version('sympy')}"
@@ -102,9 +122,12 @@ def command_of(network: Network, spec: dict[str, Any]) -> str:
     ]
     options += [("output-function", network.output)] if network.output else []
     options += [("step-size", spec["step_size"]), ("dtype", spec["dtype"])]
+    exact = ["--exact-form"] if "exact_form" in spec else []
+    options += [("learn", text) for text in spec["learned"]]
+    options += [("learn-per-unit", text) for text in spec["learned_per_unit"]]
     options += [("constant", f"{name}={value!r}") for name, value in dict(network.constants).items()]
     written = (f"--{name} {shlex.quote(str(value))}" for name, value in options)
-    return " ".join(["symbackprop generate", *written, f"-o {spec['name']}.py"])
+    return " ".join(["symbackprop generate", *written, *exact, f"-o {spec['name']}.py"])
 
 
 def default_name(network: Network) -> str:

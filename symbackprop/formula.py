@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from typing import Any
 
 import sympy
@@ -23,6 +24,9 @@ from symbackprop.spelling import RefusedError, tree_of
 
 LARGEST = 1e30  # of a constant, and 1 / LARGEST the smallest; float32 ends at 3.4e38
 EXPONENT = 64  # also the largest degree of a polynomial in the variables
+DIGITS = 100  # of an exact constant, above and below the fraction line
+MOST = 8  # arguments of max and min, all of which are compared with one another
+SIZE = 300  # nodes of what is made: relu, sign and chained comparisons write their argument twice
 
 FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {  # how many arguments (None: two or more), and what
     **{name: (1, getattr(sympy, name)) for name in ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
@@ -210,6 +214,8 @@ class _Parser:
         except TypeError:  # it is complex
             number = math.nan
         _require_size(node, number)
+        if base.expr.is_Rational and _digits(base.expr) * abs(power.number) > DIGITS and abs(base.expr) != 1:
+            raise RefusedError(node.col_offset, f"a constant of more than {DIGITS} digits; write it as a decimal")
         return _Value(base.expr**power.expr, number)
 
     def _call(self, node: ast.Call) -> _Value:
@@ -222,6 +228,8 @@ class _Parser:
         if (count is None and len(node.args) < 2) or (count is not None and len(node.args) != count):
             wanted = "two or more" if count is None else str(count)
             raise RefusedError(node.col_offset, f"{name} with {len(node.args)} arguments, expected {wanted}")
+        if len(node.args) > MOST:
+            raise RefusedError(node.col_offset, f"{name} with {len(node.args)} arguments, expected at most {MOST}")
         values = [self.value(a) for a in node.args]
         numbers = [v.number for v in values]
         constant = None if None in numbers else self._shadow(node, name, numbers)
@@ -256,6 +264,10 @@ class _Parser:
             raise RefusedError(node.col_offset, f"a polynomial of degree {made.degree:g}, expected at most {EXPONENT}")
         if made.expr.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
             raise RefusedError(node.col_offset, "a value that is infinite or not real")
+        if any(_digits(x) > DIGITS for x in made.expr.atoms(Rational)):
+            raise RefusedError(node.col_offset, f"a constant of more than {DIGITS} digits")
+        if next(islice(sympy.preorder_traversal(made.expr), SIZE, None), None) is not None:
+            raise RefusedError(node.col_offset, f"more than {SIZE} operations, relu, sign and the like written out")
         if made.number is not None and made.expr != 0:
             _require_size(node, made.number or sys.float_info.min)  # what underflows is not 0
         return made
@@ -264,6 +276,10 @@ class _Parser:
     def _not_allowed(node: ast.expr) -> RefusedError:
         kind = re.sub(r"(?<!^)(?=[A-Z])", " ", type(node).__name__).lower()
         return RefusedError(node.col_offset, f"a {kind}, which is not allowed; {_hint(node)}")
+
+
+def _digits(number: Expr) -> int:
+    return len(str(max(abs(number.p), number.q)))
 
 
 def _hint(node: Any) -> str:

@@ -14,8 +14,8 @@ from symbackprop.loops.lower import lower
 from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.notation import formula
-from symbackprop.stages import Stages
-from symbackprop.symbols import LABEL, Finite, scalar, size
+from symbackprop.stages import Stages, read_at
+from symbackprop.symbols import LABEL, Finite, array, scalar, size
 from symbackprop.terms import Equation
 
 STEP = scalar("step")
@@ -27,9 +27,9 @@ def _statements(equations: Iterable[Equation]) -> Body:
 
 
 def parameter_sizes(network: Network) -> dict[str, tuple[Expr, ...]]:
-    """Return the sizes of every parameter array, layer by layer."""
+    """Return the sizes of every parameter array, layer by layer; what has no axis is an array of one element."""
     return {
-        name: tuple(axis.size for axis in axes)
+        name: tuple(axis.size for axis in axes) or (Integer(1),)
         for k in range(1, network.depth + 2)
         for name, axes in network.parameters(str(k)).items()
     }
@@ -105,7 +105,9 @@ def backward_kernel(network: Network, stages: Stages) -> Kernel:
     target = Argument(y, Y.sizes[1:])
     gradients = tuple(Argument(f"∂l/∂{name}", sizes) for name, sizes in parameter_sizes(network).items())
     arguments = (x, target, *weights(network), *gradients, *(Argument(c) for c in network.penalties()))
-    equations = (*stages.forward, stages.loss, *stages.backward, *_with_penalty(stages))
+    elements = {scalar(a.name): array(a.name)[0] for a in gradients if a.sizes == (1,)}
+    backward = (read_at(e, elements) for e in (*stages.backward, *_with_penalty(stages)))
+    equations = (*stages.forward, stages.loss, *backward)
     doc = "Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."
     return _kernel(
         "backward", doc, arguments, work_arrays(equations, arguments), _statements(equations), (stages.loss.lhs,)
@@ -115,7 +117,7 @@ def backward_kernel(network: Network, stages: Stages) -> Kernel:
 def _with_penalty(stages: Stages) -> tuple[Equation, ...]:
     """Return ∂(l + λΩ)/∂θ, which is what the update θ + αΔ subtracts: -Δ."""
     made = []
-    for gradient, update in zip(stages.gradients, stages.updates, strict=True):
+    for gradient, update in zip(stages.gradients, stages.updates, strict=False):  # those of learnt parameters are last
         total = ((update.lhs - update.rhs) / α).expand()
         made.append(Equation(gradient.lhs, total, gradient.over, gradient.why))
     return tuple(made)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Add, Eq, Expr, Indexed, Mul, Piecewise, S, Sum, Symbol, fraction
+from sympy import Add, Eq, Expr, Function, Indexed, Mul, Piecewise, S, Sum, Symbol, fraction
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
 
@@ -147,6 +147,22 @@ class MathPrinter(StrPrinter):
             + "}"
         )
 
+    def _print_decay(self, expr: Expr) -> str:
+        return self._print(expr.meaning())
+
+    def _print_gauss(self, expr: Expr) -> str:
+        return self._print(expr.meaning())
+
+    def _print_scaled(self, expr: Expr) -> str:
+        return self._print(expr.meaning())
+
+    def _print_normal(self, expr: Expr) -> str:
+        return f"Φ({self._print(expr.args[0])})"
+
+    def _print_AtInfinity(self, expr: Expr) -> str:
+        value, end = (-expr.args[0], "-∞") if is_negative(expr.args[0]) else (expr.args[0], "∞")
+        return f"{self._print(value)} = {end}"
+
     def _print_And(self, expr: Expr) -> str:
         return " and ".join(f"({text})" if " or " in text else text for text in sorted(map(self._print, expr.args)))
 
@@ -220,6 +236,19 @@ def by_kind(factor: Expr) -> tuple[int, int, str]:
         gradient = str(factor.base.label).startswith("∂")
         return (2 if len(factor.indices) > 1 and not gradient else 3 if gradient else 4, 0, str(factor))
     return (5 if precedence(factor) < PRECEDENCE["Mul"] else 6, factor.count_ops(), str(factor))
+
+
+def in_order(product: Expr) -> list[Expr]:
+    """Return the factors of a product in the order in which it is computed: a number first, then `by_kind`.
+
+    Where a factor may be as small as exp(-|x|), sums and then the number are last: 2 x and x (2 + exp(-|x|)) overflow.
+    """
+    number, rest = product.as_independent(*product.free_symbols, as_Add=False)
+    factors = sorted(Mul.make_args(rest), key=by_kind)
+    numbers = [] if number == 1 else [number]
+    if any(type(e).__name__ in {"decay", "gauss"} for f in factors for e in f.atoms(Function)):
+        return [*sorted(factors, key=lambda f: f.is_Add), *numbers]
+    return [*numbers, *factors]
 
 
 def by_size(term: Expr) -> tuple[bool, int, int, str]:

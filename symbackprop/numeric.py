@@ -97,7 +97,7 @@ class World:
         if symbol.is_integer:
             sizes = sum(1 for key in self._drawn if isinstance(key, Symbol))
             return self._drawn.setdefault(symbol, Integer(SMALLEST_SIZE + sizes))
-        return self._draw((symbol.name, ()))
+        return self._read(symbol.name, ())
 
     def _draw(self, key: tuple[str, tuple[int, ...]]) -> Expr:
         if key not in self._drawn:

@@ -16,13 +16,15 @@ from symbackprop.definitions.network import Network
 from symbackprop.derivation import sections
 from symbackprop.description import default_name, header_of, specification
 from symbackprop.emit.module import module_text
+from symbackprop.forms import remembered_forms
 from symbackprop.kernels import STEP, backward_kernel, forward_kernel, loss_kernel, sgd_kernel
 from symbackprop.loops.ir import Kernel
 from symbackprop.loops.verify import verify
 from symbackprop.minibatch import minibatch_kernel
+from symbackprop.notation import formula
 from symbackprop.scheduled import ONE_ROW, SWEEP, deferral_of, deferred_kernel, overlapped_kernel
 from symbackprop.soundness import AdviceWarning, advise
-from symbackprop.stages import stages_of
+from symbackprop.stages import Stages, stages_of
 from symbackprop.train.files import write_text
 
 
@@ -40,7 +42,7 @@ class Module:
         write_text(path, self.text)
 
 
-def build(network: Network, *, name: str | None = None, dtype: str = "float32") -> Module:
+def build(network: Network, *, name: str | None = None, dtype: str = "float32", exact_form: bool = False) -> Module:
     """Derive a network's gradients and generate its kernels.
 
     Parameters
@@ -51,6 +53,8 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32") 
         The module's name; by default made from the definitions.
     dtype
         ``"float32"`` or ``"float64"``.
+    exact_form
+        Compute the formulas as derived, not in the forms that keep their digits (see docs/numerics.md).
 
     Returns
     -------
@@ -72,6 +76,8 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32") 
     stages = stages_of(network, sections(network))
     for word in advise(network):
         warnings.warn(word, AdviceWarning, stacklevel=2)
+    derived = stages
+    stages, notes = (stages, ()) if exact_form else _in_stable_forms(stages)
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
     kernels = [make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel, sgd_kernel)]
@@ -82,13 +88,25 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32") 
     kernels.append(minibatch_kernel(network, stages))
     for kernel in kernels:
         verify(kernel)
-    spec = specification(network, name or default_name(network), dtype, refused)
+    spec = specification(network, name or default_name(network), dtype, refused, exact_form=exact_form)
     step = network.step_size_formula
     scalars = {
         "initial_scale": network.chosen_initializer.scale,
         "step_size": step,
         "shrinkage": Integer(0) if isinstance(deferral, str) else deferral.shrinkage.xreplace({STEP: step}),
     }
-    header = header_of(network, spec, stages, deferral)
+    header = header_of(network, spec, derived, deferral, notes)
     text = module_text(header, spec, kernels, scalars)
     return Module(spec, tuple(kernels), text, tuple(header.formulas["Schedules"]))
+
+
+def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:
+    """Return the stages in forms that keep their digits, and what was chosen, in words."""
+    notes = []
+    with remembered_forms() as forms:
+        made = stages.in_forms(forms.rewritten)
+        for equation in (*stages.forward, stages.loss, *stages.backward):
+            for before, after, choice in forms.changes(equation):
+                target, old, new = (formula(e, code=True) for e in (equation.lhs, before, after))
+                notes.append(f"{target}: {old} is computed as {new}; {choice.note}")
+    return made, tuple(notes)

@@ -122,7 +122,7 @@ def draw(spec: dict[str, Any], sizes: tuple[int, ...], seed: int, examples: int 
         Y = abs(some(examples, sizes[-1]))
     parameters = {}
     for name, axes in spec["parameters"].items():
-        shape = tuple(sizes[axis] for axis in axes)
+        shape = tuple(sizes[axis] for axis in axes) or (1,)
         # sums of products are multiples of 1/4096: with 1/8192 no pre-activation of the first layer is at a kink
         weight = len(shape) > 1
         parameters[name] = some(*shape, scale=2 / math.sqrt(shape[-1])) if weight else some(*shape) + 1 / 8192
@@ -208,4 +208,6 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     **{name: _digits(name) for name in ("erf", "erfc", "gamma")},
     "sigmoid": lambda value: 1 / (1 + np.exp(-value)),
     "softplus": lambda value: np.log1p(np.exp(value)),
+    "gauss": lambda value: np.exp(-value * value / 2),
+    "normal": lambda value: _digits("erfc")(-value / math.sqrt(2)) / 2,
 }

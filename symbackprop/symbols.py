@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from sympy import Eq, Expr, Indexed, IndexedBase, Piecewise, Sum, Symbol
+from sympy import Abs, Eq, Expr, Function, Indexed, IndexedBase, Piecewise, S, Sum, Symbol, erfc, exp, sqrt
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.logic.boolalg import BooleanFunction
 
@@ -20,6 +21,76 @@ class Partial(Expr):
 
 class Finite(BooleanFunction):
     """Whether a value is neither infinite nor NaN."""
+
+
+class AtInfinity(BooleanFunction):
+    """Whether a value is +∞ itself; that of -u, whether u is -∞."""
+
+    @classmethod
+    def eval(cls, value: Expr) -> Any:
+        """Return the answer where it is known: no finite number is infinite."""
+        return S.true if value is S.Infinity else S.false if value.is_Number else None
+
+    def _latex(self, printer: Any) -> str:
+        value = self.args[0]
+        minus = value.could_extract_minus_sign()
+        return rf"{printer._print(-value if minus else value)} = {'-' * minus}\infty"  # noqa: SLF001 (SymPy's protocol)
+
+
+class _Defined(Function):
+    """A function that is computed by a text of its own, and known to SymPy by what it stands for."""
+
+    nargs = 1
+
+    def _eval_is_extended_real(self) -> bool:
+        return True
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return self.meaning().is_nonnegative
+
+    def _eval_evalf(self, prec: int) -> Expr:
+        return self.meaning()._eval_evalf(prec)  # noqa: SLF001 (SymPy's protocol)
+
+    def _latex(self, printer: Any, **_: Any) -> str:
+        return printer._print(self.meaning())  # noqa: SLF001 (SymPy's protocol)
+
+    def meaning(self) -> Expr:
+        """Return what the function stands for, in SymPy's own functions."""
+        raise NotImplementedError
+
+
+class decay(_Defined):
+    """exp(-|u|), kept whole: SymPy would write its square as another exponential, to be computed again."""
+
+    def meaning(self) -> Expr:
+        """Return exp(-|u|)."""
+        return exp(-Abs(self.args[0]))
+
+
+class gauss(_Defined):
+    """exp(-u²/2), whose text does not round u² before it takes the exponential."""
+
+    def meaning(self) -> Expr:
+        """Return exp(-u²/2)."""
+        return exp(-(self.args[0] ** 2) / 2)
+
+
+class normal(_Defined):
+    """erfc(-u/√2)/2: the probability that a standard normal number is below u."""
+
+    def meaning(self) -> Expr:
+        """Return erfc(-u/√2)/2."""
+        return erfc(-self.args[0] / sqrt(2)) / 2
+
+
+class scaled(_Defined):
+    """m h², computed as (m h) h: h² alone may be subnormal, and lose its digits, where m h² is not."""
+
+    nargs = 2
+
+    def meaning(self) -> Expr:
+        """Return m h²."""
+        return self.args[0] * self.args[1] ** 2
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from scipy import special
 from symbackprop import build
 from symbackprop.derivation import sections
 from symbackprop.emit.to_numba import functions, kernel_text
+from symbackprop.forms import remembered_forms
 from symbackprop.kernels import backward_kernel, forward_kernel, loss_kernel
 from symbackprop.notation import identifier
 from symbackprop.stages import stages_of
@@ -30,6 +31,14 @@ NUMPY_FUNCTIONS = {  # the elementary functions by the names they have in a modu
     "atan": np.arctan,
     "erf": special.erf,
     "erfc": special.erfc,
+    "gauss": lambda x: np.exp(-x * x / 2),
+    "normal": lambda x: special.erfc(-x / math.sqrt(2)) / 2,
+}
+OWN = {  # functions that only modules have
+    "gauss": lambda x: math.exp(-x * x / 2),
+    "normal": lambda x: math.erfc(-x / math.sqrt(2)) / 2,
+    "scaled": lambda m, h: (m * h) * h,
+    "ratio": lambda x, y: x / y,
 }
 COMPLEX_FUNCTIONS = {  # the same, and the functions with kinks, continued from the real axis
     **NUMPY_FUNCTIONS,
@@ -77,7 +86,8 @@ def compile_text(text):
 @functools.cache
 def gradient_kernels(network):
     """The kernels that gradients need, as statements; those of the schedules take longer to make."""
-    stages = stages_of(network, sections(network))
+    with remembered_forms() as forms:
+        stages = stages_of(network, sections(network)).in_forms(forms.rewritten)
     return tuple(make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel))
 
 
@@ -91,7 +101,8 @@ def gradients_alone(network, dtype="float64", **names):
     """As `interpreted`, but only with forward, loss and backward, and with Python's own elementary functions."""
     module, real = ModuleType("gradients"), np.dtype(dtype).type
     module.__dict__.update(kernel=lambda f: f, np=np, real=real, zero=real(0), one=real(1))
-    module.__dict__.update({name: getattr(math, name) for name in functions(gradient_kernels(network))} | names)
+    called = functions(gradient_kernels(network))
+    module.__dict__.update({name: OWN.get(name) or getattr(math, name) for name in called} | names)
     exec(_gradient_code(network), module.__dict__)
     module.SPEC = {"hyperparameters": [identifier(name) for name in network.penalties()]}
     return module

@@ -4,7 +4,7 @@ It knows nothing of symbackprop, so that a mistake in the generator cannot be sh
 
     a[k] = b[k] + W[k] h[k-1]        h[0] = x        h[k] = g(a[k])        f = output(a[L+1])
 
-`parameters` is {"W1": (n1, n0), "b1": (n1,), "W2": ...}; `activations` names one activation per hidden layer
+`parameters` is {"W1": (n1, n0), "b1": (n1,), "W2": ...}, after a prelu "slope1" of (1,) or (n1,) too; `activations` names one activation per hidden layer
 (a lone string: the same one everywhere).  All arithmetic stays in the dtype of W1.
 """
 
@@ -100,6 +100,29 @@ ACTIVATIONS = {  # name: (g, g')
     ),
 }
 
+LEARNT = {  # name: (parameter p, g(a, p), ∂g/∂a, ∂g/∂p); one p for the layer or one for each unit
+    "prelu": (
+        "slope",
+        lambda a, p: np.where(a > 0, a, p * a),
+        lambda a, p: np.where(a > 0, step(a), p),
+        lambda a, _: np.minimum(a, 0),
+    ),
+    "swish": (
+        "beta",
+        lambda a, p: a * sigmoid(p * a),
+        lambda a, p: sigmoid(p * a) + p * a * dsigmoid(p * a),
+        lambda a, p: a * a * dsigmoid(p * a),
+    ),
+}
+
+
+def activate(name, which, a, parameters, k):
+    """g of layer k (which = 0), ∂g/∂a (1), or ∂g/∂p (2)."""
+    if name not in LEARNT:
+        return ACTIVATIONS[name][which](a)
+    parameter, *functions = LEARNT[name]
+    return functions[which](a, parameters[f"{parameter}{k}"])
+
 
 def log_sum_exp(a):
     top = a.max()
@@ -126,13 +149,13 @@ LOSSES = {  # name: (output, l of the last pre-activation a and y, ∂l/∂a of 
 
 def propagate(parameters, activations, x):
     """a[1..L+1] and h[0..L] as lists (a[0] is None); x is one example or has one example a row."""
-    depth = len(parameters) // 2
+    depth = sum(name.startswith("W") for name in parameters)
     names = [activations] * (depth - 1) if isinstance(activations, str) else list(activations)
     a, h = [None], [np.asarray(x, dtype=parameters["W1"].dtype)]
     for k, name in enumerate([*names, None], start=1):
         a.append(h[k - 1] @ parameters[f"W{k}"].T + parameters[f"b{k}"])
         if name is not None:
-            h.append(ACTIVATIONS[name][0](a[k]))
+            h.append(activate(name, 0, a[k], parameters, k))
     assert len(h) == depth, f"{depth - 1} hidden layers, {len(names)} activations"
     return names, a, h
 
@@ -152,7 +175,11 @@ def value_and_gradients(parameters, activations, loss, x, y, l1=0, l2=0):
         found[f"db{k}"] = da
         found[f"dW{k}"] = np.outer(da, h[k - 1]) + l1 * np.sign(W) + 2 * l2 * W
         if k > 1:
-            da = (W.T @ da) * ACTIVATIONS[names[k - 2]][1](a[k - 1])
+            dh, name = W.T @ da, names[k - 2]
+            if name in LEARNT:
+                p, each = f"{LEARNT[name][0]}{k - 1}", dh * activate(name, 2, a[k - 1], parameters, k - 1)
+                found[f"d{p}"] = each.sum(keepdims=True) if parameters[p].size == 1 else each
+            da = dh * activate(name, 1, a[k - 1], parameters, k - 1)
     return value, {f"d{name}": found[f"d{name}"] for name in parameters}
 
 

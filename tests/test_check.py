@@ -129,7 +129,7 @@ def test_a_wrong_penalty_is_found(edited):
 
 
 def test_a_wrong_schedule_is_found(edited):
-    path = edited("W1[i, j] -= ", "W1[i, j] += ", after="def sgd_")
+    path = edited("W1_i_j -= ", "W1_i_j += ", after="def sgd_")
     assert failed(path) == ["text as generated", "sgd update"]
 
 

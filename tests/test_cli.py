@@ -155,6 +155,13 @@ BAD = {
     "train flowers.csv -o flowers.csv": "flowers.csv is the data and would be the model too",
     "train flowers.csv -o a.npz --plot a.npz": "a.npz is the model and would be the picture too",
     "predict out/model.npz flowers.csv -o flowers.csv": "flowers.csv is the data and would be the predictions too",
+    "derive --activation prelu --learn slope": "--learn is 'slope', expected a name and its initial value such as",
+    "derive --activation prelu --learn slope=nan": "--learn is 'slope=nan', expected",
+    "derive --activation prelu --learn-per-unit =1": "--learn-per-unit is '=1', expected",
+    "derive --activation prelu --learn slope=1 --learn slope=2": "--learn has slope twice",
+    "train --activation prelu --learn W=1": "learned has the name 'W', expected a word",
+    "train --learn slope=1": "no activation uses the learnt parameter 'slope', they use none",
+    "generate --activation prelu --learn slope=1 --learn-per-unit slope=1 -o m.py": "'slope' is in both",
     "derive --format pdf": "Invalid value for '--format'",
 }
 
@@ -335,6 +342,25 @@ def test_generate_writes_the_same_bytes_again_and_check_passes(real, place):
     process(real, *options, "--dtype", "float64", "-o", "m.py")
     assert (place / "m.py").read_bytes() == before
     assert "passed" in process(real, "check", "m.py")
+
+
+def test_learnt_parameters_are_trained_and_predict_again(real, place):
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    np.savez(place / "d.npz", X=x, y=(x[:, 0] > 0).astype(int))
+    process(real, "train", "d.npz", "--activation", "prelu", "--learn", "slope=0.5", "--hidden", "3", "--epochs", "2")
+    with np.load(place / "out" / "model.npz") as model:
+        assert model["slope1"].shape == (1,)
+        assert model["slope1"][0] != 0.5
+    assert len(process(real, "predict", "out/model.npz", "d.npz").split()) == 60
+
+
+def test_the_command_in_the_header_generates_the_module_again(run, place):
+    options = ("--activation", "swish", "--learn-per-unit", "beta=2", "--penalty", "none")
+    run("generate", *options, "-o", "s.py")
+    text = (place / "s.py").read_text("utf-8")
+    run(*text.split("Regenerate with:")[1].split("By symbackprop")[0].split()[1:])
+    assert (place / "s.py").read_text("utf-8") == text
+    assert "∂l/∂beta⁽ᵏ⁾ᵢ" in run("derive", *options)
 
 
 @pytest.mark.parametrize(("form", "words"), [("text", "∂l/∂a"), ("latex", r"\frac"), ("markdown", "#")])

@@ -185,3 +185,18 @@ def weight_gradient(module, point):
     slopes = [np.empty((1, 1)), np.empty(1), np.empty((1, 1)), np.empty(1)]
     module.backward(x, y, point * one, zero, one, zero, *slopes)
     return float(slopes[0][0, 0])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(((1.0000001**64)**64)**64)*a",  # a moderate number of millions of digits
+        "relu(" * 30 + "a" + ")" * 30,  # written twice at each level
+        "max(" + ",".join(f"sin({i}*a)" for i in range(1, 40)) + ")",
+    ],
+)
+def test_what_a_short_text_would_blow_up_is_refused_at_once(text):
+    start = time.perf_counter()
+    with pytest.raises(ValueError, match="column"):
+        parse(text, {"a": sympy.Symbol("a", real=True)})
+    assert time.perf_counter() - start < 1  # 0.2 s on an idle core

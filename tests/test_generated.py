@@ -14,6 +14,7 @@ CANONICAL = {
     "relu_2_nll": (Network(("relu", "relu")), "float32"),
     "tanh_squared": (Network(("tanh",), loss="squared"), "float64"),
     "sigmoid_bce": (Network(("sigmoid",), loss="bce"), "float64"),
+    "prelu_nll": (Network(("prelu",)), "float32"),
     "linear_nll": (Network(()), "float32"),
     "silu_softplus_nll_l1_l2": (Network(("silu", "softplus"), penalty="l1+l2", initializer="he"), "float32"),
 }

@@ -104,7 +104,7 @@ def drawn(module, sizes, number, seed, updates, examples):
         return np.array([number(v) for v in (any_ if number is Residue else small)], dtype=object).reshape(shape)
 
     X, Y = some(examples, sizes[0]), some(examples, sizes[-1])
-    parameters = [some(*(sizes[axis] for axis in axes)) for axes in module.SPEC["parameters"].values()]
+    parameters = [some(*([sizes[axis] for axis in axes] or (1,))) for axes in module.SPEC["parameters"].values()]
     order = generator.integers(examples, size=updates)
     values = [number(Fraction(1, 4 << n)) for n in range(1 + len(module.SPEC["hyperparameters"]))]
     return X, Y, order, parameters, values
@@ -169,6 +169,33 @@ def test_a_constant_step_and_another_pre_activation_are_exact_too():
     assert_exact(module, drawn(module, SIZES[1], Residue, 0, UPDATES, 7), BLOCKS)
 
 
+def hill(a, height, width):
+    """The gradient of each parameter reads the other: both come before the first update."""
+    return height * a / (1 + width**2 * a**2)
+
+
+HEIGHT, WIDTH = {"height": 1.0}, {"width": 0.5}
+LEARNT = {"of layers": (HEIGHT | WIDTH, {}), "of units": ({}, HEIGHT | WIDTH), "of both": (HEIGHT, WIDTH)}
+
+
+@pytest.mark.parametrize("name", LEARNT)
+@pytest.mark.parametrize(("depth", "penalty"), [(1, "l2"), (2, "none"), (1, "l1")])
+def test_learnt_parameters_are_exact_in_every_schedule(depth, penalty, name):
+    made = Network((hill,) * depth, "squared", penalty, learned=LEARNT[name][0], learned_per_unit=LEARNT[name][1])
+    module = exact_module(modules.text_of(made), Residue)
+    case = drawn(module, SIZES[depth], Residue, 0, UPDATES, 7)
+    assert_exact(module, case, BLOCKS)
+    assert run(module, "sgd_minibatch", case, 1) == run(module, "sgd", case)
+    module = exact_module(modules.text_of(made), Fraction)
+    assert_exact(module, drawn(module, SMALL[depth], Fraction, 1, 2, 3), (1, 2))
+
+
+@pytest.mark.parametrize("name", LEARNT)
+def test_a_batch_is_the_mean_of_the_gradients_of_learnt_parameters(name):
+    of_layer, of_unit = LEARNT[name]
+    assert_means(Network((hill,), "squared", "l2", learned=of_layer, learned_per_unit=of_unit))
+
+
 @pytest.mark.parametrize("updates", [1, 2, 15, 16, 17, 32])
 def test_every_last_block_is_exact(updates):
     module = exact_module(modules.text_of(network(1, "l2")), Residue)
@@ -194,7 +221,11 @@ def test_batches_of_one_are_examples():
 
 
 def test_a_batch_is_the_mean_of_its_gradients_without_rounding():
-    module = exact_module(modules.text_of(network(1, "l2")), Residue)
+    assert_means(network(1, "l2"))
+
+
+def assert_means(made):
+    module = exact_module(modules.text_of(made), Residue)
     X, Y, order, parameters, (rate, decay, l2) = drawn(module, SIZES[1], Residue, 0, 17, 7)
     now = [p.copy() for p in parameters]
     for update, start in enumerate(range(0, len(order), 5)):

@@ -126,3 +126,20 @@ def test_constants_are_equal_by_value_and_exact():
     assert one == other
     assert hash(one) == hash(other)
     assert str(one.activation("beta*a", "k").rhs) == "a^k[j]/10"
+
+
+def test_a_typed_formula_may_learn_its_parameters(run, tmp_path):
+    text = "a if a > 0 else slope*a"
+    network = Network((text,), penalty="l2", learned={"slope": 0.25})
+    derive(network).check()
+    (result,) = derive(network).result("learnt parameters")
+    assert str(result).startswith("∂l/∂slope⁽ᵏ⁾ = Σᵢ {0 if a⁽ᵏ⁾ᵢ > 0;")
+    assert build(network).spec["initial"]["values"] == {"slope1": 0.25}
+    assert run("generate -o one.py --learn slope=0.25", f"--activation={text}")[0] == 0
+    spec = (tmp_path / "one.py").read_text("utf-8")
+    assert '"learned": ["slope=0.25"]' in spec
+    assert "--learn slope=0.25" in " ".join(spec.split())
+    for line in ("--learn=other=1", ""):
+        status, _, err = run(f"generate -o two.py {line}", f"--activation={text}")
+        assert status == 2
+        assert "slope" in err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import comb
 from typing import Any
 
 from sympy import (
@@ -29,6 +30,7 @@ from symbackprop.indices import Reduction, canonical, factor_out, opaque, outerm
 from symbackprop.terms import Equation
 
 _FUNCTION_COST, _DIVISION_COST = 20, 4
+_BREADTH = 200  # terms; what multiplies out to more is left as it is, for factoring it could take minutes
 
 
 def cost(expr: Expr) -> int:
@@ -89,11 +91,26 @@ def tidy(expr: Expr) -> Expr:
         outside, inside = e.as_independent(*(set(scalars) - set(arrays)), as_Add=False)
         return outside * expand(inside.xreplace(scalars))
 
-    forms = [flat, *(f(unsigned) for f in (together, lambda e: factor(together(e)), expand_functions, cancel, expand))]
+    changes = (together, lambda e: factor(together(e)), expand_functions, cancel, expand)
+    forms = [flat, *(f(unsigned) for f in changes if max(_breadth(flat)) <= _BREADTH)]
     signed = {form for node in flat.atoms(sign) for u in node.args for form in (u, u.xreplace(scalars))}
     forms = [form for form in forms if not any(p.exp.is_negative and p.base in signed for p in form.atoms(Pow))]
     best = min((form.xreplace(scalars) for form in forms), key=cost)
     return _flip(_logistic(best)).xreplace({d: _tidy_inside(node) for d, node in back.items()})
+
+
+def _breadth(expr: Expr) -> tuple[int, int]:
+    """Return how many terms numerator and denominator have, multiplied out over a common denominator."""
+    if isinstance(expr, Add | Mul):
+        above, below = 0 if isinstance(expr, Add) else 1, 1
+        for n, d in map(_breadth, expr.args):
+            above, below = (above * d + n * below if isinstance(expr, Add) else above * n), below * d
+        return above, below
+    if isinstance(expr, Pow) and expr.exp.is_Integer:
+        n = abs(int(expr.exp))
+        above, below = (comb(terms + n - 1, n) for terms in _breadth(expr.base))
+        return (above, below) if expr.exp > 0 else (below, above)
+    return 1, 1
 
 
 def _logistic(expr: Expr) -> Expr:
@@ -164,9 +181,17 @@ def fold(expr: Expr, definition: Equation) -> Expr:
         return best
     for candidate in _folded(canonical(expr), canonical(definition.rhs), definition):
         made = tidy(candidate)
-        if cost(made) <= cost(best) and _denominators(made) <= _denominators(expr):
+        if cost(made) <= cost(best) and _denominators(made) <= _denominators(expr) and not _mixes(made, definition):
             best = made
     return best
+
+
+def _mixes(expr: Expr, definition: Equation) -> bool:
+    """Whether functions of a and of h = g(a) meet: where one overflows the other is 0, as in sinh(a) exp(-h)."""
+    stored = definition.lhs.base.label
+    read = {e.base.label for e in definition.rhs.atoms(Indexed)} - {stored}
+    called = [f.free_symbols for f in expr.atoms(Function) if not isinstance(f, Abs | Piecewise)]
+    return any(stored in s for s in called) and any(read & s for s in called)
 
 
 def _folded(expr: Expr, g: Expr, definition: Equation) -> list[Expr]:
@@ -175,16 +200,17 @@ def _folded(expr: Expr, g: Expr, definition: Equation) -> list[Expr]:
     g, sums = opaque(g, Sum, positive=True)
     expr = expr.xreplace({node: dummy for dummy, node in sums.items()})
     reads = outermost(g, Indexed)
-    if len(reads) != 1:
+    if len({read.indices for read in reads}) != 1:  # a, and what each unit has learnt
         return []
-    if g == reads[0]:
-        return [_replace_reads(expr, reads[0], definition)]
+    if g in reads:
+        return [_replace_reads(expr, g, definition)]
     found = []
-    for atom in sorted((f for f in g.atoms(Function) if f.has(reads[0])), key=str):
+    for atom in sorted((f for f in g.atoms(Function) if f.has(*reads)), key=str):
         place = Dummy(real=True)
         solved = invert(g.xreplace({atom: place}), place, definition.lhs)
         if solved is not None:
-            rewritten = _replace_atom(expr, atom, solved, definition, reads[0])
+            read = next(read for read in reads if atom.has(read))
+            rewritten = _replace_atom(expr, atom, solved, definition, read)
             found.append(rebuild(rewritten, _distribute).xreplace(sums))
     return found
 
@@ -230,5 +256,6 @@ def _fold_pieces(expr: Expr, g: Piecewise, definition: Equation) -> Expr:
 
 
 def _denominators(expr: Expr) -> set[Expr]:
-    """Return what an expression divides by, where arrays are involved: a new divisor could be zero."""
-    return {p.base for p in expr.atoms(Pow) if p.exp.is_negative and p.base.has(Indexed)}
+    """Return what an expression divides by, where arrays or parameters are involved: a new divisor could be zero."""
+    divisors = {p.base for p in expr.atoms(Pow) if p.exp.is_negative}
+    return {d for d in divisors if d.has(Indexed) or not all(s.is_positive for s in d.free_symbols)}

@@ -25,7 +25,12 @@ def stabilise(equations: Iterable[Equation]) -> tuple[Equation, ...]:
         In the order in which they are computed; named intermediates are put before their first use.
     """
     shifted = shift_by_maximum(tuple(equations))
-    return tuple(Equation(e.lhs, primitives(split_log(e.rhs)), e.over, e.why) for e in shifted)
+    return tuple(Equation(e.lhs, by_rules(e.rhs), e.over, e.why) for e in shifted)
+
+
+def by_rules(rhs: Expr) -> Expr:
+    """Return a formula with its logarithms split and its primitives named."""
+    return primitives(split_log(rhs))
 
 
 def shift_by_maximum(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:

@@ -8,7 +8,10 @@ References
 Sigmoid, tanh: H. Larochelle, neural networks course, lecture 1.3. ReLU: Nair and Hinton 2010. Leaky ReLU: Maas 2013.
 Softplus: Dugas et al. 2001. ELU: Clevert et al. 2016. SELU: Klambauer et al. 2017. GELU: Hendrycks and Gimpel 2016.
 SiLU: Elfwing et al. 2018. Scaled tanh: LeCun et al. 1998, "Efficient BackProp". Squared ReLU: So et al. 2021.
+PReLU: He et al. 2015. Swish: Ramachandran et al. 2017.
 """
+
+from dataclasses import dataclass
 
 from sympy import Abs, Expr, Piecewise, Rational, atan, erf, exp, log, sin, sqrt, tanh
 
@@ -37,4 +40,20 @@ ACTIVATIONS: dict[str, Expr] = {
     "squared_relu": Piecewise((0, a <= 0), (a**2, True)),
     "hard_sigmoid": Piecewise((0, a <= -3), (1, a >= 3), ((a + 3) / 6, True)),
     "lecun_tanh": Rational("1.7159") * tanh(2 * a / 3),
+}
+
+
+@dataclass(frozen=True)
+class Parametric:
+    """A formula with parameters that are learnt with the weights, and the values where these start."""
+
+    formula: Expr
+    initial: dict[str, float]
+
+
+slope, beta = scalar("slope"), scalar("beta")
+
+PARAMETRIC: dict[str, Parametric] = {
+    "prelu": Parametric(Piecewise((slope * a, a <= 0), (a, True)), {"slope": 0.25}),
+    "swish": Parametric(a / (1 + exp(-beta * a)), {"beta": 1.0}),
 }

@@ -7,22 +7,25 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
-from sympy import Add, Expr, Float, Indexed, Rational, S, Sum, Symbol
+from sympy import Add, Expr, Indexed, Sum
 
-from symbackprop.definitions.activations import ACTIVATIONS, a
+from symbackprop.definitions.activations import ACTIVATIONS, PARAMETRIC, Parametric, a
+from symbackprop.definitions.exact import exact
 from symbackprop.definitions.initializers import INITIALIZERS, Initializer
+from symbackprop.definitions.learnt import Values, applied, as_texts, check_used, values_of
 from symbackprop.definitions.losses import LOSSES, OUTPUTS, Loss
 from symbackprop.definitions.penalties import PENALTIES, w
 from symbackprop.definitions.preactivations import PREACTIVATIONS
 from symbackprop.definitions.schedules import STEP_SIZES
 from symbackprop.definitions.typed import exact_constants, is_typed, require_used, typed, typed_loss
-from symbackprop.notation import formula
+from symbackprop.notation import formula, split
 from symbackprop.spelling import normalised
 from symbackprop.symbols import LABEL, Axis, array, scalar, size
 from symbackprop.terms import Equation
 
 Formula: TypeAlias = str | Expr | Callable[..., Expr]
 _BELOW = {"k": "k-1", "k+1": "k", "L+1": "L"}
+_ACTIVATIONS: dict[str, Any] = {**ACTIVATIONS, **PARAMETRIC}
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Network:
     ----------
     activations
         One entry per hidden layer, none for softmax or linear regression. A formula is an expression in one symbol,
-        a function of a, ``lambda a: a / (1 + a**2)``, or a text in a, ``"a if a > 0 else 0.1*(exp(a) - 1)"``.
+        a function of a, ``lambda a: a / (1 + a**2)``, or a text in a, ``"a if a > 0 else 0.1*(exp(a) - 1)"``; of a and
+        what is learnt, ``lambda a, slope: ...`` or ``"a if a > 0 else slope*a"``.
     loss
         ``"nll"``, ``"bce"``, ``"squared"``, or a function of (f, y, axis):
         ``lambda f, y, axis: -log(f[y]) + axis.sum(lambda i: f[i] ** 2) / 10``. A text in f and y,
@@ -57,11 +61,15 @@ class Network:
         For an own loss: ``"label"`` (y is the number of a class) or ``"vector"``; by default what the output suggests.
     constants
         Numbers that texts may use by name: ``{"beta": 1.5}``.
+    learned, learned_per_unit
+        Parameters of activations that are learnt with the weights, with initial values: ``{"slope": 0.25}``, one in
+        each layer that uses them, or one for each unit. ``"prelu"`` and ``"swish"`` have one of their own.
 
     Raises
     ------
     ValueError
-        If a name is in no table, and the message has the nearest names; if a text is no formula of its variables.
+        If a name is in no table, and the message has the nearest names; if a text is no formula of its variables; if
+        a constant or a learnt parameter is in no formula.
 
     Examples
     --------
@@ -78,14 +86,18 @@ class Network:
     output: Formula | None = None
     target: str | None = None
     constants: Mapping[str, float] | tuple[tuple[str, float], ...] = ()
+    learned: Values = ()
+    learned_per_unit: Values = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.activations, str) or not isinstance(self.activations, tuple | list):
             object.__setattr__(self, "activations", (self.activations,))
         object.__setattr__(self, "activations", tuple(self.activations))
         object.__setattr__(self, "constants", tuple(sorted(dict(self.constants).items())))
+        for field in ("learned", "learned_per_unit"):
+            object.__setattr__(self, field, values_of(getattr(self, field), field))
         for what, table, choice in (
-            *(("activation", ACTIVATIONS, g) for g in self.activations),
+            *(("activation", _ACTIVATIONS, g) for g in self.activations),
             ("loss", LOSSES, self.loss),
             ("penalty", PENALTIES, self.penalty),
             ("initializer", INITIALIZERS, self.initializer),
@@ -97,6 +109,8 @@ class Network:
         if self.target not in {None, "label", "vector"}:
             raise ValueError(f"the target is {self.target!r}, expected 'label' or 'vector'")
         require_used(self.exact_constants, [*self.activations, self.loss, self.penalty])
+        if self.learned or self.learned_per_unit:
+            check_used(dict(self.learned), dict(self.learned_per_unit), self.initial_values())
 
     @property
     def exact_constants(self) -> dict[str, Expr]:
@@ -107,7 +121,10 @@ class Network:
         """Return the entry of a table, or the formula in its place."""
         if not is_typed(what, choice, table):
             return _choose(what, table, choice)
-        return typed_loss(choice, self.exact_constants) if what == "loss" else typed(what, choice, self.exact_constants)
+        if what == "loss":
+            return typed_loss(choice, self.exact_constants)
+        learnt = {name: scalar(name) for name in dict((*self.learned, *self.learned_per_unit))}
+        return typed(what, choice, self.exact_constants | (learnt if what == "activation" else {}))
 
     @property
     def depth(self) -> int:
@@ -142,37 +159,65 @@ class Network:
         i, j = _axis("i", layer), _axis("j", _below(layer))
         make = _choose("pre-activation", PREACTIVATIONS, self.preactivation)
         arrays = [array(f"{letter}^{layer}") for letter in "Wb"]
-        rhs = _exact(make(*arrays, array(f"h^{_below(layer)}"), i.index, j))
+        rhs = exact(make(*arrays, array(f"h^{_below(layer)}"), i.index, j))
         return Equation(array(f"a^{layer}")[i.index], rhs, (i,), "pre-activation")
 
     def scalar_activation(self, g: Formula) -> Expr:
-        """Return g(a), a formula of one symbol."""
-        return _apply(self._chosen("activation", ACTIVATIONS, g), a, a)
+        """Return g(a), a formula of one symbol; what it learns has its initial value."""
+        values = {scalar(name): exact(value) for name, value in self._parametric(g)[1].items()}
+        return self._of_names(g).xreplace(values)
 
     def activation(self, g: Formula, layer: str) -> Equation:
         """Return h⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ) of one hidden layer."""
-        j = _axis("j", layer)
-        rhs = self.scalar_activation(g).xreplace({a: array(f"a^{layer}")[j.index]})
-        return Equation(array(f"h^{layer}")[j.index], rhs, (j,), "activation")
+        j, per_unit = _axis("j", layer), set(map(scalar, dict(self.learned_per_unit)))
+        swap: dict[Expr, Expr] = {
+            s: array(f"{s.name}^{layer}")[j.index] if s == a or s in per_unit else scalar(f"{s.name}^{layer}")
+            for s in self._of_names(g).free_symbols
+        }
+        return Equation(array(f"h^{layer}")[j.index], self._of_names(g).xreplace(swap), (j,), "activation")
+
+    def _of_names(self, g: Formula) -> Expr:
+        """Return an activation as a formula of the symbol a and of its learnt parameters' names."""
+        made, values = self._parametric(g)
+        return applied(made, a, a, {name: scalar(name) for name in values})
+
+    def _parametric(self, g: Formula) -> tuple[Any, dict[str, float]]:
+        """Return the formula of an activation, and the initial values of what it may have learnt."""
+        made = self._chosen("activation", _ACTIVATIONS, g)
+        made = made if isinstance(made, Parametric) else Parametric(made, {})
+        return made.formula, {**made.initial, **dict(self.learned), **dict(self.learned_per_unit)}
+
+    def learnt(self, g: Formula, layer: str) -> dict[str, tuple[Axis, ...]]:
+        """Return the learnt parameters in the activation of one layer, an axis for those that each unit has."""
+        per_unit, used = dict(self.learned_per_unit), sorted(s.name for s in self._of_names(g).free_symbols - {a})
+        return {f"{name}^{layer}": (_axis("i", layer),) if name in per_unit else () for name in used}
+
+    def initial_values(self) -> dict[str, float]:
+        """Return the initial value of each learnt parameter of each layer; all units of a layer start alike."""
+        layers = [(g, self.learnt(g, str(k))) for k, g in enumerate(self.activations, 1)]
+        return {name: self._parametric(g)[1][split(name)[0]] for g, names in layers for name in names}
 
     def outputs(self, layer: str = "L+1") -> Equation:
         """Return fᵢ, the output of the last pre-activation."""
         i, j = _axis("i", layer), _axis("j", layer)
         make = _choose("output", OUTPUTS, self.output or self.chosen_loss.output)
-        return Equation(array("f")[i.index], _exact(make(array(f"a^{layer}"), i.index, j)), (i,), "output")
+        return Equation(array("f")[i.index], exact(make(array(f"a^{layer}"), i.index, j)), (i,), "output")
 
     def losses(self, layer: str = "L+1") -> Equation:
         """Return l, the loss of one example."""
         y = LABEL if self.target_kind == "label" else array("y")
-        return Equation(scalar("l"), _exact(self.chosen_loss.formula(array("f"), y, _axis("i", layer))), (), "loss")
+        return Equation(scalar("l"), exact(self.chosen_loss.formula(array("f"), y, _axis("i", layer))), (), "loss")
 
     def penalties(self) -> Mapping[str, Expr]:
         """Return the formula p(w) of each penalty by its coefficient."""
         made = self._chosen("penalty", PENALTIES, self.penalty)
-        return made if isinstance(made, dict) else {"λ": _apply(made, w, w)}
+        return made if isinstance(made, dict) else {"λ": applied(made, w, w)}
 
     def parameters(self, layer: str) -> dict[str, tuple[Axis, ...]]:
-        """Return the parameter arrays of one layer with their axes, weights (two axes) before biases."""
+        """Return the parameters of one layer with their axes: weights (two), biases, and of layer 1, 2 ... the learnt.
+
+        A learnt parameter that all units of a layer share has no axis.
+        """
         equation = self.pre_activation(layer)
         axes = {axis.index: axis for axis in (_axis("i", layer), _axis("j", _below(layer)))}
         found = {
@@ -180,7 +225,9 @@ class Network:
             for e in equation.rhs.atoms(Indexed)
             if not str(e.base.label).startswith("h^") and all(i in axes for i in e.indices)
         }
-        return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+        hidden = self.activations[int(layer) - 1 : int(layer)] if layer.isdecimal() else ()
+        learnt = {name: axes for g in hidden for name, axes in self.learnt(g, layer).items()}
+        return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))) | learnt
 
     def penalised(self, layer: str) -> list[Equation]:
         """Return Ω⁽ᵏ⁾ = Σ p(w) over the weights of one layer, one equation per coefficient."""
@@ -204,13 +251,14 @@ class Network:
             "preactivation": self.preactivation
             if isinstance(self.preactivation, str)
             else formula(self.pre_activation("k").rhs),
-            "activations": [_text(g) if isinstance(g, str) else formula(_apply(g, a, a)) for g in self.activations],
+            "activations": [_text(g) if isinstance(g, str) else formula(self._of_names(g)) for g in self.activations],
             "output": output if isinstance(output, str) else formula(self.outputs().rhs),
             "loss": loss,
             "target": self.target_kind,
             "penalty": _text(self.penalty) if isinstance(self.penalty, str) else formula(self.penalties()["λ"]),
             "initializer": self.initializer,
             "step_size": self.step_size,
+            **as_texts(self.initial_values(), dict(self.learned_per_unit)),
         }
 
 
@@ -234,28 +282,5 @@ def _choose(what: str, table: Mapping[str, Any], choice: Any) -> Any:
 
 def _text(choice: str) -> str:
     """Return a name as it is, a typed formula in one spelling."""
-    known = {*ACTIVATIONS, *LOSSES, *PENALTIES}
+    known = {*_ACTIVATIONS, *LOSSES, *PENALTIES}
     return choice if choice in known else normalised(choice)
-
-
-def _apply(made: Any, argument: Expr, symbol: Symbol) -> Expr:
-    """Return a formula of one symbol, or a function of it, at an argument."""
-    if callable(made) and not isinstance(made, Expr):
-        return _exact(made(argument))
-    made = _exact(made)
-    free = made.free_symbols
-    if not free <= {symbol} and len(free) != 1:
-        raise ValueError(f"the formula {made} has the symbols {sorted(map(str, free))}, expected one")
-    return made.xreplace(dict.fromkeys(free, symbol)).xreplace({symbol: argument})
-
-
-def _exact(made: Any) -> Expr:
-    """Return an expression in which a float such as 0.1 is the decimal number it was written as."""
-    if isinstance(made, bool) or not isinstance(made, Expr | int | float):
-        kind = type(made).__name__
-        raise ValueError(f"a formula is {made!r}, a {kind}, expected a SymPy expression of its arguments")  # noqa: TRY004
-    made = S.One * made
-    for number in (S.NaN, S.Infinity, S.NegativeInfinity, S.ComplexInfinity, S.ImaginaryUnit):
-        if made.has(number):
-            raise ValueError(f"the formula {made} has {number} in it, expected real and finite numbers")
-    return made.xreplace({x: Rational(str(float(x))) for x in made.atoms(Float)})

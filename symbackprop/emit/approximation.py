@@ -9,6 +9,7 @@ import numpy as np
 from mpmath import mp
 
 DIGITS = 60
+CENTRE = 3  # of the substitution by which `normal` makes all numbers above 0 one interval
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,18 @@ def erf_one(f: Format) -> int:
     return next(n for n in count(1) if mp.erfc(n) < f.roundoff / 2)
 
 
+def gauss_zero(f: Format) -> int:
+    """The least integer where exp(-x²/2), and the normal distribution below -x, are less than any number."""
+    least = (f.bias + f.precision + 1) * mp.log(2)
+    return int(mp.ceil(mp.sqrt(2 * least)))
+
+
+def normal_tail(w: mp.mpf) -> mp.mpf:
+    """(t + 3) exp(t²/2) erfc(t/√2)/2 at t = 3 (1 + w)/(1 - w)"""
+    t = CENTRE * (1 + w) / (1 - w)
+    return (t + CENTRE) * mp.exp(t * t / 2) * mp.erfc(t / mp.sqrt(2)) / 2
+
+
 def approximate(name: str, f: Format) -> tuple[str, str, tuple[mp.mpf, ...]]:
     """The name, the variable and the coefficients of a function's polynomial.
 
@@ -116,6 +129,10 @@ def approximate(name: str, f: Format) -> tuple[str, str, tuple[mp.mpf, ...]]:
                 return "p", "z", fit(log_tail, zero, 1 / mp.mpf(9), 2 * u * 9)
             case "erf":  # t + t g(t)
                 return "g", "t", fit(erfc_tail, zero, mp.mpf(erf_one(f)), u)
+            case "normal":
+                limit = gauss_zero(f)
+                last = mp.mpf(limit - CENTRE) / (limit + CENTRE)
+                return "c", "w", fit(normal_tail, mp.mpf(-1), last, u / 4)
     raise KeyError(name)
 
 

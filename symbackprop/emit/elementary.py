@@ -30,7 +30,16 @@ from functools import cache
 
 from mpmath import mp
 
-from symbackprop.emit.approximation import DIGITS, FORMATS, Format, approximate, erf_one, polynomial
+from symbackprop.emit.approximation import (
+    CENTRE,
+    DIGITS,
+    FORMATS,
+    Format,
+    approximate,
+    erf_one,
+    gauss_zero,
+    polynomial,
+)
 
 # fastmath is said because a function that says nothing takes the flags of its caller. forceinline is LLVM's
 # inlining, of instructions that have their flags already; inline="always" would give them the caller's.
@@ -54,6 +63,10 @@ ERRORS = {
     ("softplus", "float64"): 2.0,
     ("erf", "float32"): 2.1,
     ("erf", "float64"): 2.1,
+    ("gauss", "float32"): 1.5,
+    ("gauss", "float64"): 1.4,
+    ("normal", "float32"): 7.0,
+    ("normal", "float64"): 6.1,
 }
 SAMPLES = {"float32": "every float32", "float64": "200,000 float64"}
 
@@ -181,9 +194,60 @@ def erf(x):
     {polynomial}
     return np.copysign(-expm1(-(t + t * g)), x)
 ''',
+    "gauss": '''
+@elementary
+def gauss(x):
+    """exp(-x²/2) = exp(-p/2) (1 - e/2), p = x² rounded, e = x² - p from the upper half of the digits of x.
+
+    {error} Underflow is gradual, as that of exp.
+    """
+    t = min(max(x, -{gauss_zero}), {gauss_zero})
+    high = np.{integer}(np.{real}(t).view(np.{integer}) & -{low_half}).view(np.{real})
+    p = t * t
+    e = (high * high - p) + (t - high) * (t + high)
+    y = exp(-{half} * p)
+    return y - y * ({half} * e)
+''',
+    "normal": '''
+@elementary
+def normal(x):
+    """erfc(-x/√2)/2, the share of a standard normal below x; for x ≤ 0 gauss(x) c(w) / (t + {centre}).
+
+    t = |x|, w = (t - {centre}) / (t + {centre}), c of degree {degree}. {error}
+    Underflow is gradual, as that of exp.
+    """
+    t = min(abs(x), {gauss_zero})
+    d = {one} / (t + {normal_centre})
+    w = {one} - {normal_width} * d
+    {polynomial}
+    y = gauss(t) * (c * d)
+    return {one} - y if x > {zero} else y
+''',
+    "sqrt": '''
+@elementary
+def sqrt(x):
+    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
+    return np.sqrt(x)
+''',
+    "ratio": '''
+@elementary
+def ratio(x, y):
+    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
+    return x / y
+''',
+    "scaled": '''
+@elementary
+def scaled(m, h):
+    """m h², in this order: h² alone may be subnormal, and lose its digits, where m h² is not."""
+    return (m * h) * h
+''',
 }
-NEEDS = {"tanh": "expm1", "sigmoid": "exp", "softplus": "exp", "erf": "expm1"}
-AVAILABLE = frozenset(TEXTS)
+NEEDS = {
+    "tanh": ("expm1",), "sigmoid": ("exp",), "softplus": ("exp",), "erf": ("expm1",), "gauss": ("exp",),
+    "normal": ("gauss", "exp"),
+}  # fmt: skip
+ORDERED = frozenset({"ratio", "scaled", "sqrt"})  # texts without an approximation, and no error of their own
+AVAILABLE = frozenset(TEXTS) - ORDERED
 
 
 @cache
@@ -199,12 +263,14 @@ def constants(f: Format) -> dict[str, object]:
         reals["expm1_low"] = -(f.precision + 2) * ln2  # expm1 is a quarter of a rounding above -1: -1
         reals["tanh_one"] = mp.ceil((f.precision + 2) * ln2 / 2)  # tanh is less than half a rounding below 1
         reals["erf_one"] = erf_one(f)
+        reals["gauss_zero"] = gauss_zero(f)
+        reals |= {"normal_centre": CENTRE, "normal_width": 2 * CENTRE}
         reals["tiny"] = f.roundoff  # below it, x² / 2 does not count next to x
         reals |= {"least": mp.ldexp(1, 1 - f.bias), "scale": 1 / f.roundoff, "scale_log2": f.precision}
         words: dict[str, object] = {name: f.literal(x) for name, x in reals.items()}
         words |= {"real": f.real, "integer": f.integer, "shift": f.shift, "bias": f.bias}
         words |= {"magic_bits": f.bits(magic), "root_half_bits": f.bits(mp.sqrt(0.5))}
-        words["erf_limit"] = reals["erf_one"]
+        words |= {"erf_limit": reals["erf_one"], "centre": CENTRE, "low_half": 2 ** ((f.precision + 1) // 2)}
         return words | {"inf": "real(np.inf)", "nan": "real(np.nan)"}
 
 
@@ -213,6 +279,8 @@ def function(name: str, dtype: str) -> str:
     """The source text of one function, without the one it calls."""
     f = FORMATS[dtype]
     text = TEXTS[name].replace("{reduce}", REDUCE).replace("{log_sum}", LOG_SUM)
+    if name in ORDERED:
+        return text
     words = constants(f) | {"error": f"Max error {ERRORS[name, dtype]} ULP ({SAMPLES[dtype]})."}
     if "{polynomial}" in text:
         result, variable, coefficients = approximate(name, f)
@@ -232,9 +300,9 @@ def helpers(names: Collection[str], dtype: str) -> str:
     ValueError
         If a name is not in `AVAILABLE`, or `dtype` is neither float32 nor float64.
     """
-    if unknown := sorted(set(names) - AVAILABLE):
+    if unknown := sorted(set(names) - AVAILABLE - ORDERED):
         raise ValueError(f"no text for {', '.join(unknown)}; there are {', '.join(sorted(AVAILABLE))}")
     if dtype not in FORMATS:
         raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(FORMATS)}")
-    needed = {*names, *(NEEDS[name] for name in names if name in NEEDS)}
+    needed = {*names, *(called for name in names for called in NEEDS.get(name, ()))}
     return "\n".join(function(name, dtype) for name in TEXTS if name in needed)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sympy import Expr
 
-from symbackprop.emit.elementary import AVAILABLE, DECORATOR, helpers
+from symbackprop.emit.elementary import AVAILABLE, DECORATOR, ORDERED, helpers
 from symbackprop.emit.to_numba import functions, kernel_text, real
 from symbackprop.loops.ir import Assign, Call, Kernel, walk
 from symbackprop.symbols import scalar
@@ -46,10 +46,11 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
         Formulas that become plain functions: ``initial_scale`` of the fans, ``step_size`` of t.
     """
     called = functions(kernels) + functions(_as_kernel(e) for e in scalars.values())
-    ours = sorted(set(called) & AVAILABLE)
+    ours = sorted(set(called) & (AVAILABLE | ORDERED))
     elementary = [f"{DECORATOR}\n\n\n{helpers(ours, spec['dtype']).strip()}"] if ours else []
+    foreign = sorted(set(called) - AVAILABLE - ORDERED)
     body = "\n\n\n".join(
-        [_preamble(spec, sorted(set(called) - AVAILABLE)), *(_function(n, e, spec) for n, e in scalars.items()),
+        [_preamble(spec, foreign), *(_function(n, e, spec) for n, e in scalars.items()),
          *elementary, *map(kernel_text, with_called(kernels)), _table(kernels), trainer_text().strip("\n")]
     )  # fmt: skip
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]

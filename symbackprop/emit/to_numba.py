@@ -46,12 +46,13 @@ from symbackprop.loops.ir import (
     Statement,
     walk,
 )
-from symbackprop.notation import by_kind, by_size, identifier, is_negative
-from symbackprop.symbols import Finite, name_of
+from symbackprop.notation import by_size, identifier, in_order, is_negative
+from symbackprop.symbols import AtInfinity, Finite, decay, name_of
 
 WIDTH = 100
 _FUNCTIONS = {"exp", "log", "log1p", "expm1", "tanh", "sin", "cos", "tan", "atan", "asin", "acos", "sinh", "cosh",
-              "asinh", "acosh", "atanh", "erf", "erfc", "sqrt", "gamma"}  # fmt: skip
+              "asinh", "acosh", "atanh", "erf", "erfc", "sqrt", "gamma", "gauss", "normal", "scaled",
+              "ratio"}  # fmt: skip
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 
 
@@ -63,8 +64,9 @@ def functions(kernels: Iterable[Kernel]) -> list[str]:
             if isinstance(statement, If) and statement.condition.has(Finite):
                 found.add("isfinite")
             if isinstance(statement, Assign | Accumulate):
-                found |= {type(f).__name__ for f in statement.value.atoms(Function)}
-                found |= {"sqrt" for p in statement.value.atoms(Pow) if not p.is_number and (2 * p.exp).is_odd}
+                found |= {"exp" if isinstance(f, decay) else type(f).__name__ for f in statement.value.atoms(Function)}
+                found |= {"sqrt" for _ in _roots(statement.value)}
+                found |= {"ratio" for p in statement.value.atoms(Pow) if p.exp.is_negative and _roots(p)}
     return sorted(found & (_FUNCTIONS | {"isfinite"}))
 
 
@@ -124,7 +126,10 @@ def _real(expr: Expr) -> tuple[str, int]:
         case Abs():
             return f"abs({real(expr.args[0])})", _ATOM
         case Max() | Min():
-            return f"{type(expr).__name__.lower()}({', '.join(real(a) for a in expr.args)})", _ATOM
+            values = sorted(expr.args, key=lambda a: a.is_number)  # max(x, zero) keeps a NaN, max(zero, x) loses it
+            return f"{type(expr).__name__.lower()}({', '.join(real(a) for a in values)})", _ATOM
+        case decay():
+            return f"exp(-abs({real(expr.args[0])}))", _ATOM
         case Function() if type(expr).__name__ in _FUNCTIONS:
             return f"{type(expr).__name__}({', '.join(real(a) for a in expr.args)})", _ATOM
     raise ValueError(f"the formula {expr} has {type(expr).__name__}, which no kernel can compute")
@@ -147,16 +152,25 @@ def _product(expr: Mul) -> tuple[str, int]:
         return "-" + real(-expr, _PRODUCT), _SUM
     above, below = fraction(expr, exact=True)
     if below != 1 and not below.is_number:
-        return f"{real(above, _PRODUCT)} / {real(below, _ATOM)}", _PRODUCT
-    constant, rest = expr.as_independent(*expr.free_symbols, as_Add=False)
-    factors = [real(f, _PRODUCT) for f in sorted(Mul.make_args(rest), key=by_kind)]
-    return " * ".join([number(constant), *factors] if constant != 1 else factors), _PRODUCT
+        return _quotient(above, below)
+    return " * ".join(real(f, _PRODUCT) for f in in_order(expr)), _PRODUCT
+
+
+def _quotient(above: Expr, below: Expr) -> tuple[str, int]:
+    if _roots(below):
+        return f"ratio({real(above)}, {real(below)})", _ATOM
+    return f"{real(above, _PRODUCT)} / {real(below, _ATOM)}", _PRODUCT
+
+
+def _roots(expr: Expr) -> set[Pow]:
+    """Return the powers in an expression that are computed with a root."""
+    return {p for p in expr.atoms(Pow) if not p.is_number and (2 * p.exp).is_odd}
 
 
 def _power(expr: Pow) -> tuple[str, int]:
     base, power = expr.args
     if power.is_negative:
-        return f"one / {real(base ** (-power), _ATOM)}", _PRODUCT
+        return _quotient(S.One, base ** (-power))
     if power == S.Half:
         return f"sqrt({real(base)})", _ATOM
     if power.is_Integer and power <= 4:
@@ -182,6 +196,9 @@ def truth(expr: Expr) -> str:
             word = " and " if isinstance(expr, And) else " or "
             parts = sorted(truth(a) for a in expr.args)
             return word.join(f"({p})" if " and " in p or " or " in p else p for p in parts)
+        case AtInfinity():
+            value, end = (-expr.args[0], "-") if is_negative(expr.args[0]) else (expr.args[0], "")
+            return f"{real(value)} == {end}real(np.inf)"
         case Finite():
             return f"isfinite({real(expr.args[0])})"
         case Not() if isinstance(expr.args[0], Finite):
@@ -288,15 +305,22 @@ def _wrapped(start: str, value: str) -> list[str]:
     """Return a statement, in parentheses over several lines where one would be too long."""
     if len(start) + len(value) <= WIDTH - 16:
         return [start + value]
-    rows = re.split(r" (?=[+-] |if |else )", value)
-    made, row = [], rows[0]
-    for part in rows[1:]:
+    rows = _rows(re.split(r" (?=[+-] |if |else )", value))
+    if max(map(len, rows)) > WIDTH:
+        rows = _rows(re.split(r" (?=[+*/-] |if |else )|(?<=,) ", value))
+    return [start + "(", *_indented(rows), ")"]
+
+
+def _rows(parts: list[str]) -> list[str]:
+    """Return the parts of an expression in lines that are not too long."""
+    made, row = [], parts[0]
+    for part in parts[1:]:
         if len(row) + len(part) < WIDTH - 20:
             row += " " + part
         else:
             made.append(row)
             row = part
-    return [start + "(", *_indented([*made, row]), ")"]
+    return [*made, row]
 
 
 def _target(target: Expr) -> str:

@@ -58,8 +58,7 @@ class Trainer:
         generator = np.random.default_rng(seed)
         self.parameters = {}
         for name, axes in SPEC["parameters"].items():
-            shape = tuple(self.sizes[axis] for axis in axes)
-            self.parameters[name] = _initial(generator, shape, scales)
+            self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
 
     def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return the mean loss, each example's taken before its update.
@@ -154,7 +153,7 @@ class Trainer:
         if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
             raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
         for name, axes in SPEC["parameters"].items():
-            shape = tuple(int(sizes[axis]) for axis in axes)
+            shape = _shape(axes, sizes)
             if name not in values or values[name].shape != shape or not _fits(values[name]):
                 raise ValueError(f"{path} is damaged: {name} is not an array of {shape} finite numbers")
         trainer = cls(sizes.tolist())
@@ -251,10 +250,15 @@ def _fits(values):
     return values.dtype.kind == "f" and bool((np.abs(values) <= np.finfo(real).max).all())
 
 
-def _initial(generator, shape, scales):
+def _shape(axes, sizes):
+    """Return the shape of a parameter: what a layer has one of is an array of one element."""
+    return tuple(int(sizes[axis]) for axis in axes) or (1,)
+
+
+def _initial(generator, name, shape, scales):
     values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
-    if len(shape) == 1:  # biases
-        values[...] = 0
+    if len(shape) == 1:  # biases, and what activations learn
+        values[...] = SPEC["initial"]["values"].get(name, 0)
         return values
     fan_out, fan_in = shape
     scale = initial_scale(fan_in, fan_out, **scales)

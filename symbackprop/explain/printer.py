@@ -20,7 +20,7 @@ _GREEK = {
 }  # fmt: skip
 _WORDS = {
     **_GREEK, "∂": "partial", "√": "surd", "·": "cdot", "≤": "leq", "≥": "geq", "≠": "neq", "←": "leftarrow",
-    "⊙": "odot", "∇": "nabla",
+    "⊙": "odot", "∇": "nabla", "∞": "infty", "±": "pm",
 }  # fmt: skip
 _DOWN = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789aehijklmnoprstuvx")
 _UP = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵏᴸⁿᵗ", "0123456789+-()kLnt")

@@ -12,7 +12,7 @@ from symbackprop.explain.printer import is_derivative
 from symbackprop.notation import MathPrinter, by_kind
 
 WIDTH = 100
-_BREAK = re.compile(r" (?=[-+] )|(?<=;) ")  # before a term, after a piece
+_BREAK = re.compile(r" (?=[-+] )|(?<=;) | (?=if |otherwise)")  # before a term, after a piece, before its condition
 _OPEN, _CLOSED = "([{", ")]}"
 
 
@@ -49,7 +49,11 @@ def _section(section: Section, column: int) -> list[str]:
 
 def _lines(line: Line, label: str, head: str) -> list[str]:
     """Return a line, one side of it on each line of text, each under its equals sign."""
-    made = []
+    made: list[str] = []
+    if len(head) > WIDTH // 3:  # of a formula rather than a name: what it equals stands below it
+        before, *rest = wrapped(head.rstrip(), WIDTH - len(label))
+        made = [label + before, *(" " * len(label) + "    " + more for more in rest)]
+        label, head = " " * len(label), "    "
     for n, side in enumerate(line.sides):
         left = label + head if n == 0 else " " * len(label + head)
         sign = line.sign if n == 0 else "="

@@ -7,6 +7,7 @@ from typing import Any
 from symbackprop.train.contract import Spec
 from symbackprop.train.history import Settings
 
+_LEARNED = ("learned", "learned_per_unit")
 WIDTH = 64  # units of a hidden layer where nobody says otherwise
 # measured on the digits: 2.5 % test error on average over 40 seeds, at most 4 % in 37 of them
 HYPERPARAMETERS = {"decay": 1e-5, "l2": 1e-4, "l1": 1e-5, "penalty": 1e-4}
@@ -24,9 +25,12 @@ def request(
     dtype: str = "float32",
     output: str | None = None,
     constants: Mapping[str, float] | None = None,
+    exact_form: bool = False,
+    learned: Mapping[str, float] | None = None,
+    learned_per_unit: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Return what a module is generated from, as JSON: the key of the cache, and a part of the model file."""
-    more = {"output": output, "constants": dict(constants or {})}
+    more = {"output": output, "constants": dict(constants or {}), "exact_form": exact_form}
     return {name: value for name, value in more.items() if value} | {
         "activations": list(activations),
         "loss": loss,
@@ -35,6 +39,8 @@ def request(
         "step_size": step_size,
         "preactivation": "dense",
         "dtype": dtype,
+        "learned": dict(learned or {}),
+        "learned_per_unit": dict(learned_per_unit or {}),
     }
 
 
@@ -42,15 +48,50 @@ def network_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of `Network` for a request; ValueError if the request, out of a file, is none of ours.
 
     >>> sorted(network_arguments(request(["tanh"], loss="nll", penalty="l2")))[:3]
-    ['activations', 'initializer', 'loss']
+    ['activations', 'initializer', 'learned']
     """
+    asked = {"learned": {}, "learned_per_unit": {}, **asked}  # older files have no such parameters
     expected = request([], loss="", penalty="")
-    names = [v for key in expected for v in (asked.get(key) if key == "activations" else [asked.get(key)]) or ()]
-    names += [asked["output"]] if "output" in asked else []
-    unknown = set(asked) - {*expected, "output", "constants"} or set(expected) - set(asked)
-    if unknown or not all(isinstance(name, str) for name in names) or not isinstance(asked.get("constants", {}), dict):
+    texts = [key for key in expected if key not in {"activations", *_LEARNED}]
+    names = [*(asked.get("activations") or ()), *(asked.get(key) for key in texts), asked.get("output", "")]
+    values = all(map(_are_values, (asked.get("constants", {}), *(asked[key] for key in _LEARNED))))
+    unknown = set(asked) - {*expected, "output", "constants", "exact_form"} or set(expected) - set(asked)
+    if unknown or not values or not all(isinstance(name, str) for name in names):
         raise ValueError("the model does not say from which formulas its module is generated; use --module PATH")
-    return {k: tuple(v) if k == "activations" else v for k, v in asked.items() if k != "dtype"}
+    return {k: tuple(v) if k == "activations" else v for k, v in asked.items() if k not in {"dtype", "exact_form"}}
+
+
+def _are_values(given: Any) -> bool:
+    return isinstance(given, dict) and all(isinstance(v, int | float) for v in given.values())
+
+
+def initial_values(texts: Sequence[str], option: str) -> dict[str, float]:
+    """Return names with their values.
+
+    >>> initial_values(["slope=0.25", "beta=1"], "--learn")
+    {'slope': 0.25, 'beta': 1.0}
+
+    Raises
+    ------
+    ValueError
+        If a text is not a name, an equals sign and a finite number, or a name occurs twice.
+    """
+    values: dict[str, float] = {}
+    for text in texts:
+        name, _, number = (part.strip() for part in text.partition("="))
+        if name in values:
+            raise ValueError(f"{option} has {name} twice, as {values[name]:g} and in {text!r}; give it once")
+        values[name] = _finite(number)
+        if not name or not math.isfinite(values[name]):
+            raise ValueError(f"{option} is {text!r}, expected a name and its initial value such as slope=0.25")
+    return values
+
+
+def _finite(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 def hidden_activations(names: Sequence[str], depth: int | None) -> list[str]:

@@ -94,6 +94,27 @@ def record(path: str | Path, what: str, value: Any) -> None:
         return
 
 
+def recall_forms() -> dict[str, Any]:
+    """Return what `record_forms` wrote, by this very code; empty if there is nothing, or nothing sound."""
+    try:
+        found = json.loads(_forms().read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def record_forms(known: Mapping[str, Any]) -> None:
+    """Write which forms were chosen for which formulas; where that fails, they are chosen again."""
+    try:
+        write_text(_forms(), json.dumps(dict(known)))
+    except ValueError:
+        return
+
+
+def _forms() -> Path:
+    return cache_folder() / "notes" / f"forms_{fingerprint()}.json"
+
+
 def _places() -> list[Path]:
     places = [Path(os.environ[CACHE_VARIABLE])] if os.environ.get(CACHE_VARIABLE) else []
     if os.environ.get("XDG_CACHE_HOME"):

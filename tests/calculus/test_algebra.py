@@ -214,3 +214,10 @@ def test_cost_counts_a_function_of_the_same_argument_once():
     assert cost(tanh(a[I]) + tanh(a[I]) ** 2) < cost(tanh(a[I]) + tanh(d[I]))
     assert cost(1 - h[I] ** 2) < cost(1 - tanh(a[I]) ** 2)
     assert cost(Indexed("a", I)) == 0
+
+
+def test_what_multiplies_out_to_many_terms_is_left_as_it_is():
+    """Factoring a sum of a few logistic functions over their common denominator takes minutes."""
+    u = scalar("u")
+    quotients = sum(1 / (i + exp(i * u)) for i in range(1, 10))
+    assert tidy(quotients.diff(u)) == quotients.diff(u)

@@ -79,6 +79,7 @@ MODELS = {
     "strided, squared": layer(
         window.sum(lambda t: v[t] * x[2 * I + t]) ** 2, want("v", window), want("x", Axis("j", 2 * n + k - 2))
     ),
+    "a scalar parameter": layer(c * x[I] + s.sum(lambda t: x[t] * c), want("c"), want("x", i)),
     "exponential of a convolution": layer(
         exp(window.sum(lambda t: v[t] * x[I + t])), want("v", window), want("x", Axis("j", n + k - 1))
     ),
@@ -137,7 +138,6 @@ SCALARS = {
         (Equation(mu, i.sum(lambda t: x[t] ** 2)), Equation(q[I], x[I] * mu + sin(mu), (i,)), LOSS_OF_Q),
         (Wanted("q", (i,), "output"), Wanted("mu", (), "mean"), want("x", i)),
     ),
-    "a scalar parameter": layer(c * x[I] + s.sum(lambda t: x[t] * c), want("c"), want("x", i)),
     "tied weights": (
         (Equation(h[J], tanh(i.sum(lambda t: W[t, J] * x[t])), (j,)),
          Equation(q[I], j.sum(lambda t: W[I, t] * h[t]), (i,)), LOSS_OF_Q),

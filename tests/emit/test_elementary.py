@@ -27,7 +27,10 @@ SPECIAL = {  # at 0, inf, -inf
     "sigmoid": (0.5, 1.0, 0.0),
     "softplus": (math.log(2.0), INF, 0.0),
     "erf": (0.0, 1.0, -1.0),
+    "gauss": (1.0, 0.0, 0.0),
+    "normal": (0.5, 1.0, 0.0),
 }
+BARS = {"normal": 7}  # a quotient of two approximations; 4 for all others
 ODD_AT_ZERO = ["expm1", "log1p", "tanh", "erf"]
 
 
@@ -71,19 +74,19 @@ def test_error_over_every_float32(load, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_error_over_many_float32(load, name):
     error, x = bench.sweep(load("float32"), load("float64"), name, step=257)
-    assert 0.5 < error <= ERRORS[name, "float32"] <= 4, x
+    assert 0.5 < error <= ERRORS[name, "float32"] <= BARS.get(name, 4), x
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_error_of_float64(load, name):
     error, x = bench.worst64(load("float64"), name, count=6000)
-    assert 0.5 < error <= ERRORS[name, "float64"] <= 4, x
+    assert 0.5 < error <= ERRORS[name, "float64"] <= BARS.get(name, 4), x
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_error_stays_small_where_multiply_and_add_are_fused(load, name):
     error, x = bench.sweep(load("float32", bench.FUSED), load("float64"), name, step=1021)
-    assert error <= 4, x
+    assert error <= BARS.get(name, 4), x
 
 
 def test_the_measure_itself():

@@ -20,6 +20,7 @@ from symbackprop.terms import Equation
 from tests.calculus import values
 from tests.calculus.test_chain import ALL, AT, derived, shapes_of
 from tests.calculus.test_rules import formulas
+from tests.modules import OWN
 
 n, m, k = map(size, "nmk")
 i, j = Axis("i", n), Axis("j", m)
@@ -53,7 +54,7 @@ def run(equations, arrays, change):
     kernel = Kernel("run", (*arguments, *map(Argument, given)), (), body, returns)
     verify(kernel)
     names = {"kernel": lambda f: f, "real": float, "zero": 0.0, "one": 1.0, "np": np}
-    names |= {name: getattr(math, name) for name in functions([kernel])}
+    names |= {name: OWN.get(name) or getattr(math, name) for name in functions([kernel])}
     sizes = {f"size_{s.name}": np.empty(number) for s, number in AT.items()}
     exec(kernel_text(kernel), names)
     got = names["run"](*sizes.values(), *filled.values(), *given.values())

@@ -60,3 +60,17 @@ def test_a_request_keeps_what_typed_formulas_need():
 def test_a_request_out_of_a_file_is_checked(asked):
     with pytest.raises(ValueError, match="use --module PATH"):
         choices.network_arguments(asked)
+
+
+def test_a_request_may_say_what_is_learnt():
+    asked = choices.request(["prelu"], loss="nll", penalty="l2", learned={"slope": 0.1})
+    assert choices.network_arguments(asked)["learned"] == {"slope": 0.1}
+    for bad in ({"slope": "0.1"}, [["slope", 0.1]], None):
+        with pytest.raises(ValueError, match="use --module PATH"):
+            choices.network_arguments({**asked, "learned": bad})
+
+
+def test_a_request_from_before_parameters_were_learnt_is_still_answered():
+    asked = choices.request(["tanh"], loss="nll", penalty="l2")
+    del asked["learned"], asked["learned_per_unit"]
+    assert choices.network_arguments(asked)["activations"] == ("tanh",)

@@ -1,0 +1,342 @@
+"""Forms of a formula of one number x that have its value, and keep their digits where others lose them.
+
+Each function here knows one remedy and returns the formula rewritten by it, or None where it does not apply. None of
+them decides whether its form is better: that is measured (`calculus.choice`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from sympy import (
+    Abs,
+    Add,
+    Dummy,
+    Expr,
+    Max,
+    Min,
+    Mul,
+    Piecewise,
+    Poly,
+    Pow,
+    S,
+    Symbol,
+    cancel,
+    collect,
+    cosh,
+    erf,
+    exp,
+    expand,
+    factor_list,
+    fraction,
+    gcd_list,
+    log,
+    sign,
+    sinh,
+    sqrt,
+    tanh,
+    together,
+)  # fmt: skip
+from sympy.codegen.cfunctions import expm1, log1p
+
+from symbackprop.symbols import decay, gauss, normal, scaled
+
+LARGEST_POWER = 12  # of any symbol in a quotient: the work grows with it
+LARGEST_FORMULA = 400  # operations
+
+Form = Callable[[Expr, Symbol], Expr | None]
+
+
+def by_sign(above: Expr, below: Expr, x: Symbol) -> Expr:
+    """Return `above` where x > 0 and `below` elsewhere, NaN included; one division where they share a divisor."""
+    if above == below:
+        return above
+    (over, under), (over2, under2) = (fraction(e, exact=True) for e in (above, below))
+    if under2 == -under:
+        over2, under2 = -over2, under
+    if under == under2 and not under.is_number:
+        return Piecewise((over, x > 0), (over2, True)) / under
+    return Piecewise((above, x > 0), (below, True))
+
+
+def exponentials(f: Expr, x: Symbol) -> Expr | None:
+    """Write a rational function of x, exponentials and their logarithms by E = exp(-c |x|), which is at most 1.
+
+    What exp(x) would be divided by is divided out: each sign of x has a quotient of its own, in which E stands where it
+    is small. log(u) is the logarithm of what dominates, plus log1p of the rest.
+    """
+    return _in_exponentials(f, x, _side)
+
+
+def exponentials_less_one(f: Expr, x: Symbol) -> Expr | None:
+    """Write the same by q = expm1(-c |x|), which is small near 0, where differences of exponentials cancel."""
+    return _in_exponentials(f, x, _side_near_zero)
+
+
+def exponentials_scaled(f: Expr, x: Symbol) -> Expr | None:
+    """Write the same by E = exp(-c |x|/2): m E² where m grows with x, as (m E) E, which E² alone need not survive."""
+    return _in_exponentials(f, x, _side_scaled, S.Half)
+
+
+def _in_exponentials(f: Expr, x: Symbol, side: Callable[..., Expr | None], part: Expr = S.One) -> Expr | None:
+    f = f.replace(lambda e: isinstance(e, tanh | sinh | cosh), lambda e: e.rewrite(exp))
+    rates = {e: expand(e.args[0]) / x for e in f.atoms(exp)}
+    if not rates or not all(r.is_Rational for r in rates.values()):
+        return None
+    c = gcd_list([abs(r) for r in rates.values()]) * part
+    E = Dummy("E", positive=True)
+    sides = []
+    for s in (1, -1):
+        quotient = f.xreplace({e: E ** int(-s * r / c) for e, r in rates.items()})
+        sides.append(side(quotient.xreplace({Abs(x): s * x}), E, c, s * x))
+    if None in sides:
+        return None
+    return by_sign(_kept_in_order(sides[0], x), _kept_in_order(sides[1], x), x)
+
+
+def _kept_in_order(f: Expr, x: Symbol) -> Expr:
+    """Write m E², where m grows with x and E vanishes, as (m E) E: a compiler may not multiply m by a number first."""
+
+    def ordered(*factors: Expr) -> Expr:
+        small = [f for f in factors if isinstance(f, Pow) and isinstance(f.base, decay | gauss) and f.exp % 2 == 0]
+        bounded = decay | gauss | scaled | normal
+        grow = [f for f in factors if f not in small and f.has(x) and not isinstance(f, bounded)]
+        if len(small) != 1 or not grow:
+            return Mul(*factors)
+        rest = [f for f in factors if f not in small and f not in grow]
+        return Mul(*rest, scaled(Mul(*grow), small[0].base ** (small[0].exp / 2)))
+
+    return f.replace(Mul, ordered)
+
+
+def _side(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
+    """Return one side of 0: `size` is |x| there, written by x."""
+    made = f.replace(log, lambda u: _log_of(u, E, c, size))
+    x = next(iter(size.free_symbols))
+    return _restored(made, E, x, decay(c * x))
+
+
+def _side_scaled(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
+    made = _side(f, E, c, size)
+    if made is None or made.has(log1p):
+        return None
+    x = next(iter(size.free_symbols))
+    above, below = fraction(made, exact=True)
+    above = above.replace(Add, lambda *terms: Add(*(_scaled_term(t, decay(c * x), x) for t in terms)))
+    power = next((p for p in Mul.make_args(above) if isinstance(p, Pow) and p.base == decay(c * x)), None)
+    if power is None or power.exp % 2 or not (above / power).has(x):
+        return made
+    number, growing, rest = S.One, S.One, S.One
+    for factor in Mul.make_args(above / power):
+        if not factor.has(x) or not (factor.subs({decay(c * x): 0})).has(x):
+            rest *= factor  # it stays within bounds
+            continue
+        by = _scale(factor, decay(c * x))
+        number, growing = number * by, growing * expand(factor / by)
+    return number * rest * scaled(growing, power.base ** (power.exp // 2)) / below
+
+
+def _scaled_term(term: Expr, E: Expr, x: Symbol) -> Expr:
+    """Write a term m E² n, where m grows with x and n is a number, as n (m E) E: n m may overflow where E is 0."""
+    number, rest = term.as_coeff_Mul()
+    power = next((p for p in Mul.make_args(rest) if isinstance(p, Pow) and p.base == E), None)
+    if power is None or power.exp % 2 or not (rest / power).has(x):
+        return term
+    by = _scale(rest / power, E)
+    return number * by * scaled(expand(rest / power / by), E ** (power.exp // 2))
+
+
+def _log_of(u: Expr, E: Symbol, c: Expr, size: Expr) -> Expr:
+    """Return log u with log E = -c |x| and log g = log g(0) + log1p(g/g(0) - 1) for every other factor g of u."""
+    if u.has(log) or u.free_symbols - {E}:
+        return log(u)
+    number, factors = _factors(u)
+    total = log(number)
+    for g, power in factors:
+        if g == E:
+            total -= power * c * size
+            continue
+        at_zero = g.subs(E, 0)
+        if at_zero == 0:
+            return log(u)
+        total += power * (log(at_zero) + log1p(collect(expand(g / at_zero) - 1, E)))
+    return total
+
+
+def _side_near_zero(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
+    q = Dummy("q", real=True)
+    x = next(iter(size.free_symbols))
+
+    def log_of(u: Expr) -> Expr:
+        inside = cancel(together((u - 1).xreplace({E: 1 + q})))
+        return log1p(_polished(inside, q))
+
+    made = f.replace(log, log_of)
+    return _restored(made.xreplace({E: 1 + q}), q, x, expm1(-c * Abs(x)))
+
+
+def _restored(f: Expr, E: Symbol, x: Symbol, value: Expr) -> Expr | None:
+    """Return a function of E with quotients reduced, and then E's value put in."""
+    logs = {node: Dummy(positive=True) for node in sorted(f.atoms(log1p), key=str)}
+    flat = f.xreplace(logs)
+    if any(e.free_symbols for e in flat.atoms(exp, log)) or not _is_small(flat):
+        return None
+    back = {d: node for node, d in logs.items()}
+    made = _polished(flat, E) if not logs or fraction(together(flat))[1] != 1 else collect(expand(flat), x)
+    return made.xreplace(back).xreplace({E: value})
+
+
+def _is_small(f: Expr) -> bool:
+    if f.count_ops() > LARGEST_FORMULA:
+        return False
+    powers = [p.exp for p in f.atoms(Pow) if p.base.free_symbols]
+    return all(p.is_Integer and abs(p) <= LARGEST_POWER for p in powers)
+
+
+def _polished(f: Expr, E: Symbol) -> Expr:
+    """Return a quotient, reduced, its two sides in factors, each factor a polynomial in E."""
+    numbers = {n: Dummy(positive=True) for n in _irrational(f)}
+    above, below = fraction(cancel(together(f.xreplace(numbers))))
+    back = {d: n for n, d in numbers.items()}
+    return (_product(above, E) / _product(below, E)).xreplace(back)
+
+
+def _irrational(f: Expr) -> list[Expr]:
+    found = {p for p in f.atoms(Pow, *_NUMBERS) if p.is_number and not p.is_Rational and p.is_positive}
+    return sorted(found, key=str)
+
+
+_NUMBERS = (type(S.Pi), type(S.Exp1), log)
+
+
+def _factors(u: Expr) -> tuple[Expr, list[tuple[Expr, int]]]:
+    """Return the number and the factors, with their powers, of a quotient of polynomials."""
+    above, below = fraction(cancel(together(u)))
+    number, up = factor_list(above)
+    divisor, down = factor_list(below)
+    return number / divisor, [*up, *((g, -n) for g, n in down)]
+
+
+def _product(polynomial: Expr, E: Symbol) -> Expr:
+    number, factors = factor_list(polynomial)
+    made = []
+    for g, power in factors:
+        scale = _scale(g, E)
+        number *= scale**power
+        made.append(collect(expand(g / scale), E) ** power)
+    return Mul(number, *made)
+
+
+def _scale(g: Expr, E: Symbol) -> Expr:
+    """Return what to take out of a polynomial so that it starts with plus, and multiplies x by no more than 1.
+
+    Where E is tiny, E (1/2 + x) 2 is too, but 2 x overflows.
+    """
+    terms = {t.as_coeff_Mul()[0] for t in Add.make_args(expand(g)) if t.free_symbols - {E}}
+    first = g.subs(E, 0)
+    sign_ = -1 if first.is_number and first < 0 else 1
+    return sign_ * max([S.One, *map(abs, terms)])
+
+
+def roots(f: Expr, x: Symbol) -> Iterator[Expr]:
+    """Yield forms of an algebraic function with one √(p + q x²).
+
+    They are: the root as a product that does not overflow, m √(1 + (n/m)²); a difference A - B as (A² - B²)/(A + B);
+    and both.
+    """
+    bases = {p.base for p in f.atoms(Pow) if not p.exp.is_Integer and p.base.has(x)}
+    if len(bases) != 1 or not _is_algebraic(f):
+        return
+    (base,) = bases
+    if not base.is_polynomial(x) or Poly(base, x).degree() != 2:
+        return
+    q, none, p = Poly(base, x).all_coeffs()
+    if none != 0 or not (p.is_positive and q.is_positive):
+        return
+    r = Dummy("r", positive=True)
+    flat = together(f.replace(lambda e: isinstance(e, Pow) and e.base == base, lambda e: r ** (2 * e.exp)))
+    m, n = Max(Abs(x), sqrt(p / q)), Min(Abs(x), sqrt(p / q))
+    for made in (flat, _conjugate(flat, r, base)):
+        if made is not None:
+            yield made.xreplace({r: sqrt(base)})
+            yield made.xreplace({r: sqrt(q) * m * sqrt(1 + (n / m) ** 2)})
+
+
+def _is_algebraic(f: Expr) -> bool:
+    return not f.atoms(exp, log, tanh, sinh, cosh, erf, Piecewise, sign) and _is_half(f) and f.count_ops() < 100
+
+
+def _is_half(f: Expr) -> bool:
+    return all((2 * p.exp).is_Integer and abs(p.exp) <= LARGEST_POWER for p in f.atoms(Pow))
+
+
+def _conjugate(f: Expr, r: Symbol, base: Expr) -> Expr | None:
+    """Return N/D as (A² - B² r²)/((A - B r) D) where N = A + B r."""
+    above, below = fraction(f)
+    above = expand(above)
+    if Poly(above, r).degree() != 1:
+        return None
+    B, A = Poly(above, r).all_coeffs()
+    other = A - B * r
+    if A == 0 or other == above:
+        return None
+    made = cancel(expand(A**2 - B**2 * base))
+    number, other = (-made, -other) if made.is_number and made < 0 else (made, other)
+    return number / (other * below)
+
+
+def reciprocal(f: Expr, x: Symbol) -> Expr | None:
+    """Write an algebraic function by t = 1/|x|, so that nothing overflows where |x| is large."""
+    if not _is_algebraic(f) or not f.has(Pow):
+        return None
+    t = Dummy("t", positive=True)
+    sides = []
+    for s in (1, -1):
+        made = cancel(together(_rootless(f.xreplace({Abs(x): s * x}).xreplace({x: s / t}), t)))
+        if made.has(x):
+            return None
+        sides.append(_polished_by(made, t).xreplace({t: 1 / Abs(x)}))
+    return by_sign(sides[0], sides[1], x)
+
+
+def _rootless(f: Expr, t: Symbol) -> Expr:
+    """Take 1/t² out of every root: √(p + q/t²) = √(p t² + q)/t."""
+
+    def out(node: Pow) -> Expr:
+        above, below = fraction(together(node.base))
+        k = Poly(below, t).degree() if below.has(t) else 0
+        if k % 2 or expand(below / t**k).has(t):
+            return node
+        return expand(above / expand(below / t**k)) ** node.exp / t ** (k * node.exp)
+
+    return f.replace(lambda e: isinstance(e, Pow) and not e.exp.is_Integer and e.has(t), out)
+
+
+def _polished_by(f: Expr, t: Symbol) -> Expr:
+    found = [p for p in f.atoms(Pow) if not p.exp.is_Integer and p.has(t)]
+    roots_ = {p: Dummy(positive=True) for p in sorted(found, key=str)}
+    above, below = fraction(cancel(f.xreplace(roots_)))
+    made = _product(above, t) / _product(below, t)
+    return made.xreplace({d: p for p, d in roots_.items()})
+
+
+def normals(f: Expr, x: Symbol) -> Expr | None:
+    """Write erf by `normal`, which is small where 1 - erf would cancel, and exp(-k x²) by powers of `gauss`."""
+    P = {e: Dummy(positive=True) for e in sorted(f.atoms(erf), key=str)}
+    made = expand(f.xreplace({e: 2 * d - 1 for e, d in P.items()})) if P else f
+    squares = {e: -2 * e.args[0] / x**2 for e in made.atoms(exp)}
+    turned = {e: gauss(x) ** k for e, k in squares.items() if k.is_Integer and 0 < k <= 4}
+    if not P and not turned:
+        return None
+    made = collect(made.xreplace(turned), x) if not P else made.xreplace(turned)
+    return _kept_in_order(made.xreplace({d: normal(expand(sqrt(2) * e.args[0])) for e, d in P.items()}), x)
+
+
+FORMS: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
+    "exponentials": lambda f, x: iter([exponentials(f, x)]),
+    "scaled": lambda f, x: iter([exponentials_scaled(f, x)]),
+    "expm1": lambda f, x: iter([exponentials_less_one(f, x)]),
+    "roots": roots,
+    "reciprocal": lambda f, x: iter([reciprocal(f, x)]),
+    "normal": lambda f, x: iter([normals(f, x)]),
+}

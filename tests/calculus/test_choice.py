@@ -1,0 +1,104 @@
+"""The form chosen is no worse than the one derived, on points it was not chosen by; and the choice can be remembered."""
+
+import json
+
+import numpy as np
+import pytest
+from mpmath import mp
+from sympy import Piecewise, exp, log, sin, sqrt, tanh
+
+from symbackprop.calculus import forms
+from symbackprop.calculus.choice import HELD_OUT, choose, needs_none, recalled
+from symbackprop.calculus.scoring import LARGEST, WRONG, exact, in_float32, points, sample, ulps
+from symbackprop.calculus.stability import by_rules
+from tests.calculus.test_candidates import FORMULAS
+
+x, T = forms.X, forms.T
+
+
+@pytest.fixture(scope="module")
+def chosen():
+    return {name: choose(f, x, (), by_rules) for name, f in FORMULAS.items()}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_no_worse_than_derived_at_other_points(name, chosen):
+    choice = chosen[name]
+    other = sample(FORMULAS[name], x, {}, 400, 12345)
+    before, after = (other.errors(e) for e in (by_rules(FORMULAS[name]), choice.after))
+    assert (after == WRONG).sum() <= (before == WRONG).sum()
+    assert after.max() <= max(before.max(), 8)
+    assert (after == WRONG).sum() == 0
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_choice_is_remembered_by_names_and_numbers(name, chosen):
+    choice = chosen[name]
+    known = json.loads(json.dumps(choice.remembered()))
+    assert recalled(FORMULAS[name], x, known, by_rules) == choice
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [None, {}, [], "derived", {"recipe": ["no such form"]}, {"recipe": 3}, {"recipe": ["derived"], "patches": [["a"]]},
+     {"recipe": ["derived"], "patches": [], "error": "x"}],
+)  # fmt: skip
+def test_what_is_damaged_is_not_recalled(damaged):
+    assert recalled(FORMULAS["silu"], x, damaged, by_rules) is None
+
+
+def test_a_choice_is_the_same_again(chosen):
+    assert choose(FORMULAS["silu"], x, (), by_rules) == chosen["silu"]
+
+
+def test_what_is_good_is_kept():
+    for f in (tanh(x), sin(x), x**2, Piecewise((0, x <= 0), (x, True)), 1 / (1 + x**2)):
+        assert not choose(f, x, (), by_rules).changed
+    assert needs_none(tanh(x))
+    assert not needs_none(tanh(x) * x)
+
+
+def test_sine_over_x_is_not_made_worse():
+    choice = choose(sin(x) / x, x, (), by_rules)
+    assert choice.error_after <= choice.error
+
+
+def test_a_loss_is_good_for_every_target():
+    loss = log(1 + exp(-x)) - x * T + x
+    choice = choose(loss, x, (T,), by_rules)
+    assert choice.changed
+    assert choice.error_after < 4 < choice.error
+    assert choice.still_wrong == 0
+
+
+def test_limits_are_used_only_at_infinity(chosen):
+    patched = {name for name, choice in chosen.items() if any(at != "0" for at, _ in choice.patches)}
+    assert patched
+    for name in patched:
+        inside = np.array([LARGEST, -LARGEST], np.float32)
+        found = in_float32(chosen[name].after, {x: inside})
+        plain = in_float32(chosen[name].after.args[-1].expr, {x: inside})
+        np.testing.assert_array_equal(found, plain)
+
+
+def test_points_are_of_every_magnitude():
+    found = points(HELD_OUT, 0)
+    exponents = np.frexp(found[found != 0])[1]
+    assert exponents.min() < -100
+    assert exponents.max() == 128
+    assert (found == np.sort(found)).all()
+
+
+def test_towers_of_exponentials_have_an_end():
+    with mp.workprec(200):
+        assert exact(exp(-exp(exp(x))), {x: mp.mpf(1e30)}) == 0
+        assert exact(sqrt(x), {x: mp.mpf(-1)}) is mp.nan or mp.isnan(exact(sqrt(x), {x: mp.mpf(-1)}))
+
+
+@pytest.mark.parametrize(
+    ("value", "truth", "error"),
+    [(1.0, 1, 0), (np.nan, 1, WRONG), (np.inf, 1, WRONG), (np.inf, mp.mpf(2) ** 200, 0), (1 + 2.0**-23, 1, 1),
+     (LARGEST, mp.mpf(2) ** 128, 0), (2.0**-149, 0, 1), (np.nan, mp.nan, 0)],
+)  # fmt: skip
+def test_errors_are_in_units_of_the_last_place(value, truth, error):
+    assert ulps(float(value), mp.mpf(truth)) == pytest.approx(error, abs=1.1 if value == LARGEST else 1e-9)
