@@ -68,10 +68,10 @@ def test_there_are_many_hostile_texts():
 def test_hostile_texts_are_refused_at_once_in_one_line(text, monkeypatch):
     for name in ("eval", "exec", "input"):
         monkeypatch.setattr(f"builtins.{name}", lambda *_, name=name, **__: pytest.fail(f"{name} was called"))
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ValueError, match="column") as raised:
         parse(text, {"a": A})
-    took = time.perf_counter() - start
+    took = time.process_time() - start
     monkeypatch.undo()
     assert took < 0.2
     message = str(raised.value)
@@ -140,9 +140,9 @@ def refusal(make):
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.one_of(st.text(max_size=30), st.text("a1+-*/()., <>=!e[]", max_size=40), shapes(3)))
 def test_whatever_is_typed_becomes_an_expression_or_a_value_error(text):
-    start = time.perf_counter()
+    start = time.process_time()
     word = refusal(lambda: parse(text, NAMES))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert "\n" not in word if word else parse(text, NAMES).free_symbols <= {A}
 
 
@@ -196,7 +196,7 @@ def weight_gradient(module, point):
     ],
 )
 def test_what_a_short_text_would_blow_up_is_refused_at_once(text):
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(ValueError, match="column"):
         parse(text, {"a": sympy.Symbol("a", real=True)})
-    assert time.perf_counter() - start < 1  # 0.2 s on an idle core
+    assert time.process_time() - start < 1  # 0.2 s on an idle core
