@@ -100,7 +100,7 @@ def derive(
         penalty="l2" if penalty is None else penalty,
         step_size=step_size,
         output=output_function,
-        constants=choices.named_numbers("constant", constant or ()),
+        constants=choices.named_numbers("--constant", constant or ()),
         **_learnt(learn, learn_per_unit),
     )
     derivation = symbackprop.derive(_network(asked), exact_form=exact_form)
@@ -136,7 +136,7 @@ def generate(
         step_size=step_size,
         dtype=dtype,
         output=output_function,
-        constants=choices.named_numbers("constant", constant or ()),
+        constants=choices.named_numbers("--constant", constant or ()),
         exact_form=exact_form,
         **_learnt(learn, learn_per_unit),
     )
@@ -200,7 +200,7 @@ def train(
         step_size=step_size,
         dtype=dtype,
         output=output_function,
-        constants=choices.named_numbers("constant", constant or ()),
+        constants=choices.named_numbers("--constant", constant or ()),
         exact_form=exact_form,
         **_learnt(learn, learn_per_unit),
     )
@@ -279,7 +279,7 @@ def plot_activation(
     from symbackprop.soundness import advise  # noqa: PLC0415
 
     check_writable(output)
-    network = symbackprop.Network((activation,), constants=choices.named_numbers("constant", constant or ()))
+    network = symbackprop.Network((activation,), constants=choices.named_numbers("--constant", constant or ()))
     draw(output, network, span)
     for word in advise(network):
         typer.echo(f"symbackprop: warning: {word}", err=True)
@@ -300,7 +300,7 @@ def audit(
     if output:
         check_writable(output)
         check_plotting()
-    network = symbackprop.Network((activation,), constants=choices.named_numbers("constant", constant or ()))
+    network = symbackprop.Network((activation,), constants=choices.named_numbers("--constant", constant or ()))
     found = measure(network, points)
     typer.echo(report(found))
     if output:
@@ -340,7 +340,7 @@ def _check_places(data: Path | None, module: Path | None, output: Path, plot: Pa
 
 def _learnt(learn: list[str] | None, learn_per_unit: list[str] | None) -> dict[str, Any]:
     given = {"learned": ("--learn", learn), "learned_per_unit": ("--learn-per-unit", learn_per_unit)}
-    return {field: choices.initial_values(texts or (), option) for field, (option, texts) in given.items()}
+    return {field: choices.named_numbers(option, texts or ()) for field, (option, texts) in given.items()}
 
 
 def _network(asked: dict[str, Any]) -> Any:

@@ -14,7 +14,6 @@ from symbackprop.emit.module import Header
 from symbackprop.kernels import hyperparameters, parameter_sizes, with_step
 from symbackprop.notation import formula, identifier
 from symbackprop.stages import Stages
-from symbackprop.terms import Equation
 
 FORMAT = 1
 
@@ -65,12 +64,12 @@ def header_of(
         for λ, of in stages.penalties
     ]
     shown = {
-        "Given": [*map(_written, stages.forward), f"l = {formula(network.losses().rhs, code=True)}"],
+        "Given": [*(e.written(code=True) for e in stages.forward), f"l = {formula(network.losses().rhs, code=True)}"],
         "Penalty": penalties,
-        "Derived": [*map(_written, (*stages.backward, *stages.gradients))],
+        "Derived": [*(e.written(code=True) for e in (*stages.backward, *stages.gradients))],
         "Update after each example": [
             f"step = {formula(network.step_size_formula, code=True)}",
-            *(_written(e) for e in with_step(stages.updates)),
+            *(e.written(code=True) for e in with_step(stages.updates)),
         ],
         "Computed in forms that keep their digits (errors with every function correctly rounded)": forms,
         "Schedules": _schedules(deferral),
@@ -86,17 +85,12 @@ def _schedules(deferral: Deferral | str) -> list[str]:
     )
     if isinstance(deferral, str):
         return ["plain: the order of the lecture.", overlapped, f"deferred: not here, {deferral}."]
-    block = [_written(e) for e in (*deferral.before, deferral.read, *deferral.saved, deferral.after)]
+    block = [e.written(code=True) for e in (*deferral.before, deferral.read, *deferral.saved, deferral.after)]
     deferred = (
         "deferred: W1 after r examples of a block is P_r (W1 - Σ_s<r γ_s da1_s x_sᵀ), P_r+1 = ρ_r P_r, "
         "γ_r = step_r / P_r+1, with which every read of it is one of W1 from before the block:"
     )
     return ["plain: the order of the lecture.", overlapped, deferred, *block]
-
-
-def _written(equation: Equation) -> str:
-    sign = "←" if equation.is_update else "="
-    return f"{formula(equation.lhs, code=True)} {sign} {formula(equation.rhs, code=True)}"
 
 
 def _title(network: Network) -> str:

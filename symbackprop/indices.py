@@ -6,7 +6,7 @@ from collections.abc import Callable
 from string import ascii_lowercase
 from typing import Any
 
-from sympy import Basic, Dummy, Expr, Indexed, Mul, Sum, Symbol
+from sympy import Basic, Dummy, Expr, Mul, Sum, Symbol
 
 from symbackprop.symbols import Maximum
 
@@ -95,8 +95,3 @@ def opaque(expr: Expr, *kinds: type, **assumptions: bool) -> tuple[Expr, dict[Ex
     """Return `expr` with its outermost nodes of some kinds replaced by scalars, and how to put them back."""
     back = {Dummy(**(assumptions or {"real": True})): node for node in outermost(expr, *kinds)}
     return expr.xreplace({node: dummy for dummy, node in back.items()}), back
-
-
-def indices_of(expr: Expr, name: str) -> set[tuple[Expr, ...]]:
-    """Return the index tuples with which an array is read in `expr`."""
-    return {e.indices for e in expr.atoms(Indexed) if str(e.base.label) == name}

@@ -34,8 +34,13 @@ class Equation:
         """Whether the new value is computed from the old one."""
         return self.rhs.has(self.lhs)
 
+    def written(self, *, code: bool = False) -> str:
+        """Return the equation as mathematics, or with the names of the generated code."""
+        sign = "←" if self.is_update else "="
+        return f"{formula(self.lhs, code=code)} {sign} {formula(self.rhs, code=code)}"
+
     def __str__(self) -> str:
-        return f"{formula(self.lhs)} {'←' if self.is_update else '='} {formula(self.rhs)}"
+        return self.written()
 
 
 @dataclass(frozen=True)

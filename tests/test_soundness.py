@@ -120,7 +120,7 @@ def test_every_activation_can_be_drawn(text, tmp_path):
         (["foo(a)", "-o", "x.png"], "unknown function foo"),
         (["tanh", "-o", "x.png", "--span", "0"], "the span is 0.0, expected a positive number"),
         (["tanh", "-o", "x.png", "--span", "nan"], "the span is nan"),
-        (["b*a", "-o", "x.png", "--constant", "b"], "the constant is 'b', expected"),
+        (["b*a", "-o", "x.png", "--constant", "b"], "--constant is 'b', expected a name, once"),
     ],
 )
 def test_bad_input_draws_nothing(arguments, message, tmp_path, monkeypatch, capsys):

@@ -44,8 +44,6 @@ from symbackprop.symbols import decay, gauss, normal, scaled
 LARGEST_POWER = 12  # of any symbol in a quotient: the work grows with it
 LARGEST_FORMULA = 400  # operations
 
-Form = Callable[[Expr, Symbol], Expr | None]
-
 
 def by_sign(above: Expr, below: Expr, x: Symbol) -> Expr:
     """Return `above` where x > 0 and `below` elsewhere, NaN included; one division where they share a divisor."""

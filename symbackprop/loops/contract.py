@@ -19,7 +19,6 @@ from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import tile
-from symbackprop.notation import formula
 from symbackprop.symbols import Axis, array, scalar, size
 from symbackprop.terms import Equation
 
@@ -99,7 +98,7 @@ def contract(equation: Equation) -> tuple[Call | Equation, ...]:
 
 def _assignment(found: Contraction) -> tuple[Call | Equation, ...]:
     equation, C = found.equation, found.equation.lhs
-    call = Call(_kernel(found.patterns), _values(found), _why(Equation(C, found.total)))
+    call = Call(_kernel(found.patterns), _values(found), Equation(C, found.total).written(code=True))
     if found.rest == 0 and found.factor == 1:
         return (call,)
     return call, Equation(C, found.rest + found.factor * C, equation.over, equation.why)
@@ -112,16 +111,11 @@ def _update(found: Contraction) -> tuple[Call | Equation, ...]:
     if scale.free_symbols & {C.base.label, *C.indices}:
         added = Equation(C, C + found.factor * found.total)
         kernel = _kernel(found.patterns, update=True)
-        call = Call(kernel, (*_values(found), found.factor), _why(added))
+        call = Call(kernel, (*_values(found), found.factor), added.written(code=True))
         return Equation(C, found.rest, equation.over, equation.why), call
     scalars = (found.factor,) if scale == 0 else (scale, found.factor)
     kernel = _kernel(found.patterns, update=True, scaled=scale != 0)
-    return (Call(kernel, (*_values(found), *scalars), _why(equation)),)
-
-
-def _why(equation: Equation) -> str:
-    sign = "←" if equation.is_update else "="
-    return f"{formula(equation.lhs, code=True)} {sign} {formula(equation.rhs, code=True)}"
+    return (Call(kernel, (*_values(found), *scalars), equation.written(code=True)),)
 
 
 def _values(found: Contraction) -> tuple[Expr, ...]:
@@ -150,5 +144,5 @@ def _kernel(patterns: tuple[str, str], *, update: bool = False, scaled: bool = F
     body = hoist(share(body), frozenset(a.name for a in arguments))
     body = scalarize(tile(body, ROWS_OF_BOTH if dots else ROWS_OF_ONE))
     verb = "scale_and_add" if scaled else "add" if update else "contract"
-    doc = f"{'Update' if update else 'Set'} {_why(equation)}, tile by tile."
+    doc = f"{'Update' if update else 'Set'} {equation.written(code=True)}, tile by tile."
     return Kernel(f"{verb}_{patterns[0]}_{patterns[1]}", arguments, (), body, (), doc)

@@ -10,7 +10,6 @@ from sympy import Add, Dummy, Expr, Indexed, Integer, Piecewise, Sum, Symbol, co
 
 from symbackprop.indices import Reduction, opaque, outermost
 from symbackprop.loops.ir import Accumulate, Assign, Body, Loop, Statement
-from symbackprop.notation import formula
 from symbackprop.symbols import scalar
 from symbackprop.terms import Equation
 
@@ -28,9 +27,7 @@ def lower(equation: Equation, names: Iterator[Symbol] | None = None) -> Body:
     by row. The first statement carries the formula as its `why`.
     """
     made = _row_by_row(equation) or _element_by_element(equation, names or totals())
-    sign = "←" if equation.is_update else "="
-    why = f"{formula(equation.lhs, code=True)} {sign} {formula(equation.rhs, code=True)}"
-    return (replace(made[0], why=why), *made[1:])
+    return (replace(made[0], why=equation.written(code=True)), *made[1:])
 
 
 def _element_by_element(equation: Equation, names: Iterator[Symbol]) -> Body:

@@ -65,10 +65,10 @@ def _are_values(given: Any) -> bool:
     return isinstance(given, dict) and all(isinstance(v, int | float) for v in given.values())
 
 
-def initial_values(texts: Sequence[str], option: str) -> dict[str, float]:
-    """Return names with their values.
+def named_numbers(option: str, texts: Sequence[str]) -> dict[str, float]:
+    """Return the numbers that an option was given as NAME=VALUE.
 
-    >>> initial_values(["slope=0.25", "beta=1"], "--learn")
+    >>> named_numbers("--learn", ["slope=0.25", "beta=1"])
     {'slope': 0.25, 'beta': 1.0}
 
     Raises
@@ -76,18 +76,17 @@ def initial_values(texts: Sequence[str], option: str) -> dict[str, float]:
     ValueError
         If a text is not a name, an equals sign and a finite number, or a name occurs twice.
     """
-    values: dict[str, float] = {}
+    made: dict[str, float] = {}
     for text in texts:
-        name, _, number = (part.strip() for part in text.partition("="))
-        if name in values:
-            raise ValueError(f"{option} has {name} twice, as {values[name]:g} and in {text!r}; give it once")
-        values[name] = _finite(number)
-        if not name or not math.isfinite(values[name]):
-            raise ValueError(f"{option} is {text!r}, expected a name and its initial value such as slope=0.25")
-    return values
+        name, _, value = (part.strip() for part in text.partition("="))
+        number = _number(value)
+        if not name or name in made or not math.isfinite(number):
+            raise ValueError(f"{option} is {text!r:.60}, expected a name, once, and its value such as slope=0.25")
+        made[name] = number
+    return made
 
 
-def _finite(text: str) -> float:
+def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
@@ -136,30 +135,6 @@ def hidden_widths(text: str | None, depth: int | None) -> list[int] | None:
     if depth not in {None, len(parts)}:
         raise ValueError(f"hidden {text} has {len(parts)} layers, but {depth} hidden layers were asked for")
     return [int(part) for part in parts]
-
-
-def named_numbers(what: str, given: Sequence[str]) -> dict[str, float]:
-    """Return numbers that were given as NAME=VALUE.
-
-    >>> named_numbers("constant", ["beta=1.5"])
-    {'beta': 1.5}
-
-    Raises
-    ------
-    ValueError
-        If one is not written so, or a name occurs twice.
-    """
-    made: dict[str, float] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        try:
-            number = float(value)
-        except ValueError:
-            number = math.nan
-        if not equals or not math.isfinite(number) or name.strip() in made:
-            raise ValueError(f"the {what} is {text!r:.60}, expected a name of its own and a number such as beta=1.5")
-        made[name.strip()] = number
-    return made
 
 
 def output_for(loss: str, output: str | None) -> str:

@@ -41,8 +41,8 @@ def test_the_learning_rate_goes_with_the_output(loss, rate):
 
 @pytest.mark.parametrize("given", [["beta"], ["beta="], ["beta=x"], ["beta=nan"], ["beta=inf"], ["b=1", "b=2"]])
 def test_a_constant_that_is_no_name_and_number_is_refused(given):
-    with pytest.raises(ValueError, match=f"the constant is '{given[-1]}', expected a name of its own and a number"):
-        choices.named_numbers("constant", given)
+    with pytest.raises(ValueError, match=f"--constant is '{given[-1]}', expected a name, once, and its value"):
+        choices.named_numbers("--constant", given)
 
 
 def test_a_request_keeps_what_typed_formulas_need():
