@@ -50,7 +50,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 4606e2a75fa2132a.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e53fb65363e28325.
 """
 
 import json
@@ -720,23 +720,23 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
         for r in range(count):
             row = order[r + start]
             y = Y[row]
-            # a1[i] = A1[r,i] + b1[i] - Σ_j<r E1[j,i] G1[r,j]
+            # a1[i] = A1[r,i] + b1[i] - Σ_s<r E1[s,i] G1[r,s]
             for i in range(n1):
                 a1[i] = A1[r, i] + b1[i]
-            for j in range(0, r - (r % 4), 4):
-                G1_r_j_0 = G1[r, j]
-                G1_r_j_1 = G1[r, j + 1]
-                G1_r_j_2 = G1[r, j + 2]
-                G1_r_j_3 = G1[r, j + 3]
+            for s in range(0, r - (r % 4), 4):
+                G1_r_s_0 = G1[r, s]
+                G1_r_s_1 = G1[r, s + 1]
+                G1_r_s_2 = G1[r, s + 2]
+                G1_r_s_3 = G1[r, s + 3]
                 for i in range(n1):
                     a1[i] -= (
-                        G1_r_j_0 * E1[j, i] + G1_r_j_1 * E1[j + 1, i] + G1_r_j_2 * E1[j + 2, i]
-                        + G1_r_j_3 * E1[j + 3, i]
+                        G1_r_s_0 * E1[s, i] + G1_r_s_1 * E1[s + 1, i] + G1_r_s_2 * E1[s + 2, i]
+                        + G1_r_s_3 * E1[s + 3, i]
                     )
-            for j in range(r - (r % 4), r):
-                G1_r_j = G1[r, j]
+            for s in range(r - (r % 4), r):
+                G1_r_s = G1[r, s]
                 for i in range(n1):
-                    a1[i] -= G1_r_j * E1[j, i]
+                    a1[i] -= G1_r_s * E1[s, i]
             # h1[j] = 1/(1 + exp(-a1[j]))
             for j in range(n1):
                 h1[j] = one / (one + exp(-a1[j]))
@@ -964,10 +964,10 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
         for r in range(count):
             for i in range(n1):
                 da1[r, i] = h1[r, i] * dh1[r, i] * (one - h1[r, i])
-        # total_l = Σ_i l[i]
+        # total_l = Σ_r l[r]
         total_l = zero
-        for i in range(count):
-            total_l += l[i]
+        for r in range(count):
+            total_l += l[r]
         # nothing is learnt from a loss that is not finite
         if not isfinite(total_l):
             break
@@ -976,18 +976,18 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count)
         add_kp_kq(W1, da1, x, n1, n0, count, -step / real(count))
-        # b1[i] ← b1[i] + Σ_j (-step da1[j,i]/count)
+        # b1[i] ← b1[i] + Σ_r (-step da1[r,i]/count)
         step_per_count = step / real(count)
-        for j in range(count):
+        for r in range(count):
             for i in range(n1):
-                b1[i] -= step_per_count * da1[j, i]
+                b1[i] -= step_per_count * da1[r, i]
         # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count)
         add_kp_kq(W2, da2, h1, n2, n1, count, -step / real(count))
-        # b2[i] ← b2[i] + Σ_j (-step da2[j,i]/count)
+        # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
         step_per_count = step / real(count)
-        for j in range(count):
+        for r in range(count):
             for i in range(n2):
-                b2[i] -= step_per_count * da2[j, i]
+                b2[i] -= step_per_count * da2[r, i]
         update += 1
         done += count
     return done, losses
@@ -1002,7 +1002,7 @@ class Trainer:
     Parameters
     ----------
     sizes
-        Units of every layer: (inputs, hidden ..., outputs).
+        Units of every layer: (inputs, hidden ..., outputs); those of SPEC["sizes"] where a module has fixed ones.
     seed
         Seed of the initial values.
     schedule
@@ -1020,8 +1020,8 @@ class Trainer:
 
     BLOCK = 1024  # examples between two looks at the clock, the keyboard and the losses
 
-    def __init__(self, sizes, seed=0, schedule="auto", **scales):
-        self.sizes = _sizes(sizes)
+    def __init__(self, sizes=None, seed=0, schedule="auto", **scales):
+        self.sizes = _sizes(SPEC.get("sizes") if sizes is None else sizes)
         self.schedule = _schedule(schedule, self.sizes)
         self.t = 0
         scales = _known(scales, SPEC["initial"]["defaults"], "initial value")
@@ -1035,7 +1035,7 @@ class Trainer:
 
         Parameters
         ----------
-        X : array of shape (examples, inputs)
+        X : array of shape (examples, inputs), or (examples, *SPEC["input"])
         y : array of shape (examples,) with class numbers, or (examples, outputs)
         order : array of int, optional
             The examples to visit, in this order, repeats allowed; all of them once by default.
@@ -1076,7 +1076,7 @@ class Trainer:
 
     def predict_proba(self, X):
         """Return the outputs f, shape (examples, outputs)."""
-        X = _matrix("X", X, self.sizes[0])
+        X = self._inputs(X)
         F = np.empty((len(X), self.sizes[-1]), real)
         forward(X, *self.parameters.values(), F)
         return F
@@ -1154,8 +1154,16 @@ class Trainer:
             raise ValueError(f"learning_rate is {learning_rate!r}, expected a positive number")
         return [learning_rate, *_known(hyperparameters, SPEC["hyperparameters"], "hyperparameter").values()]
 
+    def _inputs(self, X):
+        """Return inputs as the kernels take them: contiguous, finite, with all axes of an example."""
+        X, axes = np.asarray(X), SPEC.get("input", self.sizes[:1])
+        if X.shape[1:] == tuple(axes):
+            X = X.reshape(len(X), self.sizes[0])
+        made = _indices(X, self.sizes[0]) if "vocabulary" in SPEC else _matrix("X", X, self.sizes[0])
+        return made.reshape(len(made), *axes)
+
     def _examples(self, X, y):
-        X = _matrix("X", X, self.sizes[0])
+        X = self._inputs(X)
         outputs = self.sizes[-1]
         if SPEC["target"] == "label":
             y = np.asarray(y)
@@ -1195,6 +1203,8 @@ def _examples_a_block(sizes):
 
 def _sizes(sizes):
     made = tuple(sizes) if np.iterable(sizes) else (sizes,)
+    if made != tuple(SPEC.get("sizes", made)):
+        raise ValueError(f"sizes are {made}, this module has fixed ones: {tuple(SPEC['sizes'])}")
     if len(made) != SPEC["layers"] + 1 or not all(isinstance(n, int | np.integer) and n > 0 for n in made):
         layers = "inputs, " + "hidden, " * (SPEC["layers"] - 1) + "outputs"
         raise ValueError(f"sizes are {made}, expected {SPEC['layers'] + 1} positive integers: ({layers})")
@@ -1221,16 +1231,17 @@ def _fits(values):
 
 
 def _shape(axes, sizes):
-    """Return the shape of a parameter: what a layer has one of is an array of one element."""
-    return tuple(int(sizes[axis]) for axis in axes) or (1,)
+    """Return the shape of a parameter: an axis is the number of a layer or, as text, a size."""
+    return tuple(int(axis) if isinstance(axis, str) else int(sizes[axis]) for axis in axes) or (1,)
 
 
 def _initial(generator, name, shape, scales):
     values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
-    if len(shape) == 1:  # biases, and what activations learn
+    fans = SPEC["initial"].get("fans", {name: shape[::-1]} if len(shape) > 1 else {})
+    if name not in fans:  # biases, gains, and what activations learn
         values[...] = SPEC["initial"]["values"].get(name, 0)
         return values
-    fan_out, fan_in = shape
+    fan_in, fan_out = fans[name]
     scale = initial_scale(fan_in, fan_out, **scales)
     if SPEC["initial"]["distribution"] == "uniform":
         values[...] = generator.uniform(-scale, scale, shape)
@@ -1250,6 +1261,18 @@ def _matrix(name, values, columns):
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}, expected finite numbers")
     return values
+
+
+def _indices(values, columns):
+    """Return inputs that are numbers of rows of a table."""
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != columns or not len(values) or (
+        values.dtype.kind not in "biu" and not (values.dtype.kind == "f" and (values == np.floor(values)).all())
+    ):  # fmt: skip
+        raise ValueError(f"X has shape {values.shape} and dtype {values.dtype}, expected whole (examples, {columns})")
+    if values.min() < 0 or values.max() >= SPEC["vocabulary"]:
+        raise ValueError(f"X has values from {values.min()} to {values.max()}, expected 0 to {SPEC['vocabulary'] - 1}")
+    return np.ascontiguousarray(values, np.int64)
 
 
 def _all_finite(values):

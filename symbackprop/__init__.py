@@ -11,6 +11,10 @@ Public names are found when they are first used, so that ``import symbackprop.tr
 from importlib import import_module
 from typing import Any
 
+_LAYERS = (
+    "dense", "linear", "rbf", "quadratic", "low_rank_quadratic", "gated", "weight_normalised", "layer_normalised",
+    "residual", "maxout", "conv1d", "conv", "averagepool", "maxpool", "tied", "embedding",
+)  # fmt: skip
 _PUBLIC = {
     "Network": "symbackprop.definitions.network",
     "derive": "symbackprop.derivation",
@@ -20,6 +24,10 @@ _PUBLIC = {
     "Wanted": "symbackprop.calculus.chain",
     "check_module": "symbackprop.check",
     "render": "symbackprop.explain",
+    "layer": "symbackprop.definitions.layer",
+    "sum_over": "symbackprop.index_formula",
+    "max_over": "symbackprop.index_formula",
+    **dict.fromkeys(_LAYERS, "symbackprop.definitions.preactivations"),
     "Axis": "symbackprop.symbols",
     "Derivation": "symbackprop.terms",
     "Equation": "symbackprop.terms",

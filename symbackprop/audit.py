@@ -99,7 +99,7 @@ def audit(network: Network, points: int = POINTS) -> list[Audit]:
     """
     if points < 8:
         raise ValueError(f"points is {points}, expected 8 or more")
-    g = network.scalar_activation(network.activations[0])
+    g = network.scalar_activation(network.used_activations[0])
     made = []
     for name, expr in {"f": g, "f′": derivative(g)}.items():
         with remembered_forms() as forms:

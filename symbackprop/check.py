@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import partial
-from itertools import cycle, islice
+from itertools import cycle, islice, zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import ModuleType
@@ -21,12 +22,14 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.problem import FUNCTIONS, WEIGHINGS, Problem, arguments, difference, draw, fraction, interpreted
+from symbackprop.problem import FUNCTIONS, LEAST, WEIGHINGS, Problem, arguments, difference, draw, fraction, interpreted
 from symbackprop.train.contract import Array
 from symbackprop.train.modules import import_module, spec_of
 
 KERNELS = ("forward", "loss", "backward", "sgd")
 INPUTS, HIDDEN, OUTPUTS = 5, (4, 6, 7), 3  # all different, so that an index in the wrong place shows
+SECONDS = 3.0  # for the entries of one check
+MOST_EXACT = 40  # hidden units whose fractions are of a bearable length
 ROUNDINGS = 100  # allowed between compiled and interpreted kernels, which add in another order
 
 Finding = tuple[float, str]
@@ -95,9 +98,10 @@ def check_module(
         path = _path(module, Path(place))
         spec, text = _spec(path), path.read_text("utf-8")
         problem = draw(spec, _sizes(spec, sizes), seed)
-        few = 3 if len(problem.sizes) < 4 else 1  # fractions grow with every layer and every update
-        small = draw(spec, tuple(min(n, 2) for n in problem.sizes), seed, examples=2, updates=few)
-        large = draw(spec, tuple(n + 7 for n in problem.sizes), seed, examples=5, updates=17)
+        fixed = "sizes" in spec
+        few = 3 if len(problem.sizes) < 4 and not fixed else 1  # fractions grow with every layer and every update
+        small = draw(spec, problem.sizes if fixed else tuple(min(n, 2) for n in problem.sizes), seed, 2, few)
+        large = draw(spec, problem.sizes if fixed else tuple(n + 7 for n in problem.sizes), seed, 5, 17)
         original = module if isinstance(module, ModuleType) else import_module(path)
         copy = interpreted(text, Path(place))
         rounding = ROUNDINGS * float(np.finfo(spec["dtype"]).eps)
@@ -132,7 +136,9 @@ def _spec(path: Path) -> dict[str, Any]:
 
 def _sizes(spec: dict[str, Any], given: tuple[int, ...] | None) -> tuple[int, ...]:
     layers: int = spec["layers"]
-    sizes = given or (INPUTS, *islice(cycle(HIDDEN), layers - 1), OUTPUTS)
+    sizes = given or spec.get("sizes") or (INPUTS, *islice(cycle(HIDDEN), layers - 1), OUTPUTS)
+    if sizes != spec.get("sizes", sizes):
+        raise ValueError(f"sizes are {sizes}, the module has fixed ones: {spec['sizes']}")
     if len(sizes) != layers + 1 or any(n != int(n) or n < 1 for n in sizes):
         raise ValueError(f"sizes are {sizes}, expected {layers + 1} positive integers")
     return tuple(map(int, sizes))
@@ -158,13 +164,13 @@ def _digest(path: Path, text: str) -> Result:
 
 def _central(problem: Problem, module: ModuleType) -> Finding:
     checked, note = _with_known_penalty(problem, module)
-    return _slopes_differ(checked, module, lambda f: (f(1e-5) - f(-1e-5)) / 2e-5), note
+    return _noted(_slopes_differ(checked, module, lambda f: (f(1e-5) - f(-1e-5)) / 2e-5), note)
 
 
 def _complex(problem: Problem, module: ModuleType) -> Finding:
     """Take Im l(θ + ih)/h, which has no cancellation; each piece of a formula is analytic beside the real axis."""
     checked, note = _with_known_penalty(problem.cast(lambda values: values.astype(complex)), module)
-    return _slopes_differ(checked, module, lambda f: f(1e-20j).imag / 1e-20), note
+    return _noted(_slopes_differ(checked, module, lambda f: f(1e-20j).imag / 1e-20), note)
 
 
 def _exact(problem: Problem, module: ModuleType) -> Finding:
@@ -172,6 +178,8 @@ def _exact(problem: Problem, module: ModuleType) -> Finding:
     called = {name for kernel in KERNELS for name in getattr(module, kernel).__code__.co_names}
     if irrational := sorted(called & FUNCTIONS.keys()):
         return 0.0, f"does not apply: {', '.join(irrational)} of a fraction is none"
+    if (units := sum(problem.sizes[1:-1])) > MOST_EXACT and "sizes" in problem.spec:
+        return 0.0, f"does not apply: fractions of {units} hidden units are too long"
     exact = problem.cast(np.vectorize(fraction, otypes=[object]))
     if not all(isinstance(v, Fraction) for array in exact.gradient(module, 0)[1:] for v in array.flat):
         return 0.0, "does not apply: the formulas leave the fractions"
@@ -179,7 +187,11 @@ def _exact(problem: Problem, module: ModuleType) -> Finding:
         return math.inf, "updates are not equal"
     checked, note = _with_known_penalty(exact, module)
     h = Fraction(1, 2**100)
-    return _slopes_differ(checked, module, lambda f: (f(h) - f(-h)) / (2 * h)), note
+    return _noted(_slopes_differ(checked, module, lambda f: (f(h) - f(-h)) / (2 * h)), note)
+
+
+def _noted(finding: Finding, note: str) -> Finding:
+    return finding[0], "; ".join(filter(None, (note, finding[1])))
 
 
 def _with_known_penalty(problem: Problem, module: ModuleType) -> tuple[Problem, str]:
@@ -190,14 +202,28 @@ def _with_known_penalty(problem: Problem, module: ModuleType) -> tuple[Problem, 
     return problem.without(*problem.coefficients(module)), note
 
 
-def _slopes_differ(problem: Problem, module: ModuleType, quotient: Callable[[Callable[[Any], Any]], Any]) -> float:
-    """Return the difference between the mean of `backward` and the quotients of the objective, entry by entry."""
-    found = _mean_gradient(problem, module, np.arange(len(problem.X)))
-    expected = [np.empty_like(p) for p in problem.parameters.values()]
-    for name, slopes in zip(problem.parameters, expected, strict=True):
-        for at in np.ndindex(slopes.shape):
-            slopes[at] = quotient(partial(_moved, problem, module, name, at))
-    return difference(found, expected)
+def _slopes_differ(problem: Problem, module: ModuleType, quotient: Callable[[Callable[[Any], Any]], Any]) -> Finding:
+    """Return the largest difference between the mean of `backward` and the quotients of the objective.
+
+    Entry by entry, in a random order, and as many as there is time for: at least one of each parameter.
+    """
+    found = dict(zip(problem.parameters, _mean_gradient(problem, module, np.arange(len(problem.X))), strict=True))
+    size = {name: max(abs(slopes).max(), LEAST) for name, slopes in found.items()}
+    every = _interleaved({name: list(np.ndindex(slopes.shape)) for name, slopes in found.items()})
+    end, worst = time.perf_counter() + SECONDS, 0.0
+    for visited, (name, at) in enumerate(every):
+        if time.perf_counter() > end and visited >= len(found):
+            return worst, f"{visited} of {len(every)} entries"
+        difference = found[name][at] - quotient(partial(_moved, problem, module, name, at))
+        worst = float(np.max([worst, float(abs(difference) / size[name])]))
+    return worst, ""
+
+
+def _interleaved(entries: dict[str, list[tuple[int, ...]]]) -> list[tuple[str, tuple[int, ...]]]:
+    """Return the entries of several parameters in turn, each parameter's in a random order."""
+    generator = np.random.default_rng(0)
+    shuffled = [[(name, found[n]) for n in generator.permutation(len(found))] for name, found in entries.items()]
+    return [entry for turn in zip_longest(*shuffled) for entry in turn if entry is not None]
 
 
 def _moved(problem: Problem, module: ModuleType, name: str, at: tuple[int, ...], by: Any) -> Any:

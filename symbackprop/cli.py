@@ -25,6 +25,7 @@ from symbackprop.train import (
 from symbackprop.train.files import apart, check_writable, shown, write_text
 from symbackprop.train.job import train_model
 from symbackprop.train.modules import spec_of
+from symbackprop.train.network_file import read_network
 from symbackprop.train.outcome import write_outcome
 from symbackprop.train.plot import check_plotting
 from symbackprop.train.predictions import as_csv, predictions
@@ -77,10 +78,16 @@ ModulePath = Annotated[
     Path | None, _option("A generated module, for formulas of your own.", "--module", metavar="PATH")
 ]
 
+NetworkFile = Annotated[
+    Path | None,
+    _option("Layers, in place of activations: a TOML file (see docs/layers.md).", "--network", metavar="PATH"),
+]
+
 
 @app.command(epilog="Example: symbackprop derive --activation tanh --format latex")
 def derive(
     activation: Activation = None,
+    network: NetworkFile = None,
     hidden_layers: HiddenLayers = None,
     learn: Learn = None,
     learn_per_unit: LearnPerUnit = None,
@@ -93,9 +100,10 @@ def derive(
     form: Annotated[Literal["text", "latex", "markdown"], typer.Option("--format", help="How to write it.")] = "text",
 ) -> None:
     """Print the derivation of every gradient, each step with the rule it applies."""
-    names = choices.hidden_activations(activation or [], hidden_layers)
-    asked = choices.request(
-        names,
+    asked = _asked(
+        network,
+        choices.hidden_activations(activation or [], hidden_layers),
+        given=bool(activation or hidden_layers is not None),
         loss=loss,
         penalty="l2" if penalty is None else penalty,
         step_size=step_size,
@@ -111,6 +119,7 @@ def derive(
 def generate(
     output: Annotated[Path, _option("The file to write.", "--output", "-o", metavar="PATH")],
     activation: Activation = None,
+    network: NetworkFile = None,
     hidden_layers: HiddenLayers = None,
     learn: Learn = None,
     learn_per_unit: LearnPerUnit = None,
@@ -128,8 +137,10 @@ def generate(
 ) -> None:
     """Write a module of readable loops, with a Trainer, that runs without symbackprop."""
     check_writable(output)
-    asked = choices.request(
+    asked = _asked(
+        network,
         choices.hidden_activations(activation or [], hidden_layers),
+        given=bool(activation or hidden_layers is not None),
         loss=loss,
         penalty="l2" if penalty is None else penalty,
         initializer=initializer,
@@ -160,6 +171,7 @@ def train(
         _option("Label column by name or number, or key of y; may be repeated.", default="last column, y"),
     ] = None,
     activation: Activation = None,
+    network: NetworkFile = None,
     hidden: Annotated[
         str | None, _option("Units of the hidden layers, as 64,32, or none.", default="64", metavar="N,N")
     ] = None,
@@ -192,8 +204,10 @@ def train(
     _check_places(data, module, output, plot)
     given = {"decay": decay, "l2": l2, "l1": l1, "penalty": strength}
     widths = choices.hidden_widths(hidden, hidden_layers)
-    asked = choices.request(
+    asked = _asked(
+        network,
         choices.hidden_activations(activation or [], None if widths is None else len(widths)),
+        given=bool(activation or widths is not None),
         loss=loss,
         penalty=choices.penalty_for(penalty, l1=l1, l2=l2),
         initializer=initializer,
@@ -205,7 +219,7 @@ def train(
         **_learnt(learn, learn_per_unit),
     )
     settings = choices.settings(
-        choices.output_for(loss, output_function),
+        choices.output_for(asked["loss"], asked.get("output")),
         epochs=epochs,
         learning_rate=learning_rate,
         look_ahead=look_ahead,
@@ -219,7 +233,7 @@ def train(
     outcome = train_model(
         kernels,
         examples,
-        choices.hidden_widths(hidden, len(spec["activations"])) or [],
+        spec["sizes"][1:-1] if "sizes" in spec else choices.hidden_widths(hidden, len(spec["activations"])) or [],
         replace(settings, hyperparameters=choices.hyperparameters(spec, given)),
         None if module else asked,
         progress_report(spec),
@@ -336,6 +350,17 @@ def _check_places(data: Path | None, module: Path | None, output: Path, plot: Pa
     check_writable(plot or _PLOT)
     if plot:
         check_plotting()
+
+
+def _asked(path: Path | None, activations: list[str], *, given: bool, **options: Any) -> dict[str, Any]:
+    """Return the request for a module: what a file says of the network goes before the options."""
+    if path is None:
+        return choices.request(activations, **options)
+    if given:
+        raise ValueError(f"{path} says which layers there are; leave out --activation, --hidden and --hidden-layers")
+    found = read_network(path)
+    layers, shape = found.pop("layers"), found.pop("input")
+    return choices.request(layers, shape=shape, **{**options, **found})
 
 
 def _learnt(learn: list[str] | None, learn_per_unit: list[str] | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from symbackprop.definitions.network import Formula, Network
 from symbackprop.definitions.schedules import α
 from symbackprop.forms import remembered_forms, stable_section
 from symbackprop.indices import named
+from symbackprop.layered import derive_layers
 from symbackprop.soundness import kinks, refuse
 from symbackprop.symbols import Axis, Partial, name_of, scalar
 from symbackprop.terms import Derivation, Equation, Step
@@ -52,6 +53,9 @@ def derive(network: Network, *, exact_form: bool = False) -> Derivation:
     ...     print(result)
     ∂l/∂h⁽ᵏ⁾ⱼ = Σᵢ W⁽ᵏ⁺¹⁾ᵢⱼ ∂l/∂a⁽ᵏ⁺¹⁾ᵢ
     """
+    if isinstance(network, Network) and network.layers:
+        layered = derive_layers(network)
+        return _with_forms(network, (), list(layered.sections), exact_form=exact_form)
     parts = sections(network)
     given = (
         network.pre_activation("k"),
@@ -59,8 +63,15 @@ def derive(network: Network, *, exact_form: bool = False) -> Derivation:
         network.outputs(), network.losses(), *network.penalised("k"),
     )  # fmt: skip
     made = [parts.output, *(section for _, section in parts.hidden), parts.parameters]
+    return _with_forms(network, given, made, exact_form=exact_form)
+
+
+def _with_forms(
+    network: Network, given: tuple[Equation, ...], made: list[Derivation], *, exact_form: bool
+) -> Derivation:
+    """Return a whole derivation: its sections, and which formulas are computed in other forms."""
     if not exact_form:
-        computed = [*given, *(e for section in made[:-1] for e in section.results)]
+        computed = [*given, *(e for s in made for e in s.given), *(e for s in made[:-1] for e in s.results)]
         with remembered_forms() as forms:
             stable = stable_section(computed, forms)
         made += [stable] if stable else []
@@ -72,13 +83,13 @@ def sections(network: Network) -> Sections:
     if not isinstance(network, Network):
         raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
     refuse(network)
-    kinds = dict.fromkeys(network.activations)
+    kinds = network.used_activations
     return Sections(_output(network), tuple((g, _hidden(network, g)) for g in kinds), _parameters(network))
 
 
 def _title(network: Network) -> str:
     names = network.names()
-    hidden = ", ".join(names["activations"]) or "no hidden layer"
+    hidden = names["preactivation"] if network.layers else ", ".join(names["activations"]) or "no hidden layer"
     penalty = "" if names["penalty"] == "none" else f", penalty {names['penalty']}"
     return f"{hidden}; {names['output']}, {names['loss']}{penalty}"
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
+from sympy import Expr, Mul, Symbol
+
 from symbackprop.calculus.recurrence import Deferral
 from symbackprop.definitions.network import Network
 from symbackprop.emit.module import Header
@@ -32,17 +34,40 @@ def specification(
         **({"exact_form": 1} if exact_form else {}),
         "layers": network.depth + 1,
         "parameters": {
-            identifier(n): [int(str(s).removeprefix("n^")) for s in sizes if s.is_Symbol]
+            identifier(n): [_axis(s) for s in sizes if network.layers or s.is_Symbol]
             for n, sizes in parameter_sizes(network).items()
         },
+        **_fixed(network),
         "hyperparameters": {identifier(c): 0.0 for c in hyperparameters(network)},
         "initial": {
             "distribution": initializer.distribution,
             "defaults": dict(initializer.defaults),
             "values": {identifier(n): value for n, value in network.initial_values().items()},
+            **({"fans": _fans(network)} if network.layers else {}),
         },
         "refused": refused,
         "network": _identity(names),
+    }
+
+
+def _axis(extent: Expr) -> int | str:
+    """Return the number of the layer whose units an axis has, or its fixed size as text."""
+    return int(extent.name.removeprefix("n^")) if isinstance(extent, Symbol) else str(extent)
+
+
+def _fixed(network: Network) -> dict[str, Any]:
+    """Return the sizes of a network of layers, which are fixed."""
+    if not network.layers:
+        return {}
+    widths = [int(Mul(*network.input_sizes)), *(int(network.width(str(k))) for k in range(1, network.depth + 2))]
+    rows = [n for layer in network.layers for n in layer.placed.layer.rows.values()]
+    vocabulary = {"vocabulary": min(rows)} if network.reads_integers else {}
+    return {"sizes": widths, "input": [int(n) for n in network.input_sizes], **vocabulary}
+
+
+def _fans(network: Network) -> dict[str, list[int]]:
+    return {
+        identifier(name): [int(n) for n in fans] for layer in network.layers for name, fans in layer.placed.fans.items()
     }
 
 
@@ -95,16 +120,32 @@ def _schedules(deferral: Deferral | str) -> list[str]:
 
 def _title(network: Network) -> str:
     names = network.names()
+    if network.layers:
+        items = (_item(network, k) for k in range(1, network.depth + 2))
+        shape = " x ".join(map(str, network.input_sizes))
+        return f"Exact per-example SGD: {shape}, {', '.join(items)}; {_kinds(names)}"
     hidden = " and ".join([", ".join(names["activations"][:-1]), names["activations"][-1]] if network.depth > 1 else
                           names["activations"]).strip()  # fmt: skip
     layers = f"{hidden} hidden layer{'s' * (network.depth > 1)}, " if hidden else ""
+    return f"Exact per-example SGD: {layers}{_kinds(names)}"
+
+
+def _kinds(names: dict[str, Any]) -> str:
     penalty = f", penalty {names['penalty']}" if names["penalty"] != "none" else ""
-    kinds = f"{names['output']} output, {names['loss']} loss{penalty}, {names['step_size']} step size"
-    return f"Exact per-example SGD: {layers}{kinds}"
+    return f"{names['output']} output, {names['loss']} loss{penalty}, {names['step_size']} step size"
+
+
+def _item(network: Network, k: int) -> str:
+    """Return a layer and its activation as they are written."""
+    g = network.names()["activations"][k - 1] if k <= network.depth else "none"
+    return network.layers[k - 1].placed.layer.name + (f", {g}" if g != "none" else "")
 
 
 def command_of(network: Network, spec: dict[str, Any]) -> str:
     """Return the command that generates a module again, or where there is none, the Python that does."""
+    if network.layers:
+        name = spec["name"]
+        return f"symbackprop generate --network {name}.toml -o {name}.py, or build(Network([...])) in Python"
     choices = (*network.activations, network.loss, network.penalty, network.preactivation, network.output or "")
     if not all(isinstance(choice, str) for choice in choices) or network.target is not None:
         return f"build(Network(...), name={spec['name']!r}, dtype={spec['dtype']!r}) in Python, of the formulas above"
@@ -127,6 +168,9 @@ def command_of(network: Network, spec: dict[str, Any]) -> str:
 def default_name(network: Network) -> str:
     """Return a file name made of the choices: tanh_nll_l2."""
     names = network.names()
+    if network.layers:
+        kinds = (re.match(r"\w*", _item(network, k)) for k in range(1, network.depth + 2))
+        return "_".join([*(m[0] for m in kinds if m), names["loss"]])[:60].strip("_")
     hidden = list(dict.fromkeys(names["activations"])) or ["linear"]
     depth = [str(network.depth)] if network.depth > 1 else []
     penalty = [names["penalty"]] if names["penalty"] != "none" else []

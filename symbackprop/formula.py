@@ -50,7 +50,7 @@ _SHADOWS: dict[str, Callable[..., float]] = {
     "sigmoid": lambda u: 1 / (1 + math.exp(-u)), "softplus": lambda u: math.log1p(math.exp(u)),
     "sign": lambda u: float((u > 0) - (u < 0)), "heaviside": lambda u: float(u > 0),
 }  # fmt: skip
-_COMPARISONS = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
+COMPARISONS = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
 _HINTS = {
     ast.BitXor: "a power is written **", ast.Mod: "there is no remainder", ast.FloorDiv: "a quotient is written /",
     ast.Eq: "equality holds almost nowhere; compare with < or >", ast.Attribute: "names have no attributes",
@@ -59,7 +59,7 @@ _HINTS = {
 
 
 @dataclass(frozen=True)
-class _Value:
+class Value:
     """What a node became: an expression, its number where it is constant, and its degree in the variables."""
 
     expr: Any
@@ -90,24 +90,25 @@ def parse(text: str, names: Mapping[str, Expr | IndexedBase]) -> Expr:
     """
     text = text.strip(" ")
     try:
-        return _Parser(text, names).value(tree_of(text).body).expr
+        return Parser(text, names).value(tree_of(text).body).expr
     except RefusedError as refusal:
-        raise ValueError(_message(text, refusal)) from None
+        raise ValueError(message(text, refusal)) from None
 
 
-def _message(text: str, refusal: RefusedError) -> str:
+def message(text: str, refusal: RefusedError) -> str:
+    """Return what is wrong with a formula, where, in one line."""
     start = max(0, refusal.column - 20)
     shown = ("..." if start else "") + text[start : start + 40] + ("..." if start + 40 < len(text) else "")
     return f"the formula {shown!a} has at column {refusal.column + 1} {refusal}"
 
 
-class _Parser:
+class Parser:
     """Builds SymPy nodes from the nodes of a syntax tree."""
 
     def __init__(self, text: str, names: Mapping[str, Expr | IndexedBase]) -> None:
         self.text, self.names = text, names
 
-    def value(self, node: ast.expr) -> _Value:
+    def value(self, node: ast.expr) -> Value:
         """Return a node as a number or an expression."""
         match node:
             case ast.Constant(value=int() | float() as number):
@@ -145,68 +146,68 @@ class _Parser:
         values = [self.value(side).expr for side in sides]
         made = []
         for op, left, right in zip(ops, values, values[1:], strict=False):
-            if type(op) not in _COMPARISONS:
+            if type(op) not in COMPARISONS:
                 raise RefusedError(node.col_offset, f"a comparison that is not allowed; {_hint(op)}")
-            made.append(_COMPARISONS[type(op)](left, right))
+            made.append(COMPARISONS[type(op)](left, right))
         return made
 
-    def _number(self, node: ast.Constant, value: float) -> _Value:
+    def _number(self, node: ast.Constant, value: float) -> Value:
         if isinstance(value, bool):
             raise RefusedError(node.col_offset, f"{value}, expected a number")
         number = float(value) if abs(value) <= LARGEST else math.inf
         _require_size(node, number)
         exact = Rational(ast.get_source_segment(self.text, node) or repr(value))
-        return self._bounded(node, _Value(exact, number))
+        return self._bounded(node, Value(exact, number))
 
-    def _name(self, node: ast.Name) -> _Value:
+    def _name(self, node: ast.Name) -> Value:
         if node.id in self.names:
             found = self.names[node.id]
             if isinstance(found, IndexedBase):
                 raise RefusedError(node.col_offset, f"the array {node.id} without an index")
-            return _Value(found, float(found) if found.is_number else None, 0 if found.is_number else 1)
+            return Value(found, float(found) if found.is_number else None, 0 if found.is_number else 1)
         if node.id in {"pi", "e"}:
             constant = pi if node.id == "pi" else E
-            return _Value(constant, float(constant))
+            return Value(constant, float(constant))
         known = [*self.names, "pi", "e"]
         what = f"the function {node.id} without arguments" if node.id in FUNCTIONS else f"the unknown name {node.id}"
         raise RefusedError(node.col_offset, f"{what}{_near(node.id, known)}; known are {', '.join(known)}")
 
-    def _signed(self, node: ast.UnaryOp) -> _Value:
+    def _signed(self, node: ast.UnaryOp) -> Value:
         inner = self.value(node.operand)
         if isinstance(node.op, ast.UAdd):
             return inner
-        return _Value(-inner.expr, None if inner.number is None else -inner.number, inner.degree)
+        return Value(-inner.expr, None if inner.number is None else -inner.number, inner.degree)
 
-    def _binary(self, node: ast.BinOp) -> _Value:
+    def _binary(self, node: ast.BinOp) -> Value:
         left, right = self.value(node.left), self.value(node.right)
         numbers = None if left.number is None or right.number is None else (left.number, right.number)
         match node.op:
             case ast.Add() | ast.Sub():
                 sign = 1 if isinstance(node.op, ast.Add) else -1
                 number = None if numbers is None else numbers[0] + sign * numbers[1]
-                return _Value(left.expr + sign * right.expr, number, max(left.degree, right.degree))
+                return Value(left.expr + sign * right.expr, number, max(left.degree, right.degree))
             case ast.Mult():
                 number = None if numbers is None else numbers[0] * numbers[1]
-                return _Value(left.expr * right.expr, number, left.degree + right.degree)
+                return Value(left.expr * right.expr, number, left.degree + right.degree)
             case ast.Div():
                 if right.number == 0 or right.expr == 0:
                     raise RefusedError(node.right.col_offset, "a division by 0")
                 number = None if numbers is None else numbers[0] / numbers[1]
-                return _Value(left.expr / right.expr, number, left.degree + right.degree)
+                return Value(left.expr / right.expr, number, left.degree + right.degree)
             case ast.Pow():
                 return self._power(node, left, right)
         raise RefusedError(node.col_offset, f"an operation that is not allowed; {_hint(node.op)}")
 
-    def _power(self, node: ast.BinOp, base: _Value, power: _Value) -> _Value:
+    def _power(self, node: ast.BinOp, base: Value, power: Value) -> Value:
         column = node.right.col_offset
         if power.number is None:
             if base.number is None or base.number <= 0:
                 raise RefusedError(column, "an exponent that is no number; write exp(...) for it")
-            return _Value(exp(power.expr * log(base.expr)), None, power.degree)
+            return Value(exp(power.expr * log(base.expr)), None, power.degree)
         if abs(power.number) > EXPONENT:
             raise RefusedError(column, f"the exponent {power.number:g}, expected one from -{EXPONENT} to {EXPONENT}")
         if base.number is None:
-            return _Value(base.expr**power.expr, None, base.degree * max(1, abs(power.number)))
+            return Value(base.expr**power.expr, None, base.degree * max(1, abs(power.number)))
         try:
             number = float(base.number**power.number)
         except (OverflowError, ZeroDivisionError):
@@ -216,9 +217,9 @@ class _Parser:
         _require_size(node, number)
         if base.expr.is_Rational and _digits(base.expr) * abs(power.number) > DIGITS and abs(base.expr) != 1:
             raise RefusedError(node.col_offset, f"a constant of more than {DIGITS} digits; write it as a decimal")
-        return _Value(base.expr**power.expr, number)
+        return Value(base.expr**power.expr, number)
 
-    def _call(self, node: ast.Call) -> _Value:
+    def _call(self, node: ast.Call) -> Value:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS:
             raise RefusedError(node.col_offset, _unknown_function(name))
@@ -233,7 +234,7 @@ class _Parser:
         values = [self.value(a) for a in node.args]
         numbers = [v.number for v in values]
         constant = None if None in numbers else self._shadow(node, name, numbers)
-        return _Value(make(*(v.expr for v in values)), constant, max(v.degree for v in values))
+        return Value(make(*(v.expr for v in values)), constant, max(v.degree for v in values))
 
     def _shadow(self, node: ast.Call, name: str, numbers: list[Any]) -> float:
         try:
@@ -245,21 +246,21 @@ class _Parser:
         _require_size(node, number)
         return number
 
-    def _choice(self, node: ast.IfExp, test: ast.expr, body: ast.expr, orelse: ast.expr) -> _Value:
+    def _choice(self, node: ast.IfExp, test: ast.expr, body: ast.expr, orelse: ast.expr) -> Value:
         condition, one, other = self.truth(test), self.value(body), self.value(orelse)
         if condition in {True, False}:
             raise RefusedError(node.test.col_offset, "a condition that always has the same answer")
-        return _Value(Piecewise((one.expr, condition), (other.expr, True)), None, max(one.degree, other.degree))
+        return Value(Piecewise((one.expr, condition), (other.expr, True)), None, max(one.degree, other.degree))
 
-    def _element(self, node: ast.Subscript) -> _Value:
+    def _element(self, node: ast.Subscript) -> Value:
         base = self.names.get(node.value.id) if isinstance(node.value, ast.Name) else None
         index = self.names.get(node.slice.id) if isinstance(node.slice, ast.Name) else None
         if not isinstance(base, IndexedBase) or index is None or not getattr(index, "is_integer", False):
             raise RefusedError(node.col_offset, "an index that is not allowed")
-        return _Value(base[index], None, 1)
+        return Value(base[index], None, 1)
 
     @staticmethod
-    def _bounded(node: ast.expr, made: _Value) -> _Value:
+    def _bounded(node: ast.expr, made: Value) -> Value:
         if made.degree > EXPONENT:
             raise RefusedError(node.col_offset, f"a polynomial of degree {made.degree:g}, expected at most {EXPONENT}")
         if made.expr.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):

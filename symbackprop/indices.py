@@ -6,7 +6,7 @@ from collections.abc import Callable
 from string import ascii_lowercase
 from typing import Any
 
-from sympy import Basic, Dummy, Expr, Mul, Sum, Symbol
+from sympy import Add, Basic, Dummy, Expr, Mul, Sum, Symbol
 
 from symbackprop.symbols import Maximum
 
@@ -63,6 +63,20 @@ def named(expr: Expr, taken: frozenset[str] = frozenset()) -> Any:
 
 def _index(name: str) -> Symbol:
     return Symbol(name, integer=True, nonnegative=True)
+
+
+def summed(body: Expr, *limits: tuple[Expr, Expr, Expr]) -> Expr:
+    """Return Σ body, with a sum that is a factor of the body made part of it.
+
+    SymPy takes the pieces of a function out of a sum within a sum, whatever they depend on: one sum has no such place.
+    """
+    if isinstance(body, Add) and body.has(Sum):
+        return Add(*(summed(term, *limits) for term in body.args))
+    factors = Mul.make_args(body)
+    inner = next((f for f in factors if isinstance(f, Sum)), None)
+    if inner is None:
+        return Sum(body, *limits)
+    return Sum(body / inner * inner.function, *inner.limits, *limits)
 
 
 def factor_out(expr: Expr) -> Expr:

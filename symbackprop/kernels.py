@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Expr, Indexed, Integer, Symbol
+from sympy import Expr, Indexed, IndexedBase, Integer, Symbol
 
 from symbackprop.calculus.stability import stabilise
+from symbackprop.definitions.layer import array_of_integers
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import t, α
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
@@ -50,18 +51,26 @@ def work_arrays(equations: Iterable[Equation], arguments: Iterable[Argument]) ->
     """Return the arrays that some equations write and no argument holds, each once."""
     known = {a.name for a in arguments}
     found = {
-        e.name: Argument(e.name, tuple(axis.size for axis in e.over))
+        e.name: Argument(e.name, array_sizes(e), "label" if e.lhs.base.label.is_integer else "")
         for e in stabilise(equations)
         if isinstance(e.lhs, Indexed) and e.name not in known and not e.is_update
     }
     return tuple(found.values())
 
 
+def array_sizes(equation: Equation) -> tuple[Expr, ...]:
+    """Return the sizes of the array that an equation defines."""
+    if all(i.is_Symbol or i.is_Integer for i in equation.lhs.indices):
+        return tuple(axis.size for axis in equation.over) or (Integer(1),)
+    last = {axis.index: axis.size - 1 for axis in equation.over}
+    return tuple(i.xreplace(last) + 1 for i in equation.lhs.indices)
+
+
 def example_arguments(network: Network) -> tuple[Argument, Argument, str]:
     """Return the arguments X and Y of a run of examples, and the name of one target."""
-    outputs = size(f"n^{network.depth + 1}")
+    outputs = network.output_size
     target = Argument("Y", (N,)) if network.target_kind == "label" else Argument("Y", (N, outputs))
-    return Argument("X", (N, size("n^0"))), target, "y"
+    return Argument("X", (N, *network.input_sizes)), target, "y"
 
 
 def _example(at: Expr, *, with_target: bool = True) -> Body:
@@ -78,7 +87,7 @@ def _kernel(name: str, doc: str, arguments: tuple[Argument, ...], locals_: tuple
 def forward_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel that writes the outputs of a run of examples."""
     X, _, _ = example_arguments(network)
-    F = Argument("F", (N, size(f"n^{network.depth + 1}")))
+    F = Argument("F", (N, network.output_size))
     arguments = (X, *weights(network), F)
     s = Symbol("n", integer=True, nonnegative=True)
     body = (*_example(s, with_target=False), Row("f", "F", s), *_statements(stages.forward))
@@ -101,26 +110,17 @@ def loss_kernel(network: Network, stages: Stages) -> Kernel:
 def backward_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel of all parameter gradients for one example."""
     _, Y, y = example_arguments(network)
-    x = Argument("h^0", (size("n^0"),))
+    x = Argument("h^0", network.input_sizes)
     target = Argument(y, Y.sizes[1:])
     gradients = tuple(Argument(f"∂l/∂{name}", sizes) for name, sizes in parameter_sizes(network).items())
     arguments = (x, target, *weights(network), *gradients, *(Argument(c) for c in network.penalties()))
     elements = {scalar(a.name): array(a.name)[0] for a in gradients if a.sizes == (1,)}
-    backward = (read_at(e, elements) for e in (*stages.backward, *_with_penalty(stages)))
+    backward = (read_at(e, elements) for e in (*stages.backward, *stages.objective))
     equations = (*stages.forward, stages.loss, *backward)
     doc = "Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."
     return _kernel(
         "backward", doc, arguments, work_arrays(equations, arguments), _statements(equations), (stages.loss.lhs,)
     )
-
-
-def _with_penalty(stages: Stages) -> tuple[Equation, ...]:
-    """Return ∂(l + λΩ)/∂θ, which is what the update θ + αΔ subtracts: -Δ."""
-    made = []
-    for gradient, update in zip(stages.gradients, stages.updates, strict=False):  # those of learnt parameters are last
-        total = ((update.lhs - update.rhs) / α).expand()
-        made.append(Equation(gradient.lhs, total, gradient.over, gradient.why))
-    return tuple(made)
 
 
 def sgd_kernel(network: Network, stages: Stages) -> Kernel:
@@ -156,6 +156,21 @@ def arguments_of(network: Network, *more: str) -> tuple[Argument, ...]:
     X, Y, _ = example_arguments(network)
     settings = (α.name, *hyperparameters(network), t.name, *more)
     return (X, Y, Argument("order", (size("updates"),)), *weights(network), *map(Argument, settings))
+
+
+def input_array(network: Network, name: str) -> IndexedBase:
+    """Return an array of inputs, which are integers where tables are read at them."""
+    return array_of_integers(name) if network.reads_integers else array(name)
+
+
+def copied(network: Network, to: IndexedBase, r: Expr) -> Loop:
+    """Return the loops that copy the example X[row] to the row r of another array."""
+    names = ["j"] if len(network.input_sizes) == 1 else [*"cpqij"[: len(network.input_sizes)]]
+    indices = tuple(map(integer_symbol, names))
+    body: Body = (Assign(to[(r, *indices)], input_array(network, "X")[(integer_symbol("row"), *indices)]),)
+    for index, extent in reversed(list(zip(indices, network.input_sizes, strict=True))):
+        body = (Loop(index, extent, body),)
+    return body[0]  # type: ignore[return-value]
 
 
 def integer_symbol(name: str) -> Symbol:

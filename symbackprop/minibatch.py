@@ -12,8 +12,17 @@ from sympy import Add, Expr, Indexed, IndexedBase, Integer, Min, Piecewise, Sum,
 from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import t
-from symbackprop.indices import opaque
-from symbackprop.kernels import STEP, all_equations, arguments_of, integer_symbol, with_step
+from symbackprop.indices import Reduction, opaque, summed
+from symbackprop.kernels import (
+    STEP,
+    all_equations,
+    arguments_of,
+    array_sizes,
+    copied,
+    input_array,
+    integer_symbol,
+    with_step,
+)
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
 from symbackprop.notation import formula
 from symbackprop.scheduled import matrices, piece
@@ -32,13 +41,19 @@ def batched(equation: Equation, own: frozenset[str]) -> Equation:
 
 def mean_update(update: Equation, own: frozenset[str]) -> Equation:
     """Return an update by the mean over the examples of what depends on them."""
-    flat, back = opaque(update.rhs - update.lhs, Piecewise)
+    if update.is_scattered:  # example after example: each may add to other elements
+        target = _indexed(update.lhs, own)
+        step = _indexed(update.rhs - update.lhs, own) / EXAMPLES.size
+        return Equation(target, target + step, (EXAMPLES, *update.over), update.why)
+    flat, back = opaque(update.rhs - update.lhs, Piecewise, *Reduction)
     of_examples: list[Expr] = []
     rest: list[Expr] = []
     for term in Add.make_args(expand(flat)):
         changed = _indexed(term.xreplace(back), own)
         (of_examples if changed != term.xreplace(back) else rest).append(changed)
-    mean = Sum(Add(*of_examples) / EXAMPLES.size, EXAMPLES.limits)
+    if not of_examples:
+        return update
+    mean = summed(Add(*of_examples) / EXAMPLES.size, EXAMPLES.limits)
     return Equation(update.lhs, update.lhs + Add(*rest) + mean, update.over, update.why)
 
 
@@ -75,28 +90,36 @@ def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
 def _indexed(expr: Expr, own: frozenset[str]) -> Expr:
     """Put the example's index in front of the indices of what belongs to an example."""
     r = EXAMPLES.index
-    swap: dict[Expr, Expr] = {e: e.base[(r, *e.indices)] for e in expr.atoms(Indexed) if name_of(e) in own - {"y"}}
-    swap |= {e: e.base[(r, *e.indices)] for e in expr.atoms(Indexed) if name_of(e) == "y" and e.indices != (r,)}
-    held = {e.base.label for e in expr.atoms(Indexed)}
-    swap |= {s: array(s.name)[r] for s in expr.free_symbols if s.is_Symbol and s.name in own and s not in held}
-    return expr.xreplace(swap)
+    if isinstance(expr, Indexed):
+        indices = tuple(_indexed(i, own) for i in expr.indices)
+        name = name_of(expr)
+        return expr.base[(r, *indices)] if name in own and indices != (r,) else expr.base[indices]
+    if isinstance(expr, Symbol):
+        return array(expr.name)[r] if expr.name in own else expr
+    if not expr.args or isinstance(expr, IndexedBase):
+        return expr
+    return expr.func(*(_indexed(a, own) for a in expr.args))
 
 
 def _gather(network: Network, start: Expr) -> Loop:
     """Copy the batch's examples and targets to contiguous rows."""
     r, row = EXAMPLES.index, integer_symbol("row")
     j = integer_symbol("j")
-    copies: Body = (Loop(j, size("n^0"), (Assign(array("h^0")[r, j], array("X")[row, j]),)),)
+    copies: Body = (copied(network, input_array(network, "h^0"), r),)
     if network.target_kind == "label":
         copies += (Assign(IndexedBase(Symbol("y", integer=True))[r], IndexedBase(Symbol("Y", integer=True))[row]),)
     else:
-        outputs = size(f"n^{network.depth + 1}")
-        copies += (Loop(j, outputs, (Assign(array("y")[r, j], array("Y")[row, j]),)),)
+        copies += (Loop(j, network.output_size, (Assign(array("y")[r, j], array("Y")[row, j]),)),)
     return Loop(r, EXAMPLES.size, (Row("row", "order", start + r), *copies), "the examples of the batch, row by row")
 
 
 def _work(network: Network, equations: Iterable[Equation], batch: Expr) -> tuple[Argument, ...]:
-    outputs = size(f"n^{network.depth + 1}")
+    outputs = network.output_size
     y = Argument("y", (batch,), "label") if network.target_kind == "label" else Argument("y", (batch, outputs))
-    found = {e.name: Argument(e.name, (batch, *(axis.size for axis in e.over[1:]))) for e in equations}
-    return (Argument("h^0", (batch, size("n^0"))), y, *found.values())
+    x = Argument("h^0", (batch, *network.input_sizes), "label" if network.reads_integers else "")
+    found = {
+        e.name: Argument(e.name, (batch, *array_sizes(e)[1:]), "label" if e.lhs.base.label.is_integer else "")
+        for e in equations
+        if not e.is_update
+    }
+    return (x, y, *found.values())

@@ -15,7 +15,7 @@ from sympy import Expr, Float, Indexed, Integer, Piecewise, S, Sum, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
-from symbackprop.symbols import LABEL, Axis, Maximum, Partial, name_of
+from symbackprop.symbols import LABEL, Axis, Maximum, Partial, Place, name_of
 
 if TYPE_CHECKING:
     from symbackprop.terms import Equation
@@ -42,6 +42,7 @@ class World:
         self._drawn: dict[Any, Expr] = {}
         self._moved: dict[Any, Expr] = {}
         self._known: dict[Any, Expr] = {}
+        self._user = ""  # whose partial derivative is taken
 
     def value(self, expr: Expr, bound: Mapping[Expr, Expr] | None = None) -> Expr:
         """Return the value of an expression; `bound` gives the values of its free indices."""
@@ -51,8 +52,11 @@ class World:
                 return Integer(0) + sum(self._over(expr, bound))
             case Maximum():
                 return max(self._over(expr, bound))
+            case Place():
+                every = self._over(expr.func(expr.function, *reversed(expr.limits)), bound)
+                return Integer(every.index(max(every)))
             case Indexed():
-                return self._read(name_of(expr), tuple(int(self.value(i, bound)) for i in expr.indices))
+                return self._element(expr, tuple(int(self.value(i, bound)) for i in expr.indices))
             case Symbol():
                 return bound[expr] if expr in bound else self._symbol(expr)
             case Partial():
@@ -78,15 +82,28 @@ class World:
             for at in product(*ranges)
         ]
 
+    def _element(self, expr: Indexed, at: tuple[int, ...]) -> Expr:
+        name = name_of(expr)
+        if not expr.base.label.is_integer or name in self._given:
+            return self._read(name, at)
+        return self._drawn.setdefault((name, at), Integer(self._random.randrange(SMALLEST_SIZE)))  # it is an index
+
     def _read(self, name: str, at: tuple[int, ...]) -> Expr:
         key = (name, at)
         if key in self._moved:
             return self._moved[key]
         if name not in self._given:
             return self._draw(key)
+        if self._moved and name != self._user:  # a partial derivative: what else q is computed from stays as it is
+            moved, self._moved = self._moved, {}
+            found = self._read(name, at)
+            self._moved = moved
+            return found
+        if self._moved:
+            return self.value(self._given[name].rhs, self._bound_at(self._given[name], at))
         if key not in self._known:
             equation = self._given[name]
-            self._known[key] = self.value(equation.rhs, _bind(equation, at))
+            self._known[key] = self.value(equation.rhs, self._bound_at(equation, at))
         return self._known[key]
 
     def _symbol(self, symbol: Symbol) -> Expr:
@@ -99,6 +116,16 @@ class World:
             return self._drawn.setdefault(symbol, Integer(SMALLEST_SIZE + sizes))
         return self._read(symbol.name, ())
 
+    def _bound_at(self, equation: Equation, at: tuple[int, ...]) -> dict[Expr, Expr]:
+        """Return the values of an equation's indices at an element of its left side, whose index may join several."""
+        indices = equation.lhs.indices if isinstance(equation.lhs, Indexed) else ()
+        if all(isinstance(i, Symbol) for i in indices):
+            return dict(zip(indices, map(Integer, at), strict=True))
+        every = product(*(self.range(axis) for axis in equation.over))
+        names = [axis.index for axis in equation.over]
+        tried = (dict(zip(names, map(Integer, values), strict=True)) for values in every)
+        return next(b for b in tried if tuple(int(self.value(i, b)) for i in indices) == at)
+
     def _draw(self, key: tuple[str, tuple[int, ...]]) -> Expr:
         if key not in self._drawn:
             drawn = self._random.uniform(0.1, 0.9) * (1 if key[0] == "y" else self._random.choice((-1, 1)))
@@ -109,17 +136,11 @@ class World:
         at = tuple(int(self.value(i, bound)) for i in p.indices) if isinstance(p, Indexed) else ()
         key = (name_of(p), at)
         middle = self._read(*key)
-        known, self._known = self._known, {}
+        before, self._user = self._user, name_of(q)
         sides = []
         for sign in (1, -1):
             self._moved[key] = middle + sign * STEP
             sides.append(self.value(q, bound))
-            self._known = {}
         del self._moved[key]
-        self._known = known
+        self._user = before
         return (sides[0] - sides[1]) / (2 * STEP)
-
-
-def _bind(equation: Equation, at: tuple[int, ...]) -> dict[Expr, Expr]:
-    indices = equation.lhs.indices if isinstance(equation.lhs, Indexed) else ()
-    return dict(zip(indices, map(Integer, at), strict=True))

@@ -13,7 +13,6 @@ from typing import Any
 from sympy import Integer
 
 from symbackprop.definitions.network import Network
-from symbackprop.derivation import sections
 from symbackprop.description import default_name, header_of, specification
 from symbackprop.emit.module import module_text
 from symbackprop.forms import remembered_forms
@@ -22,9 +21,9 @@ from symbackprop.loops.ir import Kernel
 from symbackprop.loops.verify import verify
 from symbackprop.minibatch import minibatch_kernel
 from symbackprop.notation import formula
-from symbackprop.scheduled import ONE_ROW, SWEEP, deferral_of, deferred_kernel, overlapped_kernel
+from symbackprop.scheduled import ONE_ROW, SWEEP, deferral_of, deferred_kernel, in_patches, overlapped_kernel
 from symbackprop.soundness import AdviceWarning, advise
-from symbackprop.stages import Stages, stages_of
+from symbackprop.stages import Stages, stages_of_network
 from symbackprop.train.files import write_text
 
 
@@ -73,7 +72,7 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
     """
     if dtype not in {"float32", "float64"}:
         raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
-    stages = stages_of(network, sections(network))
+    stages = stages_of_network(network)
     for word in advise(network):
         warnings.warn(word, AdviceWarning, stacklevel=2)
     derived = stages
@@ -81,10 +80,11 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
     kernels = [make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel, sgd_kernel)]
+    fast = in_patches(stages)
     if isinstance(deferral, str):
-        kernels.append(overlapped_kernel(network, stages, SWEEP))
+        kernels.append(overlapped_kernel(network, fast, SWEEP))
     else:  # which serves large networks better
-        kernels += [overlapped_kernel(network, stages, ONE_ROW), deferred_kernel(network, stages, deferral)]
+        kernels += [overlapped_kernel(network, fast, ONE_ROW), deferred_kernel(network, fast, deferral)]
     kernels.append(minibatch_kernel(network, stages))
     for kernel in kernels:
         verify(kernel)

@@ -57,7 +57,8 @@ class Problem:
         Y = self.Y if self.spec["target"] == "label" else numbers(self.Y)
         parameters = {name: numbers(p) for name, p in self.parameters.items()}
         settings = {name: numbers(np.array([v]))[0] for name, v in self.settings.items()}
-        return replace(self, X=numbers(self.X), Y=Y, parameters=parameters, settings=settings)
+        X = self.X if "vocabulary" in self.spec else numbers(self.X)
+        return replace(self, X=X, Y=Y, parameters=parameters, settings=settings)
 
     def without(self, *names: str) -> Problem:
         """Return the same problem with some hyperparameters 0."""
@@ -71,10 +72,13 @@ class Problem:
         """Return the mean loss plus λΩ, the latter from its definition and not from the module."""
         total = module.loss(self.X, self.Y, *parameters.values())
         for name in WEIGHINGS.get(self.spec["penalty"], ()):
-            for weights in (p for p in parameters.values() if p.ndim > 1):
+            for weights in (p for key, p in parameters.items() if self._is_penalised(key, p)):
                 sizes = weights * weights if name == "l2" else np.where(weights < 0, -weights, weights)
                 total = total + self.settings[name] * sizes.sum()
         return total
+
+    def _is_penalised(self, name: str, values: Array) -> bool:
+        return values.ndim > 1 and name in self.spec["initial"].get("fans", {name: ()})
 
     def gradient(self, module: ModuleType, n: int) -> list[Any]:
         """Return the loss of one example and the gradients that the kernel `backward` writes for it."""
@@ -103,7 +107,7 @@ class Problem:
             return self.gradient(module, 0)
         if kernel.startswith("sgd"):
             return self.updated(module, kernel, 7)
-        F = np.empty((len(self.X), self.sizes[-1]), self.X.dtype)
+        F = np.empty((len(self.X), self.sizes[-1]), next(iter(self.parameters.values())).dtype)
         module.forward(self.X, *self.parameters.values(), F)
         return [F]
 
@@ -116,16 +120,19 @@ def draw(spec: dict[str, Any], sizes: tuple[int, ...], seed: int, examples: int 
         signs = generator.choice((-1, 1), shape)
         return np.asarray(signs * np.ceil(64 * scale * generator.uniform(0.1, 0.9, shape)) / 64)
 
-    X = some(examples, sizes[0])
+    X = some(examples, *spec.get("input", sizes[:1]))
+    if "vocabulary" in spec:
+        X = generator.integers(spec["vocabulary"], size=X.shape)
     Y: Array = generator.integers(sizes[-1], size=examples)
     if spec["target"] == "vector":
         Y = abs(some(examples, sizes[-1]))
     parameters = {}
     for name, axes in spec["parameters"].items():
-        shape = tuple(sizes[axis] for axis in axes) or (1,)
+        shape = tuple(int(axis) if isinstance(axis, str) else sizes[axis] for axis in axes) or (1,)
         # sums of products are multiples of 1/4096: with 1/8192 no pre-activation of the first layer is at a kink
         weight = len(shape) > 1
-        parameters[name] = some(*shape, scale=2 / math.sqrt(shape[-1])) if weight else some(*shape) + 1 / 8192
+        fan_in = spec["initial"].get("fans", {}).get(name, shape[::-1])[0]
+        parameters[name] = some(*shape, scale=2 / math.sqrt(fan_in)) if weight else some(*shape) + 1 / 8192
     # small steps, or training would diverge and magnify roundings
     settings = {"learning_rate": 2.0**-8, **{name: 2.0**-n for n, name in enumerate(spec["hyperparameters"], 2)}}
     return Problem(spec, sizes, X, Y, np.arange(updates)[::-1] % examples, parameters, settings)

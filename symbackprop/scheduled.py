@@ -7,6 +7,7 @@ Beyond that, `overlapped` joins the first layer's update with its next use, and 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from sympy import Expr, Indexed, Integer, Min, Symbol
 
@@ -14,23 +15,34 @@ from symbackprop.calculus.recurrence import Deferral, defer
 from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import t
-from symbackprop.kernels import STEP, all_equations, arguments_of, integer_symbol, with_step, work_arrays
+from symbackprop.kernels import (
+    STEP,
+    all_equations,
+    arguments_of,
+    copied,
+    input_array,
+    integer_symbol,
+    with_step,
+    work_arrays,
+)
 from symbackprop.loops.contract import contract
-from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
+from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row, Statement, names_in
 from symbackprop.loops.lower import lower, totals
 from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.fuse import fuse
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import CannotTileError, tile
+from symbackprop.loops.patches import with_patches
+from symbackprop.loops.products import as_calls
 from symbackprop.notation import formula
 from symbackprop.stages import Stages
-from symbackprop.symbols import LABEL, Finite, array, name_of, scalar, size
+from symbackprop.symbols import LABEL, Finite, name_of, scalar, size
 from symbackprop.terms import Equation
 
 SWEEP = {"i": 3}  # rows of W that are read and updated while one row of the layer below is loaded
 ONE_ROW = {"i": 1}  # short rows: the compiler's checks before a loop over several cost more than they save
-PAST = {"j": 4}  # earlier examples of a block
+PAST = {"s": 4}  # earlier examples of a block
 
 
 def interleaved(stages: Stages) -> tuple[tuple[Equation, ...], ...]:
@@ -41,7 +53,10 @@ def interleaved(stages: Stages) -> tuple[tuple[Equation, ...], ...]:
         groups.append([equation])
         known = {name_of(e.lhs) for e in stages.backward[: n + 1]}
         later = {i for e in stages.backward[n + 1 :] for i in _arrays(e.rhs)}
-        ready = [u for u in waiting if u.name not in later and _gradients(u.rhs) <= known]
+        last = n == len(stages.backward) - 1
+        ready = [
+            u for u in waiting if u.name not in later and _gradients(u.rhs) <= known and (last or not _is_first(u))
+        ]
         waiting = [u for u in waiting if u not in ready]
         groups[-1] += ready
     return tuple(map(tuple, groups))
@@ -51,16 +66,35 @@ def _arrays(expr: Expr) -> set[str]:
     return {str(e.base.label) for e in expr.atoms(Indexed)}
 
 
+def _is_first(update: Equation) -> bool:
+    """Whether an update is one of the first layer's, which other schedules join with its next use."""
+    return update.name.endswith("^1")
+
+
 def _gradients(expr: Expr) -> set[str]:
-    return {name for name in _arrays(expr) if name.startswith("∂")}
+    return {name for name in names_in(expr) if name.startswith("∂")}
 
 
 def piece(
     equations: Iterable[Equation], factors: Mapping[str, int], taken: frozenset[str], *, backwards: bool = False
 ) -> Body:
-    """Return the loops of some equations, fused, hoisted, tiled and in scalars."""
+    """Return the loops of some equations, fused, hoisted, tiled and in scalars; calls of kernels for some of them."""
+    made: list[Statement] = []
+    waiting: list[Equation] = []
+    for step in (s for equation in stabilise(equations) for s in as_calls(equation)):
+        if isinstance(step, Equation):
+            waiting.append(step)
+            continue
+        made += [*_loops(waiting, factors, taken, backwards=backwards), step]
+        waiting = []
+    return (*made, *_loops(waiting, factors, taken, backwards=backwards))
+
+
+def _loops(
+    equations: Iterable[Equation], factors: Mapping[str, int], taken: frozenset[str], *, backwards: bool
+) -> Body:
     names = totals()
-    body = tuple(s for e in stabilise(equations) for s in lower(e, names))
+    body = tuple(s for e in equations for s in lower(e, names))
     body = hoist(fuse(share(body)), taken)
     try:
         body = tile(body, factors, backwards=backwards)
@@ -80,6 +114,15 @@ def deferral_of(stages: Stages) -> Deferral | str:
     weights_of_first = [u for u in with_step(stages.updates) if len(u.over) > 1 and u.name.endswith("^1")]
     if len(weights_of_first) != 1:
         return "the first layer has not one weight matrix"
+    # their updates are part of the deferral
+    rest = (
+        *stages.forward[1:],
+        stages.loss,
+        *stages.backward,
+        *(u for u in stages.updates if u.name != weights_of_first[0].name),
+    )
+    if any(scalar("h^0") in e.rhs.free_symbols for e in rest):
+        return "the inputs are read by more than the first layer's weights"
     return defer(weights_of_first[0], stages.forward[0])
 
 
@@ -89,7 +132,7 @@ def _rest_of_example(
     """Return one example after its first pre-activation and up to its gradient: other layers, loss, backward sweeps."""
     step = network.step_size_formula.xreplace({t: t + n})
     *groups, last = interleaved(stages)
-    backward = (*groups, tuple(e for e in last if not e.is_update))
+    backward = (*groups, last[:1])  # the others are the first layer's updates
     return (
         *piece((*stages.forward[1:], stages.loss), {}, taken),
         If(~Finite(stages.loss.lhs), (Break(),), "nothing is learnt from a loss that is not finite"),
@@ -101,7 +144,13 @@ def _rest_of_example(
 
 def _first_updates(stages: Stages) -> tuple[Equation, ...]:
     """Return the updates of the first layer, biases before weights."""
-    return tuple(sorted((e for e in interleaved(stages)[-1] if e.is_update), key=lambda e: len(e.over)))
+    return tuple(sorted(interleaved(stages)[-1][1:], key=lambda e: len(e.over)))
+
+
+def in_patches(stages: Stages) -> Stages:
+    """Return the equations of an example with windows along short rows copied out, for kernels that are to be fast."""
+    forward, backward, updates = with_patches(stages.forward, (stages.backward, stages.updates))
+    return replace(stages, forward=forward, backward=backward, updates=updates)
 
 
 def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Kernel:
@@ -117,13 +166,13 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
         *piece((*others, *deferral.saved), {}, taken), Accumulate(done, Integer(1)),
     )  # fmt: skip
     blocks = (
-        Assign(count, Min(block, updates - start)), _gather(deferral, start, r, count),
+        Assign(count, Min(block, updates - start)), _gather(network, deferral, start, r, count),
         *matrices(deferral.before, taken),
         Loop(r, count, per_example), Assign(count, done - start), *matrices((deferral.after,), taken),
         If(done < Min(start + block, updates), (Break(),)),
     )  # fmt: skip
     whole = (*_nothing_done(), Loop(start, updates, blocks, "", Integer(0), block))
-    work = (*work_arrays(all_equations(stages), arguments), *_block_arrays(deferral, block))
+    work = (*work_arrays(all_equations(stages), arguments), *_block_arrays(network, deferral, block))
     doc = "As `sgd`, the first layer's weights updated once a block: the same updates, see the header."
     return Kernel("sgd_deferred", arguments, work, whole, (done, scalar("losses")), doc, aligned=True)
 
@@ -136,16 +185,15 @@ def _inputs(deferral: Deferral) -> Indexed:
     return next(e for e in deferral.after.rhs.atoms(Indexed) if str(e.base.label).startswith("H^"))
 
 
-def _gather(deferral: Deferral, start: Expr, r: Symbol, count: Expr) -> Loop:
+def _gather(network: Network, deferral: Deferral, start: Expr, r: Symbol, count: Expr) -> Loop:
     """Copy the block's examples to contiguous rows."""
-    j, row = deferral.input.indices[0], integer_symbol("row")
-    copy = Loop(j, size("n^0"), (Assign(_inputs(deferral).base[r, j], array("X")[row, j]),))
+    copy = copied(network, _inputs(deferral).base, r)
     return Loop(r, count, (Row("row", "order", start + r), copy), "H1[r,j] = x[j] of example r of the block")
 
 
-def _block_arrays(deferral: Deferral, block: Expr) -> tuple[Argument, ...]:
+def _block_arrays(network: Network, deferral: Deferral, block: Expr) -> tuple[Argument, ...]:
     """Return the arrays of the block, with room for a whole one where the last may be shorter."""
-    made = [Argument(str(_inputs(deferral).base.label), (block, size("n^0")))]
+    made = [Argument(str(_inputs(deferral).base.label), (block, *network.input_sizes))]
     for equation in (*deferral.before, deferral.saved[-1]):
         sizes = {axis.index: axis.size for axis in equation.over}
         if isinstance(equation.lhs, Indexed):
@@ -163,7 +211,12 @@ def overlapped_kernel(network: Network, stages: Stages, sweep: Mapping[str, int]
     taken = frozenset(a.name for a in arguments)
     updates, n, row, done = size("updates"), *map(integer_symbol, ("n", "row", "done"))
     first = stages.forward[0]
-    ahead = Equation(first.lhs, first.rhs.xreplace({array("h^0"): array("x_next")}), first.over, first.why)
+    ahead = Equation(
+        first.lhs,
+        first.rhs.xreplace({input_array(network, "h^0"): input_array(network, "x_next")}),
+        first.over,
+        first.why,
+    )
     body = (
         Row("row", "order", n), Row("h^0", "X", row), Row(LABEL.name, "Y", row),
         *_rest_of_example(network, stages, n, taken, sweep),

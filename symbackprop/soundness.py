@@ -125,7 +125,7 @@ def refuse(network: Network) -> None:
 
 
 def _own(network: Network) -> list[tuple[str, Any, Symbol, list[tuple[Formula, Expr]]]]:
-    activations = [(g, network.scalar_activation(g)) for g in dict.fromkeys(network.activations)]
+    activations = [(g, network.scalar_activation(g)) for g in network.used_activations]
     penalties = [(network.penalty, p) for p in network.penalties().values()]
     return [("activation", ACTIVATIONS, a, activations), ("penalty", PENALTIES, w, penalties)]
 
@@ -185,7 +185,7 @@ def _boundaries(g: Expr) -> list[float]:
 
 def advise(network: Network) -> list[str]:
     """Return one line for each activation that will probably not train as it should."""
-    formulas = [network.scalar_activation(g) for g in dict.fromkeys(network.activations)]
+    formulas = [network.scalar_activation(g) for g in network.used_activations]
     return [f"the activation {formula(g)} {word}" for g in formulas for word in _advice(g)]
 
 

@@ -9,7 +9,9 @@ from sympy import Expr
 
 from symbackprop.calculus.instance import at_layer
 from symbackprop.definitions.network import Network
-from symbackprop.derivation import Sections
+from symbackprop.definitions.schedules import α
+from symbackprop.derivation import Sections, sections
+from symbackprop.layered import derive_layers
 from symbackprop.symbols import array, scalar
 from symbackprop.terms import Equation
 
@@ -18,8 +20,10 @@ from symbackprop.terms import Equation
 class Stages:
     """The equations of a whole network in the order in which they are computed, as derived, not yet stabilised.
 
-    Gradients of learnt parameters are in `backward`, for they are stored; `gradients` has the others, in the order of
-    their updates, which come first. What a layer has one of is an array of one element, its gradient a scalar.
+    Gradients that have to be stored before any parameter is updated are in `backward`; `gradients` has the others of
+    dense layers, in the order of their updates, which come first, and all of a network of layers. `objective` has
+    the gradients of l + λΩ that are not in `backward`. What a layer has one of is an array of one element, its gradient
+    a scalar.
     """
 
     forward: tuple[Equation, ...]
@@ -28,6 +32,7 @@ class Stages:
     gradients: tuple[Equation, ...]
     updates: tuple[Equation, ...]
     penalties: tuple[tuple[Expr, tuple[Equation, ...]], ...]
+    objective: tuple[Equation, ...]
 
     def in_forms(self, change: Callable[[Equation], Equation]) -> Stages:
         """Return the stages with what an example computes, forward and backward, changed to other forms."""
@@ -35,36 +40,63 @@ class Stages:
         return replace(self, forward=forward, loss=change(self.loss), backward=backward)
 
 
+def stages_of_network(network: Network) -> Stages:
+    """Derive a network's gradients and return all its equations."""
+    return _of_layers(network) if network.layers else stages_of(network, sections(network))
+
+
+def _of_layers(network: Network) -> Stages:
+    made = derive_layers(network)
+    elements = _elements(network)
+    forward, loss, backward, updates, gradients, objective = (
+        tuple(read_at(e, elements) for e in part)
+        for part in (made.forward, (made.loss,), made.backward, made.updates, made.gradients, made.objective)
+    )
+    return Stages(forward, loss[0], backward, gradients, updates, _penalties(network),
+                  objective)  # fmt: skip
+
+
+def _penalties(network: Network) -> tuple[tuple[Expr, tuple[Equation, ...]], ...]:
+    layers = range(1, network.depth + 2)
+    return tuple((scalar(c), tuple(e for e in (network.penalised(str(k))[n] for k in layers) if e.rhs != 0))
+                 for n, c in enumerate(network.penalties()))  # fmt: skip
+
+
+def _elements(network: Network) -> dict[Expr, Expr]:
+    """Return where the parameters are that a layer has one of."""
+    layers = (network.parameters(str(k)) for k in range(1, network.depth + 2))
+    return {scalar(name): array(name)[0] for found in layers for name, axes in found.items() if not axes}
+
+
 def stages_of(network: Network, parts: Sections) -> Stages:
     """Return the equations of layers 1 to L + 1, from those of the generic layers."""
     depth, hidden = network.depth, dict(parts.hidden)
     loss, output = parts.output.results
     forward, backward, gradients, updates, learnt = [], [], [], [], []
-    for k, g in enumerate(network.activations, 1):
+    for k, g in enumerate(network.hidden, 1):
         forward += [network.pre_activation(str(k)), network.activation(g, str(k))]
     forward += [network.pre_activation(str(depth + 1)), network.outputs(str(depth + 1))]
     backward.append(at_layer(output, depth + 1, depth))
     for k in range(depth, 0, -1):
-        results = [at_layer(e, k, depth) for e in hidden[network.activations[k - 1]].results]
+        results = [at_layer(e, k, depth) for e in hidden[network.hidden[k - 1]].results]
         backward += [e for e in results if not e.is_update]
         learnt += [e for e in results if e.is_update]
     for k in range(1, depth + 2):
         results = [at_layer(e, k, depth) for e in parts.parameters.results]
         gradients += [e for e in results if not e.is_update]
         updates += [e for e in results if e.is_update]
-    penalties = tuple(
-        (scalar(c), tuple(network.penalised(str(k))[n] for k in range(1, depth + 2)))
-        for n, c in enumerate(network.penalties())
-    )
-    elements = {
-        scalar(name): array(name)[0]
-        for k in range(1, depth + 1)
-        for name, axes in network.parameters(str(k)).items()
-        if not axes
-    }
+    elements = _elements(network)
     composed = at_layer(loss, depth + 1, depth)
     forward, backward, updates = ([read_at(e, elements) for e in es] for es in (forward, backward, updates + learnt))
-    return Stages(tuple(forward), composed, tuple(backward), tuple(gradients), tuple(updates), penalties)
+    objective = tuple(map(_with_penalty, gradients, updates))  # those of learnt parameters are last, and stored
+    return Stages(
+        tuple(forward), composed, tuple(backward), tuple(gradients), tuple(updates), _penalties(network), objective
+    )
+
+
+def _with_penalty(gradient: Equation, update: Equation) -> Equation:
+    """Return ∂(l + λΩ)/∂θ, which is what the update θ + αΔ subtracts: -Δ."""
+    return Equation(gradient.lhs, ((update.lhs - update.rhs) / α).expand(), gradient.over, gradient.why)
 
 
 def read_at(equation: Equation, elements: Mapping[Expr, Expr]) -> Equation:

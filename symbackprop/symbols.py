@@ -15,6 +15,13 @@ class Maximum(ExprWithLimits):
     """The largest value of an expression over an index, as `Sum` is its sum."""
 
 
+class Place(ExprWithLimits):
+    """Where an expression is largest over its indices: the number of the first such place, counted row by row."""
+
+    is_integer = True
+    is_nonnegative = True
+
+
 class Partial(Expr):
     """An unevaluated partial derivative of one array element with respect to another: ∂q[i]/∂p[r]."""
 

@@ -34,6 +34,12 @@ class Equation:
         """Whether the new value is computed from the old one."""
         return self.rhs.has(self.lhs)
 
+    @property
+    def is_scattered(self) -> bool:
+        """Whether it is an update of the elements that its indices lead to, not of each element once."""
+        places = [i for i in getattr(self.lhs, "indices", ()) if not i.is_Integer]
+        return self.is_update and (len(places) != len(self.over) or {a.index for a in self.over} != {*places})
+
     def written(self, *, code: bool = False) -> str:
         """Return the equation as mathematics, or with the names of the generated code."""
         sign = "←" if self.is_update else "="

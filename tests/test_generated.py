@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from symbackprop import Network, build
+from symbackprop.train.network_file import read_network
 
 FOLDER = Path(__file__).parent.parent / "generated"
 CANONICAL = {
@@ -18,6 +19,16 @@ CANONICAL = {
     "linear_nll": (Network(()), "float32"),
     "silu_softplus_nll_l1_l2": (Network(("silu", "softplus"), penalty="l1+l2", initializer="he"), "float32"),
 }
+
+
+def described(path):
+    """The network that a file describes."""
+    asked = read_network(path)
+    layers, shape = asked.pop("layers"), asked.pop("input")
+    return Network(layers, input=tuple(shape), **asked), "float32"
+
+
+CANONICAL |= {path.stem: described(path) for path in sorted(FOLDER.glob("*.toml"))}
 
 
 @pytest.mark.parametrize("name", CANONICAL)

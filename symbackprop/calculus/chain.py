@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from sympy import Add, Expr, Indexed, Integer, Sum
+from sympy import Add, Expr, Indexed, Integer
 
 from symbackprop.calculus.algebra import expand_logs, fold
-from symbackprop.calculus.rules import contract, partial
-from symbackprop.indices import canonical, fresh, named
+from symbackprop.calculus.rules import contractions, partial
+from symbackprop.indices import canonical, fresh, named, summed
 from symbackprop.symbols import Axis, Partial, array, scalar
 from symbackprop.terms import Derivation, Equation, Step
 
@@ -38,7 +38,12 @@ def adjoint(target: Expr) -> Expr:
 
 
 def backpropagate(
-    equations: Iterable[Equation], wanted: Iterable[Wanted], title: str = "", stored: tuple[Equation, ...] = ()
+    equations: Iterable[Equation],
+    wanted: Iterable[Wanted],
+    title: str = "",
+    stored: tuple[Equation, ...] = (),
+    *,
+    scattered: bool = False,
 ) -> Derivation:
     """Derive ∂l/∂p for every array p that is wanted.
 
@@ -53,6 +58,9 @@ def backpropagate(
         The heading of the derivation.
     stored
         Further definitions through whose stored values the results may be written, beside the equations themselves.
+    scattered
+        Give the results in the form in which they are computed: what would be a sum with conditions on indices is added
+        up where it is read, by updates that follow the equation of the rest.
 
     Returns
     -------
@@ -61,41 +69,45 @@ def backpropagate(
     """
     equations, steps, results = tuple(equations), [], []
     for want in wanted:
-        made, result = _adjoint_of(want, equations, stored)
+        made, found = _adjoint_of(want, equations, stored, scattered=scattered)
         steps += made
-        results.append(result)
+        results += found
     return Derivation(title, equations, tuple(steps), tuple(results))
 
 
 def _adjoint_of(
-    want: Wanted, equations: tuple[Equation, ...], stored: tuple[Equation, ...]
-) -> tuple[list[Step], Equation]:
+    want: Wanted, equations: tuple[Equation, ...], stored: tuple[Equation, ...], *, scattered: bool
+) -> tuple[list[Step], list[Equation]]:
     given = (*equations, *stored)
     label = scalar(want.name)  # an array's elements have it among their symbols too
     users = [_apart(e, want) for e in equations if label in e.rhs.free_symbols]
     target = adjoint(want.element)
-    steps, unevaluated, evaluated, total = [], [], [], []
+    steps, unevaluated, evaluated, terms = [], [], [], []
     for user in users:
         local = Partial(user.lhs, want.element)
         found = named(partial(user, want.name, want.axes))
         steps.append(Step("partial derivative", local, local, found, (*user.over, *want.axes), given))
         unevaluated.append(_over(user, adjoint(user.lhs) * local))
         evaluated.append(_over(user, adjoint(user.lhs) * found))
-        total.append(contract(user, adjoint(user.lhs), want.name, want.axes))
-    chained, summed = named(canonical(Add(*evaluated))), Add(*total)
+        terms += contractions(user, adjoint(user.lhs), want.name, want.axes)
+    chained, summed = named(canonical(Add(*evaluated))), Add(*(term.value for term in terms))
     if any(user.over for user in users):
         steps.append(Step("chain rule", target, Add(*unevaluated), chained, want.axes, given))
+    updates = [replace(t.scattered, why=want.why) for t in terms if t.scattered is not None] if scattered else []
     folded = summed
-    for definition in given:
+    for definition in given if not updates else ():
         folded = fold(folded, definition)
     plain, result = named(summed), named(folded)
+    note = "; ".join(f"added up where it is read: {e}" for e in updates)
     if result == plain:
-        steps.append(Step(want.why, target, chained, plain, want.axes, given))
+        steps.append(Step(want.why, target, chained, plain, want.axes, given, note))
     else:
         if chained != plain:
             steps.append(Step("contract", target, chained, plain, want.axes, given))
         steps.append(Step(want.why, target, plain, result, want.axes, given, "through the stored value"))
-    return steps, Equation(target, result, want.axes, want.why)
+    if updates:
+        result = named(Add(*(term.value for term in terms if term.scattered is None)))
+    return steps, [Equation(target, result, want.axes, want.why), *updates]
 
 
 def _apart(user: Equation, want: Wanted) -> Equation:
@@ -115,7 +127,7 @@ def _apart(user: Equation, want: Wanted) -> Equation:
 
 def _over(user: Equation, body: Expr) -> Expr:
     for axis in reversed(user.over):
-        body = Sum(body, axis.limits)
+        body = summed(body, axis.limits)
     return body
 
 

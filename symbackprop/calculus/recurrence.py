@@ -54,6 +54,8 @@ def recurrence_of(update: Equation, read: Equation) -> Recurrence | str:
         The pre-activation that reads W.
     """
     W = update.lhs
+    if len(W.indices) != 2 or update.is_scattered:
+        return f"{name_of(W)} is no matrix whose elements are all updated alike"
     flat = collect(expand(update.rhs), W, evaluate=False)
     if set(flat) - {W, 1} or any(e.has(W.base) for e in flat.values()):
         return f"the update of {name_of(W)} is not linear in {name_of(W)}"

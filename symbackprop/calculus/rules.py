@@ -7,6 +7,7 @@ formula, and the index equations "access index = wanted index" are solved, so th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from string import ascii_lowercase
 
 from sympy import (
     ITE,
@@ -32,8 +33,9 @@ from sympy import (
 )  # fmt: skip
 
 from symbackprop.calculus.algebra import tidy
+from symbackprop.calculus.ranges import proven, without_decided
 from symbackprop.indices import Reduction, canonical, factor_out, fresh, outermost
-from symbackprop.symbols import Axis, scalar
+from symbackprop.symbols import Axis, array, scalar
 from symbackprop.terms import Equation
 
 
@@ -103,10 +105,24 @@ def reads(expr: Expr, name: str) -> list[Read]:
     return found
 
 
+@dataclass(frozen=True)
+class Term:
+    """What one read of an array adds to its adjoint: as a sum for each element, and how it is added up.
+
+    `value` holds for the wanted element. Where it is a sum with conditions on indices, `scattered` is the same as an
+    update over the read's own indices, which visits only what is read; None elsewhere.
+    """
+
+    value: Expr
+    scattered: Equation | None = None
+
+
 def partial(equation: Equation, name: str, wanted: tuple[Axis, ...]) -> Expr:
     """Return ∂lhs/∂name[wanted] of one equation; its own indices stay free and must differ from those wanted."""
     rhs = fresh(desugar(equation.rhs))
-    return signs(canonical(Add(*(_solve(read, (), wanted) for read in reads(rhs, name)))))
+    ranges = {axis.index: (Integer(0), axis.size - 1) for axis in equation.over}
+    terms = (_solve(read, (), wanted, ranges)[0] for read in reads(rhs, name))
+    return signs(canonical(Add(*terms)))
 
 
 def contract(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, ...]) -> Expr:
@@ -121,18 +137,49 @@ def contract(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, .
     name, wanted
         The array and the axes with which its derivative is wanted.
     """
+    return Add(*(term.value for term in contractions(equation, adjoint, name, wanted)))
+
+
+def contractions(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, ...]) -> list[Term]:
+    """Return the terms of `contract`, one for each read."""
     own = {axis.index: Dummy(axis.name, integer=True, nonnegative=True) for axis in equation.over}
     rhs = fresh(desugar(equation.rhs.xreplace(own)))
     variables = tuple((own[axis.index], Integer(0), axis.size) for axis in equation.over)
-    terms = [
-        _solve(Read(read.bound, read.indices, adjoint.xreplace(own) * read.slope), variables, wanted)
-        for read in reads(rhs, name)
-    ]
-    return signs(canonical(Add(*terms)))
+    made = []
+    for read in reads(rhs, name):
+        whole = Read(read.bound, read.indices, adjoint.xreplace(own) * read.slope)
+        value, exact = _solve(whole, variables, wanted, {})
+        made.append(Term(signs(canonical(value)), None if exact else _scattered(whole, variables, name)))
+    return made
 
 
-def _solve(read: Read, variables: tuple[tuple[Expr, Expr, Expr], ...], wanted: tuple[Axis, ...]) -> Expr:
-    """Sum a read over all variables subject to "read index = wanted index"."""
+def _scattered(read: Read, variables: tuple[tuple[Expr, Expr, Expr], ...], name: str) -> Equation | None:
+    """Return ∂l/∂name[...] ← ∂l/∂name[...] + slope over all indices of a read, under names of their own."""
+    everything = (*variables, *read.bound)
+    ranges = {v: (low, stop - 1) for v, low, stop in everything}
+    if any(low != 0 for _, low, _ in everything):
+        return None
+    bound_inside = {limit[0].name for r in read.slope.atoms(*Reduction) for limit in r.limits}
+    swap: dict[Expr, Expr] = {}
+    over: list[Axis] = []
+    for v, _, stop in everything:
+        taken = {axis.name for axis in over} | bound_inside
+        letter = v.name if v.name not in taken else next(n for n in ascii_lowercase if n not in taken)
+        over.append(Axis(letter, stop))
+        swap[v] = over[-1].index
+    target = array(f"∂l/∂{name}")[tuple(i.xreplace(swap) for i in read.indices)]
+    slope_ = signs(without_decided(read.slope, ranges)).xreplace(swap)
+    return Equation(target, target + slope_, tuple(over))
+
+
+def _solve(
+    read: Read, variables: tuple[tuple[Expr, Expr, Expr], ...], wanted: tuple[Axis, ...],
+    around: dict[Expr, tuple[Expr, Expr]],
+) -> tuple[Expr, bool]:  # fmt: skip
+    """Sum a read over all variables subject to "read index = wanted index"; whether no condition is left in a sum.
+
+    `around` are the ranges of indices that stay free beside those wanted.
+    """
     limits = {index: (low, stop) for index, low, stop in (*variables, *read.bound)}
     expr, guards = read.slope, []
     open_ = list(zip(read.indices, (axis.index for axis in wanted), (axis.size for axis in wanted), strict=True))
@@ -150,10 +197,14 @@ def _solve(read: Read, variables: tuple[tuple[Expr, Expr, Expr], ...], wanted: t
         guards = [g.xreplace({free: solution}) for g in guards]
         open_ = [(i.xreplace({free: solution}), t, n) for i, t, n in open_]
         limits = {v: tuple(end.xreplace({free: solution}) for end in ends) for v, ends in limits.items()}
+    ranges = around | {axis.index: (Integer(0), axis.size - 1) for axis in wanted}
+    ranges |= {v: (low, stop - 1) for v, (low, stop) in limits.items()}
+    expr = without_decided(expr, ranges)
+    guards = [g for g in (proven(g, ranges) for g in guards) if g != True]  # noqa: E712
     if guards:
         outside = expr if all(isinstance(g, Eq) for g in guards) else Integer(1)  # out of range it must not be read
         inside = Integer(1) if outside == expr else expr
         expr = outside * Piecewise((inside, And(*guards)), (Integer(0), True))
     for v, (low, stop) in reversed(limits.items()):
         expr = Sum(expr, (v, low, stop - 1)) if expr.has(v) else expr * (stop - low)
-    return factor_out(expr)
+    return factor_out(expr), not guards or not limits

@@ -7,6 +7,7 @@ split of log(1 + exp u) by the sign of u, and the primitives log1p and expm1.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sympy import Add, Dummy, Expr, Indexed, Piecewise, S, Sum, exp, expand_log, log
 from sympy.codegen.cfunctions import expm1, log1p
@@ -35,12 +36,15 @@ def by_rules(rhs: Expr) -> Expr:
 
 def shift_by_maximum(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:
     """Shift every Σ exp(u) by m = max u: exp(u) = M exp(u - m), M = exp(m), wherever M cancels or meets a logarithm."""
+    given = equations
     equations = tuple(Equation(e.lhs, canonical(e.rhs), e.over, e.why) for e in equations)
+    before = {e.lhs: (e.rhs, own) for e, own in zip(equations, given, strict=True)}
     sums = {s: None for e in equations for s in _outer_first(e.rhs.atoms(Sum)) if isinstance(s.function, exp)}
     for n, total in enumerate(sums):
         mark = str(n + 1) if n else ""
         equations = _shift(equations, total, mark)
-    return tuple(Equation(e.lhs, named(e.rhs), e.over, e.why) for e in equations)
+    same = [before[e.lhs][1] if e.lhs in before and before[e.lhs][0] == e.rhs else None for e in equations]
+    return tuple(own or replace(e, rhs=named(e.rhs)) for e, own in zip(equations, same, strict=True))
 
 
 def _outer_first(sums: Iterable[Expr]) -> list[Expr]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
-from sympy import Add, Expr, Indexed, Sum
+from sympy import Add, Expr, Indexed, Integer, Mul, Sum
 
 from symbackprop.definitions.activations import ACTIVATIONS, PARAMETRIC, Parametric, a
 from symbackprop.definitions.exact import exact
 from symbackprop.definitions.initializers import INITIALIZERS, Initializer
+from symbackprop.definitions.layer import place
 from symbackprop.definitions.learnt import Values, applied, as_texts, check_used, values_of
 from symbackprop.definitions.losses import LOSSES, OUTPUTS, Loss
 from symbackprop.definitions.penalties import PENALTIES, w
-from symbackprop.definitions.preactivations import PREACTIVATIONS
+from symbackprop.definitions.preactivations import PREACTIVATIONS, made
 from symbackprop.definitions.schedules import STEP_SIZES
+from symbackprop.definitions.sequence import InPlace, as_layer, has_layers, in_place
 from symbackprop.definitions.typed import exact_constants, is_typed, require_used, typed, typed_loss
+from symbackprop.indices import fresh, named
 from symbackprop.notation import formula, split
 from symbackprop.spelling import normalised
 from symbackprop.symbols import LABEL, Axis, array, scalar, size
@@ -38,9 +41,10 @@ class Network:
     Parameters
     ----------
     activations
-        One entry per hidden layer, none for softmax or linear regression. A formula is an expression in one symbol,
-        a function of a, ``lambda a: a / (1 + a**2)``, or a text in a, ``"a if a > 0 else 0.1*(exp(a) - 1)"``; of a and
-        what is learnt, ``lambda a, slope: ...`` or ``"a if a > 0 else slope*a"``.
+        One entry per hidden layer, none for softmax or linear regression; or layers, ``[conv(8, 5), "relu",
+        maxpool(2), dense(64), "tanh", dense(10)]``, each of which an activation may follow. A formula is an
+        expression in one symbol, a function of a, ``lambda a: a / (1 + a**2)``, or a text in a, ``"a if a > 0 else
+        0.1*(exp(a) - 1)"``; of a and what is learnt, ``lambda a, slope: ...`` or ``"a if a > 0 else slope*a"``.
     loss
         ``"nll"``, ``"bce"``, ``"squared"``, or a function of (f, y, axis):
         ``lambda f, y, axis: -log(f[y]) + axis.sum(lambda i: f[i] ** 2) / 10``. A text in f and y,
@@ -53,7 +57,7 @@ class Network:
     step_size
         ``"constant"`` (α) or ``"inverse"`` (α/(1 + δt), t counted in updates).
     preactivation
-        ``"dense"`` or a function of (W, b, h, i, axis):
+        Without layers of one's own: ``"dense"`` or a function of (W, b, h, i, axis):
         ``lambda W, b, h, i, axis: b[i] + axis.sum(lambda j: sin(W[i, j]) * h[j])``.
     output
         ``"softmax"``, ``"sigmoid"``, ``"identity"``; by default the loss's own, softmax for an own loss.
@@ -64,6 +68,8 @@ class Network:
     learned, learned_per_unit
         Parameters of activations that are learnt with the weights, with initial values: ``{"slope": 0.25}``, one in
         each layer that uses them, or one for each unit. ``"prelu"`` and ``"swish"`` have one of their own.
+    input
+        With layers, the shape of one input: ``(784,)``, or ``(1, 28, 28)`` for channels, rows and columns.
 
     Raises
     ------
@@ -88,16 +94,21 @@ class Network:
     constants: Mapping[str, float] | tuple[tuple[str, float], ...] = ()
     learned: Values = ()
     learned_per_unit: Values = ()
+    input: tuple[int, ...] | int = ()
+    layers: tuple[InPlace, ...] = field(init=False, default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if isinstance(self.activations, str) or not isinstance(self.activations, tuple | list):
             object.__setattr__(self, "activations", (self.activations,))
-        object.__setattr__(self, "activations", tuple(self.activations))
+        object.__setattr__(self, "activations", tuple(map(as_layer, self.activations)))
+        given = self.input if isinstance(self.input, tuple | list) else (self.input,)
+        found = in_place(self.activations, given) if has_layers(self.activations) else ()
+        object.__setattr__(self, "layers", found)
         object.__setattr__(self, "constants", tuple(sorted(dict(self.constants).items())))
-        for field in ("learned", "learned_per_unit"):
-            object.__setattr__(self, field, values_of(getattr(self, field), field))
+        for what in ("learned", "learned_per_unit"):
+            object.__setattr__(self, what, values_of(getattr(self, what), what))
         for what, table, choice in (
-            *(("activation", _ACTIVATIONS, g) for g in self.activations),
+            *(("activation", _ACTIVATIONS, g) for g in self.used_activations),
             ("loss", LOSSES, self.loss),
             ("penalty", PENALTIES, self.penalty),
             ("initializer", INITIALIZERS, self.initializer),
@@ -108,7 +119,7 @@ class Network:
             self._chosen(what, table, choice)
         if self.target not in {None, "label", "vector"}:
             raise ValueError(f"the target is {self.target!r}, expected 'label' or 'vector'")
-        require_used(self.exact_constants, [*self.activations, self.loss, self.penalty])
+        require_used(self.exact_constants, [*self.used_activations, self.loss, self.penalty])
         if self.learned or self.learned_per_unit:
             check_used(dict(self.learned), dict(self.learned_per_unit), self.initial_values())
 
@@ -129,7 +140,43 @@ class Network:
     @property
     def depth(self) -> int:
         """The number of hidden layers, L."""
-        return len(self.activations)
+        return len(self.hidden)
+
+    @property
+    def hidden(self) -> tuple[Formula | None, ...]:
+        """The activation of each hidden layer, None where it has none."""
+        return tuple(layer.activation for layer in self.layers[:-1]) if self.layers else self.activations
+
+    @property
+    def used_activations(self) -> tuple[Formula, ...]:
+        """The activations, each once."""
+        return tuple(dict.fromkeys(g for g in self.hidden if g is not None))
+
+    @property
+    def input_sizes(self) -> tuple[Expr, ...]:
+        """The sizes of one input's axes."""
+        return tuple(map(Integer, self._shape(0))) if self.layers else (size("n^0"),)
+
+    def _shape(self, k: int) -> tuple[Expr, ...]:
+        if k:
+            return self.layers[k - 1].placed.shape
+        return tuple(self.input) if isinstance(self.input, tuple | list) else (self.input,)
+
+    def width(self, layer: str) -> Expr:
+        """Return how many values a layer has."""
+        if not self.layers:
+            return size(f"n^{layer}")
+        return Mul(*self._shape({"L+1": self.depth + 1, "L": self.depth}.get(layer) or int(layer)))
+
+    @property
+    def output_size(self) -> Expr:
+        """How many outputs there are."""
+        return self.width(str(self.depth + 1))
+
+    @property
+    def reads_integers(self) -> bool:
+        """Whether inputs are integers, at which tables are read."""
+        return any(layer.placed.layer.reads_integers for layer in self.layers)
 
     @property
     def chosen_loss(self) -> Loss:
@@ -156,11 +203,20 @@ class Network:
 
     def pre_activation(self, layer: str) -> Equation:
         """Return a⁽ᵏ⁾ᵢ of one layer, from its parameters and the layer below."""
-        i, j = _axis("i", layer), _axis("j", _below(layer))
+        return self.layer(layer)[-1]
+
+    def layer(self, layer: str) -> tuple[Equation, ...]:
+        """Return the equations of one layer, the last of which defines its pre-activations."""
+        if self.layers:
+            return self.layers[int(layer) - 1].placed.equations
+        i, j = self._axis("i", layer), self._axis("j", _below(layer))
         make = _choose("pre-activation", PREACTIVATIONS, self.preactivation)
+        if make is PREACTIVATIONS["dense"]:
+            known = {f"h^{_below(layer)}": (j.size,)}
+            return place(made("dense", 1), layer, f"h^{_below(layer)}", f"a^{layer}", known, {"i": i.size}).equations
         arrays = [array(f"{letter}^{layer}") for letter in "Wb"]
-        rhs = exact(make(*arrays, array(f"h^{_below(layer)}"), i.index, j))
-        return Equation(array(f"a^{layer}")[i.index], rhs, (i,), "pre-activation")
+        rhs = named(fresh(exact(make(*arrays, array(f"h^{_below(layer)}"), i.index, j))))  # sums may share an index
+        return (Equation(array(f"a^{layer}")[i.index], rhs, (i,), "pre-activation"),)
 
     def scalar_activation(self, g: Formula) -> Expr:
         """Return g(a), a formula of one symbol; what it learns has its initial value."""
@@ -169,12 +225,17 @@ class Network:
 
     def activation(self, g: Formula, layer: str) -> Equation:
         """Return h⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ) of one hidden layer."""
-        j, per_unit = _axis("j", layer), set(map(scalar, dict(self.learned_per_unit)))
+        axes, per_unit = self._axes("j", layer), set(map(scalar, dict(self.learned_per_unit)))
+        at = tuple(axis.index for axis in axes)
         swap: dict[Expr, Expr] = {
-            s: array(f"{s.name}^{layer}")[j.index] if s == a or s in per_unit else scalar(f"{s.name}^{layer}")
+            s: array(f"{s.name}^{layer}")[at] if s == a or s in per_unit else scalar(f"{s.name}^{layer}")
             for s in self._of_names(g).free_symbols
         }
-        return Equation(array(f"h^{layer}")[j.index], self._of_names(g).xreplace(swap), (j,), "activation")
+        return Equation(array(f"h^{layer}")[at], self._of_names(g).xreplace(swap), axes, "activation")
+
+    def _axes(self, name: str, layer: str) -> tuple[Axis, ...]:
+        """Return the axes of one layer's values."""
+        return self.layers[int(layer) - 1].placed.output.over if self.layers else (self._axis(name, layer),)
 
     def _of_names(self, g: Formula) -> Expr:
         """Return an activation as a formula of the symbol a and of its learnt parameters' names."""
@@ -190,23 +251,24 @@ class Network:
     def learnt(self, g: Formula, layer: str) -> dict[str, tuple[Axis, ...]]:
         """Return the learnt parameters in the activation of one layer, an axis for those that each unit has."""
         per_unit, used = dict(self.learned_per_unit), sorted(s.name for s in self._of_names(g).free_symbols - {a})
-        return {f"{name}^{layer}": (_axis("i", layer),) if name in per_unit else () for name in used}
+        return {f"{name}^{layer}": self._axes("i", layer) if name in per_unit else () for name in used}
 
     def initial_values(self) -> dict[str, float]:
         """Return the initial value of each learnt parameter of each layer; all units of a layer start alike."""
-        layers = [(g, self.learnt(g, str(k))) for k, g in enumerate(self.activations, 1)]
-        return {name: self._parametric(g)[1][split(name)[0]] for g, names in layers for name in names}
+        layers = [(g, self.learnt(g, str(k))) for k, g in enumerate(self.hidden, 1) if g is not None]
+        placed = {name: value for layer in self.layers for name, value in layer.placed.values.items() if value}
+        return placed | {name: self._parametric(g)[1][split(name)[0]] for g, names in layers for name in names}
 
     def outputs(self, layer: str = "L+1") -> Equation:
         """Return fᵢ, the output of the last pre-activation."""
-        i, j = _axis("i", layer), _axis("j", layer)
+        i, j = self._axis("i", layer), self._axis("j", layer)
         make = _choose("output", OUTPUTS, self.output or self.chosen_loss.output)
         return Equation(array("f")[i.index], exact(make(array(f"a^{layer}"), i.index, j)), (i,), "output")
 
     def losses(self, layer: str = "L+1") -> Equation:
         """Return l, the loss of one example."""
         y = LABEL if self.target_kind == "label" else array("y")
-        return Equation(scalar("l"), exact(self.chosen_loss.formula(array("f"), y, _axis("i", layer))), (), "loss")
+        return Equation(scalar("l"), exact(self.chosen_loss.formula(array("f"), y, self._axis("i", layer))), (), "loss")
 
     def penalties(self) -> Mapping[str, Expr]:
         """Return the formula p(w) of each penalty by its coefficient."""
@@ -218,25 +280,35 @@ class Network:
 
         A learnt parameter that all units of a layer share has no axis.
         """
+        hidden = self.hidden[int(layer) - 1 : int(layer)] if layer.isdecimal() else ()
+        learnt = {name: axes for g in hidden if g is not None for name, axes in self.learnt(g, layer).items()}
+        return self._of_layer(layer) | learnt
+
+    def _of_layer(self, layer: str) -> dict[str, tuple[Axis, ...]]:
+        """Return the parameters of one layer's pre-activation, weights before biases."""
+        if self.layers:
+            return dict(self.layers[int(layer) - 1].placed.parameters)
         equation = self.pre_activation(layer)
-        axes = {axis.index: axis for axis in (_axis("i", layer), _axis("j", _below(layer)))}
+        axes = {axis.index: axis for axis in (self._axis("i", layer), self._axis("j", _below(layer)))}
         found = {
             str(e.base.label): tuple(axes[i] for i in e.indices)
             for e in equation.rhs.atoms(Indexed)
             if not str(e.base.label).startswith("h^") and all(i in axes for i in e.indices)
         }
-        hidden = self.activations[int(layer) - 1 : int(layer)] if layer.isdecimal() else ()
-        learnt = {name: axes for g in hidden for name, axes in self.learnt(g, layer).items()}
-        return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))) | learnt
+        return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+
+    def weights(self, layer: str) -> dict[str, tuple[Axis, ...]]:
+        """Return the parameters of one layer that are penalised: those of two or more axes that are no biases."""
+        constant = self.layers[int(layer) - 1].placed.values if self.layers else {}
+        return {n: axes for n, axes in self._of_layer(layer).items() if len(axes) > 1 and n not in constant}
 
     def penalised(self, layer: str) -> list[Equation]:
         """Return Ω⁽ᵏ⁾ = Σ p(w) over the weights of one layer, one equation per coefficient."""
         equations = []
         for n, p in enumerate(self.penalties().values()):
             terms = [
-                Sum(p.xreplace({w: array(name)[axes[0].index, axes[1].index]}), axes[1].limits, axes[0].limits)
-                for name, axes in self.parameters(layer).items()
-                if len(axes) > 1
+                Sum(p.xreplace({w: array(name)[tuple(i.index for i in axes)]}), *(i.limits for i in reversed(axes)))
+                for name, axes in self.weights(layer).items()
             ]
             mark = "₁₂"[n] if len(self.penalties()) > 1 else ""
             equations.append(Equation(scalar(f"Ω{mark}^{layer}"), Add(*terms), (), "penalty"))
@@ -248,10 +320,8 @@ class Network:
         output = self.output or self.chosen_loss.output
         constants = {"constants": dict(self.constants)} if self.constants else {}
         return constants | {
-            "preactivation": self.preactivation
-            if isinstance(self.preactivation, str)
-            else formula(self.pre_activation("k").rhs),
-            "activations": [_text(g) if isinstance(g, str) else formula(self._of_names(g)) for g in self.activations],
+            "preactivation": self._preactivations(),
+            "activations": [self._name(g) for g in self.hidden],
             "output": output if isinstance(output, str) else formula(self.outputs().rhs),
             "loss": loss,
             "target": self.target_kind,
@@ -261,13 +331,21 @@ class Network:
             **as_texts(self.initial_values(), dict(self.learned_per_unit)),
         }
 
+    def _name(self, g: Formula | None) -> str:
+        return "none" if g is None else _text(g) if isinstance(g, str) else formula(self._of_names(g))
+
+    def _preactivations(self) -> str:
+        """Return the kinds of layer as text."""
+        if self.layers:
+            return ", ".join(layer.placed.layer.name for layer in self.layers)
+        return self.preactivation if isinstance(self.preactivation, str) else formula(self.pre_activation("k").rhs)
+
+    def _axis(self, name: str, layer: str) -> Axis:
+        return Axis(name, self.width(layer))
+
 
 def _below(layer: str) -> str:
     return _BELOW.get(layer) or str(int(layer) - 1)
-
-
-def _axis(name: str, layer: str) -> Axis:
-    return Axis(name, size(f"n^{layer}"))
 
 
 def _choose(what: str, table: Mapping[str, Any], choice: Any) -> Any:

@@ -26,6 +26,7 @@ from sympy import (
     Rational,
     S,
     Symbol,
+    floor,
     fraction,
 )
 from sympy.core.function import Function
@@ -93,15 +94,21 @@ def integer(expr: Expr) -> str:
         case Mod():
             text = integer(expr.args[0])
             return f"({text}) % {integer(expr.args[1])}" if expr.args[0].is_Add else f"{text} % {integer(expr.args[1])}"
+        case floor():
+            above, below = fraction(expr.args[0])
+            text = integer(above)
+            return f"{text if isinstance(above, Indexed) else f'({text})'} // {integer(below)}"
+        case Max():
+            return f"max({', '.join(sorted(integer(a) for a in expr.args))})"
         case Min():
             return f"min({', '.join(sorted(integer(a) for a in expr.args))})"
         case Add():
             terms = [integer(t) for t in sorted(expr.args, key=lambda t: (t.is_Number or is_negative(t), str(t)))]
             return " + ".join(terms).replace("+ -", "- ")
         case Mul():
-            return " * ".join(f"({integer(a)})" if isinstance(a, Add | Mod) else integer(a) for a in expr.args).replace(
-                "-1 * ", "-"
-            )
+            return " * ".join(
+                f"({integer(a)})" if isinstance(a, Add | Mod | floor) else integer(a) for a in expr.args
+            ).replace("-1 * ", "-")
     return str(expr)
 
 
@@ -288,16 +295,17 @@ def _line(statement: Statement) -> str:
             return "break"
         case Row(name, array, at):
             return f"{identifier(name)} = {identifier(array)}[{integer(at)}]"
-        case Call(kernel, values):
-            passed = [_passed(a, value) for a, value in zip(kernel.arguments, values, strict=True)]
+        case Call(kernel, values, _, views):
+            shapes = (*views, *((),) * len(values))
+            passed = [_passed(a, value, n) for a, value, n in zip(kernel.arguments, values, shapes, strict=False)]
             return f"{kernel.name}({', '.join(passed)})"
     raise TypeError(f"not a statement: {statement!r}")
 
 
-def _passed(argument: Argument, value: Basic) -> str:
+def _passed(argument: Argument, value: Basic, shape: tuple[int, ...]) -> str:
     """Return what a call passes: an array by its name, a size, a real value."""
     if isinstance(value, IndexedBase):
-        return identifier(str(value))
+        return identifier(str(value)) + (f".reshape({', '.join(map(str, shape))})" if shape else "")
     return integer(value) if argument.about == "size" else real(value)
 
 
@@ -372,7 +380,7 @@ def _allocate(array: Argument, kernel: Kernel) -> str:
         if argument.sizes == array.sizes and argument.about == "parameter":
             return f"{name} = np.empty_like({identifier(argument.name)})"
     shape = ", ".join(integer(s) for s in array.sizes)
+    shape = f"({shape})" if len(array.sizes) > 1 else shape
     if array.about == "label":
         return f"{name} = np.empty({shape}, np.int64)"
-    shape = f"({shape})" if len(array.sizes) > 1 else shape
     return f"{name} = np.empty({shape}, {like}.dtype)"

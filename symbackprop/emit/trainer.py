@@ -32,7 +32,7 @@ class Trainer:
     Parameters
     ----------
     sizes
-        Units of every layer: (inputs, hidden ..., outputs).
+        Units of every layer: (inputs, hidden ..., outputs); those of SPEC["sizes"] where a module has fixed ones.
     seed
         Seed of the initial values.
     schedule
@@ -50,8 +50,8 @@ class Trainer:
 
     BLOCK = 1024  # examples between two looks at the clock, the keyboard and the losses
 
-    def __init__(self, sizes, seed=0, schedule="auto", **scales):
-        self.sizes = _sizes(sizes)
+    def __init__(self, sizes=None, seed=0, schedule="auto", **scales):
+        self.sizes = _sizes(SPEC.get("sizes") if sizes is None else sizes)
         self.schedule = _schedule(schedule, self.sizes)
         self.t = 0
         scales = _known(scales, SPEC["initial"]["defaults"], "initial value")
@@ -65,7 +65,7 @@ class Trainer:
 
         Parameters
         ----------
-        X : array of shape (examples, inputs)
+        X : array of shape (examples, inputs), or (examples, *SPEC["input"])
         y : array of shape (examples,) with class numbers, or (examples, outputs)
         order : array of int, optional
             The examples to visit, in this order, repeats allowed; all of them once by default.
@@ -106,7 +106,7 @@ class Trainer:
 
     def predict_proba(self, X):
         """Return the outputs f, shape (examples, outputs)."""
-        X = _matrix("X", X, self.sizes[0])
+        X = self._inputs(X)
         F = np.empty((len(X), self.sizes[-1]), real)
         forward(X, *self.parameters.values(), F)
         return F
@@ -184,8 +184,16 @@ class Trainer:
             raise ValueError(f"learning_rate is {learning_rate!r}, expected a positive number")
         return [learning_rate, *_known(hyperparameters, SPEC["hyperparameters"], "hyperparameter").values()]
 
+    def _inputs(self, X):
+        """Return inputs as the kernels take them: contiguous, finite, with all axes of an example."""
+        X, axes = np.asarray(X), SPEC.get("input", self.sizes[:1])
+        if X.shape[1:] == tuple(axes):
+            X = X.reshape(len(X), self.sizes[0])
+        made = _indices(X, self.sizes[0]) if "vocabulary" in SPEC else _matrix("X", X, self.sizes[0])
+        return made.reshape(len(made), *axes)
+
     def _examples(self, X, y):
-        X = _matrix("X", X, self.sizes[0])
+        X = self._inputs(X)
         outputs = self.sizes[-1]
         if SPEC["target"] == "label":
             y = np.asarray(y)
@@ -225,6 +233,8 @@ def _examples_a_block(sizes):
 
 def _sizes(sizes):
     made = tuple(sizes) if np.iterable(sizes) else (sizes,)
+    if made != tuple(SPEC.get("sizes", made)):
+        raise ValueError(f"sizes are {made}, this module has fixed ones: {tuple(SPEC['sizes'])}")
     if len(made) != SPEC["layers"] + 1 or not all(isinstance(n, int | np.integer) and n > 0 for n in made):
         layers = "inputs, " + "hidden, " * (SPEC["layers"] - 1) + "outputs"
         raise ValueError(f"sizes are {made}, expected {SPEC['layers'] + 1} positive integers: ({layers})")
@@ -251,16 +261,17 @@ def _fits(values):
 
 
 def _shape(axes, sizes):
-    """Return the shape of a parameter: what a layer has one of is an array of one element."""
-    return tuple(int(sizes[axis]) for axis in axes) or (1,)
+    """Return the shape of a parameter: an axis is the number of a layer or, as text, a size."""
+    return tuple(int(axis) if isinstance(axis, str) else int(sizes[axis]) for axis in axes) or (1,)
 
 
 def _initial(generator, name, shape, scales):
     values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
-    if len(shape) == 1:  # biases, and what activations learn
+    fans = SPEC["initial"].get("fans", {name: shape[::-1]} if len(shape) > 1 else {})
+    if name not in fans:  # biases, gains, and what activations learn
         values[...] = SPEC["initial"]["values"].get(name, 0)
         return values
-    fan_out, fan_in = shape
+    fan_in, fan_out = fans[name]
     scale = initial_scale(fan_in, fan_out, **scales)
     if SPEC["initial"]["distribution"] == "uniform":
         values[...] = generator.uniform(-scale, scale, shape)
@@ -280,6 +291,18 @@ def _matrix(name, values, columns):
         row, column = np.argwhere(~np.isfinite(values))[0]
         raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}, expected finite numbers")
     return values
+
+
+def _indices(values, columns):
+    """Return inputs that are numbers of rows of a table."""
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != columns or not len(values) or (
+        values.dtype.kind not in "biu" and not (values.dtype.kind == "f" and (values == np.floor(values)).all())
+    ):  # fmt: skip
+        raise ValueError(f"X has shape {values.shape} and dtype {values.dtype}, expected whole (examples, {columns})")
+    if values.min() < 0 or values.max() >= SPEC["vocabulary"]:
+        raise ValueError(f"X has values from {values.min()} to {values.max()}, expected 0 to {SPEC['vocabulary'] - 1}")
+    return np.ascontiguousarray(values, np.int64)
 
 
 def _all_finite(values):

@@ -39,7 +39,7 @@ def plot_activation(path: str | Path, network: Network, span: float = 6.0) -> Pa
     """
     if not 0 < span <= 1e6:
         raise ValueError(f"the span is {span}, expected a positive number up to 1e6")
-    g = network.scalar_activation(network.activations[0])
+    g = network.scalar_activation(network.used_activations[0])
     at = np.linspace(-span, span, 2401)
     figure = new_figure()
     axes = figure.subplots()

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-from sympy import Add, Expr, Indexed, Mul, Sum, Symbol
+from sympy import Add, Dummy, Expr, Indexed, Integer, Mul, Sum, Symbol
 
 from symbackprop.indices import Reduction, outermost
 from symbackprop.loops.ir import Argument, Call, Kernel
@@ -94,6 +94,69 @@ def contract(equation: Equation) -> tuple[Call | Equation, ...]:
     if found is None:
         return (equation,)
     return _update(found) if equation.is_update else _assignment(found)
+
+
+def contract_groups(equation: Equation) -> tuple[Call | Equation, ...]:
+    """Return what computes a sum of products in which groups of indices stand for one: C[o,(p,q)] = Σ_(c,u,v) A B.
+
+    The call of the kernel comes first, an equation for what else there is after it. Precondition, checked: all sizes
+    are fixed, and of an update what is not the sum is a multiple of the left side. Otherwise there is nothing.
+    """
+    groups = _groups(equation)
+    if groups is None:
+        return ()
+    total, (one, other), (rows, columns, terms) = groups
+    sizes = {axis.index: axis.size for axis in equation.over} | {i: high + 1 for i, _, high in total.limits}
+    flat = {group: Axis(letter, Mul(*(sizes[i] for i in group)))
+            for letter, group in zip("pqk", (rows, columns, terms), strict=True)}  # fmt: skip
+    place = Dummy(real=True)
+    term = equation.rhs.xreplace({total: place})
+    factor = term.coeff(place)
+    rest = (term - factor * place).expand()
+    scale = (rest / equation.lhs).expand() if equation.is_update else Integer(0)
+    if scale.atoms(Indexed) or factor.atoms(Indexed) or (not equation.is_update and factor != 1):
+        return ()
+
+    def joined(element: Indexed, *parts: tuple[Symbol, ...]) -> Indexed:
+        order = sorted(parts, key=lambda group: element.indices.index(group[0]))
+        return element.base[tuple(flat[group].index for group in order)]
+
+    matrices = joined(one, rows, terms) * joined(other, terms, columns)
+    summed = Sum(total.function / (one * other) * matrices, flat[terms].limits)
+    C = joined(equation.lhs, rows, columns)
+    whole = Equation(C, scale * C + factor * summed, (flat[rows], flat[columns]))
+    found = contraction_of(whole)
+    made = contract(whole) if found is not None else ()
+    if len(made) != 1 or not isinstance(made[0], Call) or found is None:
+        return ()
+    extent = {axis.index: int(axis.size) for axis in flat.values()}
+    views = tuple(tuple(extent[i] for i in e.indices) for e in (C, *found.factors))
+    call = replace(made[0], why=equation.written(code=True), views=views)
+    if equation.is_update or rest == 0:
+        return (call,)
+    return call, Equation(equation.lhs, equation.lhs + rest, equation.over, equation.why)
+
+
+def _groups(equation: Equation) -> tuple[Sum, tuple[Indexed, Indexed], tuple[tuple[Symbol, ...], ...]] | None:
+    """Return the sum, its two factors, and the groups of indices for rows, columns and terms."""
+    sums = outermost(equation.rhs, *Reduction)
+    if len(sums) != 1 or not isinstance(sums[0], Sum) or len(equation.over) + len(sums[0].limits) < 4:
+        return None
+    (total,) = sums
+    elements = [f for f in Mul.make_args(total.function) if isinstance(f, Indexed)]
+    bound = {limit[0] for limit in total.limits}
+    if len(elements) != 2 or total.function.free_symbols & bound - set().union(*(e.free_symbols for e in elements)):
+        return None
+    for one, other in (elements, elements[::-1]):
+        rows = tuple(i for i in equation.lhs.indices if i in one.indices)
+        columns = tuple(i for i in equation.lhs.indices if i in other.indices)
+        terms = tuple(i for i in one.indices if i in bound)
+        fits = (equation.lhs.indices == rows + columns and one.indices in {rows + terms, terms + rows}
+                and other.indices in {columns + terms, terms + columns} and {*terms} == bound)  # fmt: skip
+        fixed = all(a.size.is_Integer for a in equation.over) and all(h.is_Integer for _, _, h in total.limits)
+        if fits and fixed and rows and columns:
+            return total, (one, other), (rows, columns, terms)
+    return None
 
 
 def _assignment(found: Contraction) -> tuple[Call | Equation, ...]:

@@ -73,11 +73,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Call:
-    """The statements of a kernel, with arrays, sizes and scalars in place of its arguments."""
+    """The statements of a kernel, with arrays, sizes and scalars in place of its arguments.
+
+    `views` are the shapes in which the kernel takes the arrays, where they have others.
+    """
 
     kernel: Kernel
     values: tuple[Basic, ...]
     why: str = ""
+    views: tuple[tuple[int, ...], ...] = ()
 
     def value_of(self, argument: str) -> Basic:
         """Return what stands in place of an argument."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 
-from sympy import Add, Dummy, Expr, Indexed, Integer, Piecewise, Sum, Symbol, collect, expand
+from sympy import Add, Basic, Dummy, Expr, Indexed, Integer, Ne, Or, Piecewise, Sum, Symbol, collect, expand
 
 from symbackprop.indices import Reduction, opaque, outermost
-from symbackprop.loops.ir import Accumulate, Assign, Body, Loop, Statement
-from symbackprop.symbols import scalar
+from symbackprop.loops.bounds import guarded, nest
+from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement
+from symbackprop.symbols import Place, scalar
 from symbackprop.terms import Equation
 
 
@@ -26,8 +27,71 @@ def lower(equation: Equation, names: Iterator[Symbol] | None = None) -> Body:
     in a scalar, or, where that makes the innermost loop run over contiguous memory, straight into the left side, row
     by row. The first statement carries the formula as its `why`.
     """
-    made = _row_by_row(equation) or _element_by_element(equation, names or totals())
+    made = (
+        _place(equation)
+        or _scattered(equation)
+        or _row_by_row(equation)
+        or _element_by_element(equation, names or totals())
+    )
     return (replace(made[0], why=equation.written(code=True)), *made[1:])
+
+
+def _place(equation: Equation) -> Body | None:
+    """Return the loops that find where something is largest, the first such place where there are several.
+
+    A NaN counts as largest: what is computed from it shows it.
+    """
+    here = equation.rhs
+    if not isinstance(here, Place):
+        return None
+    best = scalar("largest")
+    limits = list(reversed(here.limits))
+    number: Expr = Integer(0)
+    for index, low, high in limits:
+        number = number * (high - low + 1) + index
+    value = here.function
+    found = (Assign(best, value), Assign(equation.lhs, number))
+    body: Body = (If(Or(value > best, Ne(value, value, evaluate=False)), found),)
+    for index, low, high in reversed(limits):
+        body = (Loop(index, high + 1, body, "", low),)
+    first = value.xreplace({index: low for index, low, _ in limits})
+    return _nest(equation, (Assign(best, first), Assign(equation.lhs, Integer(0)), *body))
+
+
+def _scattered(equation: Equation) -> Body | None:
+    """Return the loops of an update of the elements to which an equation's indices lead.
+
+    The loop whose turns are next to one another in memory is innermost, around it that which moves with it.
+    """
+    if not equation.is_scattered:
+        return None
+    value, conditions = guarded((equation.rhs - equation.lhs).expand())
+    if any(outermost(value, kind) for kind in Reduction):
+        return None
+    ranges = [(axis.index, Integer(0), axis.size) for axis in equation.over]
+    reads = [equation.lhs, *value.atoms(Indexed)]
+    last = max(ranges, key=lambda r: (contiguity(r[0], reads), _extent(r[2]), ranges.index(r)))
+    widest = max(value.atoms(Indexed) or {equation.lhs}, key=lambda e: (len(e.indices), str(e)))
+    first = [r for r in ranges if r != last and widest.has(r[0])]
+    order = [*first, *(r for r in ranges if r != last and r not in first), last]
+    return nest(order, conditions, (Accumulate(equation.lhs, value),))
+
+
+def _extent(size: Expr) -> int:
+    """Return how many turns a loop has, where that is fixed."""
+    return int(size) if size.is_Integer else 0
+
+
+def contiguity(index: Symbol, elements: Iterable[Indexed]) -> int:
+    """Return how many elements move to the next in memory with an index, less those that jump."""
+    score = 0
+    for element in elements:
+        places = [i for i in element.indices if i.has(index)]
+        if places == [element.indices[-1]] and places[0].coeff(index) == 1:
+            score += 1
+        elif places:
+            score -= 1
+    return score
 
 
 def _element_by_element(equation: Equation, names: Iterator[Symbol]) -> Body:
@@ -67,10 +131,11 @@ def _reduce(node: Expr, total: Expr, names: Iterator[Symbol]) -> Body:
     first: Expr = Integer(0)
     if not isinstance(node, Sum):
         first = body.xreplace({index: low for index, low, _ in limits})
-    loop: Body = (*inner, Accumulate(total, value, "+" if isinstance(node, Sum) else "max"))
-    for index, low, high in reversed(limits):
-        loop = (Loop(index, high + 1, loop, "", low),)
-    return (Assign(total, first), *loop)
+    conditions: tuple[Basic, ...] = ()
+    if isinstance(node, Sum):
+        value, conditions = guarded(value)
+    added = (*inner, Accumulate(total, value, "+" if isinstance(node, Sum) else "max"))
+    return (Assign(total, first), *nest([(i, low, high + 1) for i, low, high in limits], conditions, added))
 
 
 def _nest(equation: Equation, body: Body) -> Body:
@@ -87,21 +152,29 @@ def _row_by_row(equation: Equation) -> Body | None:
     total, last = nodes[0], equation.over[-1]
     (terms, back) = opaque(expand_over(equation.rhs, total), Piecewise)
     term = next((t for t in Add.make_args(terms) if t.has(total)), None)
-    index = total.limits[0][0]
     if term is None or total.has(equation.lhs.base) or outermost(total.function, *Reduction):
         return None
     if not (term / total).is_polynomial():
         return None
-    if _contiguous(total.function, index, last.index) <= _contiguous(total.function, last.index, index):
+    if not _rows_are_better(equation, total):
         return None
     factor, rest = (term / total).xreplace(back), (terms - term).xreplace(back)
     row = Equation(equation.lhs, rest, (last,))
     start = () if rest == equation.lhs else _nest(row, (_store(row, rest),))
-    body = _nest(row, (Accumulate(equation.lhs, factor * total.function),))
-    for bound, low, high in total.limits:
-        body = (Loop(bound, high + 1, body, "", low),)
+    value, conditions = guarded(total.function)
+    ranges = [*((i, low, high + 1) for i, low, high in reversed(total.limits)), (last.index, Integer(0), last.size)]
+    body = nest(ranges, conditions, (Accumulate(equation.lhs, factor * value),))
     outer = Equation(equation.lhs, equation.rhs, equation.over[:-1])
     return _nest(outer, (*start, *body))
+
+
+def _rows_are_better(equation: Equation, total: Sum) -> bool:
+    """Whether the last index of the left side runs along more rows than the last of the sum; ties go to the longer."""
+    last, (bound, low, high) = equation.over[-1], total.limits[0]
+    elements = [equation.lhs, *total.function.atoms(Indexed)]
+    rows, sums = contiguity(last.index, elements), contiguity(bound, elements)
+    longer = (last.size - (high - low + 1)).is_positive
+    return rows > sums or (rows == sums and bool(longer))
 
 
 def expand_over(expr: Expr, total: Expr) -> Expr:
@@ -109,8 +182,3 @@ def expand_over(expr: Expr, total: Expr) -> Expr:
     place = Dummy(real=True)
     flat, back = opaque(expr.xreplace({total: place}), Piecewise)
     return collect(expand(flat), place).xreplace({place: total, **back})
-
-
-def _contiguous(expr: Expr, row: Symbol, column: Symbol) -> int:
-    """Return how many matrices have their rows along one index and their columns along the other."""
-    return sum(1 for e in expr.atoms(Indexed) if e.indices[-1] == column and row in e.indices[:-1])

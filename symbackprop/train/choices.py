@@ -6,6 +6,7 @@ from typing import Any
 
 from symbackprop.train.contract import Spec
 from symbackprop.train.history import Settings
+from symbackprop.train.network_file import is_layer
 
 _LEARNED = ("learned", "learned_per_unit")
 WIDTH = 64  # units of a hidden layer where nobody says otherwise
@@ -28,9 +29,13 @@ def request(
     exact_form: bool = False,
     learned: Mapping[str, float] | None = None,
     learned_per_unit: Mapping[str, float] | None = None,
+    shape: Sequence[int] = (),
 ) -> dict[str, Any]:
-    """Return what a module is generated from, as JSON: the key of the cache, and a part of the model file."""
-    more = {"output": output, "constants": dict(constants or {}), "exact_form": exact_form}
+    """Return what a module is generated from, as JSON: the key of the cache, and a part of the model file.
+
+    With a `shape`, that of one input, the activations are layers and activations.
+    """
+    more = {"output": output, "constants": dict(constants or {}), "exact_form": exact_form, "input": list(shape)}
     return {name: value for name, value in more.items() if value} | {
         "activations": list(activations),
         "loss": loss,
@@ -53,12 +58,22 @@ def network_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     asked = {"learned": {}, "learned_per_unit": {}, **asked}  # older files have no such parameters
     expected = request([], loss="", penalty="")
     texts = [key for key in expected if key not in {"activations", *_LEARNED}]
-    names = [*(asked.get("activations") or ()), *(asked.get(key) for key in texts), asked.get("output", "")]
+    items = asked.get("activations") or ()
+    layers = all(map(is_layer, items)) and all(type(n) is int for n in asked["input"]) if asked.get("input") else True
+    names = [
+        *(() if asked.get("input") and layers else items),
+        *(asked.get(key) for key in texts),
+        asked.get("output", ""),
+    ]
     values = all(map(_are_values, (asked.get("constants", {}), *(asked[key] for key in _LEARNED))))
-    unknown = set(asked) - {*expected, "output", "constants", "exact_form"} or set(expected) - set(asked)
-    if unknown or not values or not all(isinstance(name, str) for name in names):
+    unknown = set(asked) - {*expected, "output", "constants", "exact_form", "input"} or set(expected) - set(asked)
+    if unknown or not values or not layers or not all(isinstance(name, str) for name in names):
         raise ValueError("the model does not say from which formulas its module is generated; use --module PATH")
-    return {k: tuple(v) if k == "activations" else v for k, v in asked.items() if k not in {"dtype", "exact_form"}}
+    return {
+        k: tuple(v) if k in {"activations", "input"} else v
+        for k, v in asked.items()
+        if k not in {"dtype", "exact_form"}
+    }
 
 
 def _are_values(given: Any) -> bool:

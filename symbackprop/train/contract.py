@@ -57,7 +57,7 @@ class Trainer(Protocol):
 
 
 def misses(spec: Spec, trainer: Trainer, X: Array, y: Array, scale: Array | float = 1.0) -> float:
-    """Return the error of predictions: a rate where outputs are classes, else a root mean square.
+    """Return the error of predictions: a rate where outputs are classes, a root mean square of values, or the loss.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def misses(spec: Spec, trainer: Trainer, X: Array, y: Array, scale: Array | floa
     -------
     float
         The share of examples with a wrong class (with several independent labels: with any of them wrong), or
-        the root of the mean squared difference over all entries.
+        the root of the mean squared difference over all entries; for a loss of one's own between values, its mean.
     """
     predicted = trainer.predict(X)
     if spec["target"] == "label":
@@ -85,8 +85,15 @@ def misses(spec: Spec, trainer: Trainer, X: Array, y: Array, scale: Array | floa
         return float(np.mean(predicted.argmax(axis=1) != vectors.argmax(axis=1)))
     if spec["output"] == "sigmoid":
         return float(np.mean(np.any(predicted != (vectors > 0.5), axis=1)))
+    if spec["loss"] != "squared":  # what the loss means by good need not be a small difference
+        return trainer.loss(X, y)
     off = np.subtract(predicted, vectors, dtype=np.float64) * scale
     return float(np.sqrt(np.mean(np.square(off))))
+
+
+def error_kind(spec: Spec) -> str:
+    """Return what `misses` is of, in words."""
+    return "rate" if counts_misses(spec) else "root mean square" if spec["loss"] == "squared" else "mean loss"
 
 
 def counts_misses(spec: Spec) -> bool:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
-from symbackprop.train.contract import Trainer, misses
+from symbackprop.train.contract import Spec, Trainer, misses
 from symbackprop.train.data import Dataset
 from symbackprop.train.history import Report, Settings
 from symbackprop.train.loop import fit
@@ -54,7 +54,9 @@ def train_model(
     prepared = prepare(data, spec, settings.seed)
     say("data", _described(data, prepared, settings.seed))
     sizes = (prepared.n_in, *hidden, prepared.n_out)
-    options = {"schedule": "plain"} if _is_short(sizes, len(prepared.train[0]) * settings.epochs) else {}
+    _require_sizes(spec, sizes)
+    short = _is_short(sizes, len(prepared.train[0]) * settings.epochs) and "sizes" not in spec
+    options = {"schedule": "plain"} if short else {}
     trainer: Trainer = module.Trainer(sizes, seed=settings.seed, **options)
     say("network", f"{'-'.join(map(str, sizes))}, {sum(p.size for p in trainer.parameters.values())} parameters")
     say("compiled", f"in {compile_kernels(module, prepared, sizes, options):.1f} s")
@@ -65,6 +67,18 @@ def train_model(
     model = Model(spec, sizes, trainer.t, trainer.parameters, prepared.inputs, prepared.outputs, about)
     error = misses(spec, trainer, *prepared.test, scale)
     return Outcome(history, model, error, len(prepared.test[0]), data.name, settings)
+
+
+def _require_sizes(spec: Spec, sizes: Sequence[int]) -> None:
+    """Raise ValueError if a module with fixed sizes is for other data."""
+    fixed = spec.get("sizes", sizes)
+    ends = (sizes[0], sizes[-1])
+    if ends != (fixed[0], fixed[-1]):
+        shape = " x ".join(map(str, spec["input"]))
+        raise ValueError(
+            f"the data has {ends[0]} inputs and {ends[1]} outputs, but the network is for {fixed[0]} inputs ({shape}) "
+            f"and {fixed[-1]} outputs"
+        )
 
 
 def _is_short(sizes: Sequence[int], updates: int) -> bool:

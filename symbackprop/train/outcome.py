@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from symbackprop.train.contract import counts_misses
+from symbackprop.train.contract import counts_misses, error_kind
 from symbackprop.train.files import shown
 from symbackprop.train.history import History, Settings
 from symbackprop.train.model import Model, save_model
@@ -88,7 +88,7 @@ def write_outcome(outcome: Outcome, output: Path, plot: Path | None, usual: Path
         hint = f"the parameters of epoch {best} are in {shown(kept)}, older files are as they were"
         raise FloatingPointError(f"{history.message}; {hint}")
     say("stopped", f"{outcome.why}; the parameters of epoch {best} are kept")
-    kind = "" if counts_misses(spec) else ", root mean square,"
+    kind = "" if counts_misses(spec) else f", {error_kind(spec)},"
     say("test error", f"{shown_error(spec, outcome.test_error)}{kind} of {outcome.tested} examples")
     say("model", shown(save_model(output, outcome.model)))
     try:

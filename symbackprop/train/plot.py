@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from symbackprop.train.contract import Spec, counts_misses
+from symbackprop.train.contract import Spec, counts_misses, error_kind
 from symbackprop.train.files import replace_file
 from symbackprop.train.progress import shown_error
 
@@ -41,7 +41,7 @@ def plot_history(path: str | Path, history: "History", spec: Spec, title: str, t
     numbers = [epoch.number for epoch in history.epochs]
     factor = 100 if counts_misses(spec) else 1
     _curve(above, numbers, [e.training_loss for e in history.epochs], _LOSS, "training loss")
-    label = "validation error [%]" if counts_misses(spec) else "validation error (root mean square)"
+    label = "validation error [%]" if counts_misses(spec) else f"validation error ({error_kind(spec)})"
     _curve(below, numbers, [factor * e.validation_error for e in history.epochs], _ERROR, label)
     if min(e.training_loss for e in history.epochs) > 0:
         above.set_yscale("log")

@@ -51,9 +51,10 @@ def prepare(data: Dataset, spec: Spec, seed: int = 0) -> Prepared:
     """
     parts = split(data, seed)
     n_out = len(data.classes) if data.y.ndim == 1 else data.y.shape[1]
-    inputs = fit_inputs(parts.train.X)
+    # integers at which tables are read stay as they are
+    inputs = identity(parts.train.X.shape[1]) if "vocabulary" in spec else fit_inputs(parts.train.X)
     # targets of a squared error get like weights and a like learning rate; other losses mean what they say
-    outputs = fit_outputs(parts.train.y) if spec["output"] == "identity" else identity(n_out)
+    outputs = fit_outputs(parts.train.y) if spec["loss"] == "squared" else identity(n_out)
     train, validation, test = _scaled(parts, spec, inputs, outputs)
     return Prepared(train, validation, test, inputs, outputs, data.X.shape[1], n_out)
 

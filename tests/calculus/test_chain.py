@@ -195,7 +195,6 @@ def test_every_step_checks_itself(name):
 
 
 @pytest.mark.parametrize("name", SCALARS)
-@pytest.mark.xfail(strict=True, reason="World takes the total derivative where a step states the partial one")
 def test_every_step_checks_itself_where_users_use_each_other(name):
     derived(name).check()
 

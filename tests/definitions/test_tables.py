@@ -12,6 +12,7 @@ import symbackprop.definitions
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.initializers import INITIALIZERS
 from symbackprop.definitions.losses import LOSSES, OUTPUTS
+from symbackprop.definitions.network import Network
 from symbackprop.definitions.penalties import PENALTIES, w
 from symbackprop.definitions.preactivations import PREACTIVATIONS
 from symbackprop.definitions.schedules import STEP_SIZES, t, α, δ
@@ -123,8 +124,8 @@ def test_initial_values(name, kind, scale):
 
 
 def test_a_dense_layer():
-    n = size("n")
-    i, j = Axis("i", n), Axis("j", n)
-    W, b, h = map(array, "Wbh")
-    made = PREACTIVATIONS["dense"](W, b, h, i.index, j)
-    assert made == b[i.index] + j.sum(lambda k: W[i.index, k] * h[k])
+    (found,) = Network(("tanh",)).layer("k")
+    i, j = Axis("i", size("n^k")), Axis("j", size("n^k-1"))
+    W, b, h = (array(name) for name in ("W^k", "b^k", "h^k-1"))
+    assert found.rhs == b[i.index] + j.sum(lambda k: W[i.index, k] * h[k]).xreplace({j.index: j.index})
+    assert PREACTIVATIONS["dense"].equations == "a[i] = b[i] + sum(W[i,j]*h[j], j)"

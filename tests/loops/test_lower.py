@@ -108,7 +108,6 @@ def test_updates_of_a_matrix(change):
     np.testing.assert_allclose(made, expected, rtol=1e-14, atol=1e-15)
 
 
-@pytest.mark.xfail(strict=True, reason="a sum inside of a guarded choice is computed before the choice")
 def test_what_is_not_chosen_is_not_read():
     equations = (*ALL[GUARDED][0], *derived(GUARDED).results)
     assert_computed(equations, values.Arrays(1, shapes_of(ALL[GUARDED])), hoist)

@@ -64,7 +64,8 @@ def test_only_the_training_part_decides_the_scaling():
 def test_targets_are_scaled_where_the_outputs_are_values():
     data = Dataset(np.ones((40, 2)), np.arange(80.0).reshape(40, 2))
     spec = SPEC | {"target": "vector"}
-    assert abs(prepare(data, spec | {"output": "identity"}).train[1].mean()) < 1e-6
+    assert abs(prepare(data, spec | {"output": "identity", "loss": "squared"}).train[1].mean()) < 1e-6
+    assert prepare(data, spec | {"output": "identity", "loss": "exp(f) - y * f"}).train[1].max() == 79
     assert prepare(data, spec | {"output": "sigmoid"}).train[1].max() == 79
     assert prepare(data, spec).n_out == 2
 
@@ -97,5 +98,12 @@ class Says:
     ],
 )
 def test_misses(target, output, predicted, y, expected):
-    spec = {"target": target, "output": output}
+    spec = {"target": target, "output": output, "loss": "squared"}
     assert misses(spec, Says(predicted), None, np.array(y)) == pytest.approx(expected)
+
+
+def test_the_error_of_a_loss_of_ones_own_is_the_loss():
+    trainer = Says([1.0])
+    trainer.loss = lambda X, y: 3.5
+    spec = {"target": "vector", "output": "identity", "loss": "exp(f) - y * f"}
+    assert misses(spec, trainer, None, np.array([1.0])) == 3.5

@@ -7,7 +7,7 @@ from symbackprop.train import Epoch, History, plot_history, progress_report
 from symbackprop.train.progress import Live, Plain, shown_error, shown_speed
 
 RATE = {"output": "softmax"}
-ROOT = {"output": "identity"}
+ROOT = {"output": "identity", "loss": "squared"}
 EPOCHS = tuple(Epoch(n, 1 / n, 0.5, e, 412_345.6, n / 10) for n, e in enumerate((0.2, 0.025, 0.03), 1))
 
 

@@ -7,7 +7,7 @@ earlier one, nor does what follows the loop; no turn leaves early.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sympy import Expr, Indexed, Integer, Mod, Mul, Symbol
@@ -58,14 +58,14 @@ def tile(
             raise CannotTileError(f"{last[0]} is read after the loop over {statement.index}")
         main, rest = unroll_and_jam(inner, factor)
         rest = replace(rest, body=statement.body)  # few turns are left: one plain loop compiles faster
-        made += _backwards(main, rest) if backwards else (main, rest)
+        made += _turns(_backwards(main, rest) if backwards else (main, rest))
     return tuple(made)
 
 
-def _backwards(main: Loop, rest: Loop) -> Body:
+def _backwards(main: Loop, rest: Loop) -> tuple[Loop, ...]:
     """Return a tiled loop, whose turns are independent, and the turns left after it, in the opposite order."""
     turned = replace(main, start=main.stop - main.step, stop=main.start - 1, step=-main.step, why="")
-    return replace(rest, why=main.why), turned
+    return (replace(rest, why=main.why), turned) if _turns([rest]) else (replace(turned, why=main.why),)
 
 
 def _pays(loop: Loop) -> bool:
@@ -86,7 +86,12 @@ def unroll_and_jam(loop: Loop, factor: int) -> tuple[Loop, Loop]:
 
 
 def _remainder(count: Expr, factor: int) -> Expr:
-    return Mod(count, factor, evaluate=False)
+    return count % factor if count.is_Integer else Mod(count, factor, evaluate=False)
+
+
+def _turns(loops: Iterable[Loop]) -> list[Loop]:
+    """Return the loops that may have turns."""
+    return [loop for loop in loops if not (loop.stop - loop.start).is_zero]
 
 
 def _require_independent(loop: Loop) -> None:

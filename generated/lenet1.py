@@ -1,0 +1,2196 @@
+"""Exact per-example SGD: 1 x 28 x 28, conv(4, 5), tanh, averagepool(2), conv(12, 5), tanh, averagepool(2), dense(10); softmax output, nll loss, constant step size.
+
+Given:
+
+    a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
+    h1[o,p,q] = tanh(a1[o,p,q])
+    h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4
+    a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p + u,q + v]
+    h3[o,p,q] = tanh(a3[o,p,q])
+    h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4
+    flat5[q + 16 c + 4 p] = h4[c,p,q]
+    a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
+    f[i] = exp(a5[i])/Σ_j<10 exp(a5[j])
+    l = -log(f[y])
+
+Derived:
+
+    da5[i] = f[i] - 1[i=y]
+    dflat5[i] = Σ_j<10 W5[j,i] da5[j]
+    dh4[c,p,q] = dflat5[q + 16 c + 4 p]
+    dh3[o,p,q] = 0
+    dh3[c,j + 2 k,i + 2 p] ← dh4[c,k,p]/4 + dh3[c,j + 2 k,i + 2 p]
+    da3[o,p,q] = dh3[o,p,q] (1 - h3[o,p,q]²)
+    dh2[c,p,q] = 0
+    dh2[u,j + k,i + p] ← W3[o,u,j,i] da3[o,k,p] + dh2[u,j + k,i + p]
+    dh1[o,p,q] = 0
+    dh1[c,j + 2 k,i + 2 p] ← dh2[c,k,p]/4 + dh1[c,j + 2 k,i + 2 p]
+    da1[o,p,q] = dh1[o,p,q] (1 - h1[o,p,q]²)
+    dW1[o,c,u,v] = Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
+    db1[o] = Σ_j<24Σ_i<24 da1[o,j,i]
+    dW3[o,c,u,v] = Σ_j<8Σ_i<8 h2[c,j + u,i + v] da3[o,j,i]
+    db3[o] = Σ_j<8Σ_i<8 da3[o,j,i]
+    dW5[i,j] = da5[i] flat5[j]
+    db5[i] = da5[i]
+
+Update after each example:
+
+    step = learning_rate
+    W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
+    b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
+    W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_j<8Σ_i<8 h2[c,j + u,i + v] da3[o,j,i]
+    b3[o] ← b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
+    W5[i,j] ← W5[i,j] - step da5[i] flat5[j]
+    b5[i] ← b5[i] - step da5[i]
+
+Schedules:
+
+    plain: the order of the lecture.
+    overlapped: every update joins the last sweep that reads its weights; the first layer's joins
+        the next use.
+    deferred: not here, W^1 is no matrix whose elements are all updated alike.
+
+Regenerate with:
+
+    symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
+        Python
+
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 74cddf453fa0af92.
+"""
+
+import json
+import os
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+
+SPEC = {
+    "format": 1,
+    "name": "lenet1",
+    "preactivation": "conv(4, 5), averagepool(2), conv(12, 5), averagepool(2), dense(10)",
+    "activations": ["tanh", "none", "tanh", "none"],
+    "output": "softmax",
+    "loss": "nll",
+    "target": "label",
+    "penalty": "none",
+    "initializer": "glorot",
+    "step_size": "constant",
+    "learned": [],
+    "learned_per_unit": [],
+    "dtype": "float32",
+    "layers": 5,
+    "parameters": {"W1": ["4", "1", "5", "5"], "b1": ["4"], "W3": ["12", "4", "5", "5"], "b3": ["12"], "W5": ["10", "192"], "b5": ["10"]},
+    "sizes": [784, 2304, 576, 768, 192, 10],
+    "input": [1, 28, 28],
+    "hyperparameters": {},
+    "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [25, 100], "W3": [100, 300], "W5": [192, 10]}},
+    "refused": {"deferred": "W^1 is no matrix whose elements are all updated alike"},
+    "network": "preactivation=conv(4, 5), averagepool(2), conv(12, 5), averagepool(2), dense(10); activations=['tanh', 'none', 'tanh', 'none']; output=softmax; loss=nll; target=label; penalty=none",
+}
+
+real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
+zero, one = real(0), real(1)
+
+# Sums may be reordered and products contracted; NaN and infinity keep their meaning.
+FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
+
+
+def kernel(function):
+    """Compile at the first call; keep the machine code on disk where there is a place for it."""
+    try:
+        return njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
+    except RuntimeError:  # no directory that a cache can be written to
+        return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def at_cache_line(size, like):
+    """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
+    raw = np.empty(size + 16, like.dtype)
+    skip = (-raw.ctypes.data % 64) // raw.itemsize
+    return raw[skip : skip + size]
+
+
+aligned = njit(at_cache_line)
+
+
+def initial_scale(fan_in, fan_out):
+    """Return the bound of the uniform, or the deviation of the normal, initial weights."""
+    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+
+
+def step_size(learning_rate, t):
+    """Return the step size of update t."""
+    return learning_rate
+
+
+def shrinkage(learning_rate, t):
+    """Return by what part of itself update t shrinks a weight of the first layer."""
+    return zero
+
+
+elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
+
+
+@elementary
+def exp(x):
+    """eˣ = 2ⁿ eʳ with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
+
+    Max error 1.0 ULP (every float32). Overflow gives inf.
+    Underflow is gradual: a subnormal result is rounded once more.
+    """
+    t = min(max(x, real(-105.35837)), real(88.72353))
+    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    n = m - real(12582912.0)
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r2 = r * r
+    q0 = real(0.0013933642)
+    q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
+    q1 = real(0.00019890981)
+    q1 = (q1 * r2 + real(0.0083333105)) * r2 + real(0.16666667)
+    q = q1 * r + q0
+    k = np.float32(m).view(np.int32) - 1262485504
+    half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
+    y = (real(1.0) + (r + r2 * q)) * np.int32((half + 127) << 23).view(np.float32)
+    return y * np.int32((k - half + 127) << 23).view(np.float32)
+
+
+@elementary
+def expm1(x):
+    """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
+
+    Max error 1.7 ULP (every float32). Overflow gives inf. Subnormals and ±0 are returned as they are.
+    """
+    t = min(max(x, real(-18.021826)), real(88.72353))
+    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    n = m - real(12582912.0)
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r2 = r * r
+    q0 = real(0.0013933642)
+    q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
+    q1 = real(0.00019890981)
+    q1 = (q1 * r2 + real(0.0083333105)) * r2 + real(0.16666667)
+    q = q1 * r + q0
+    k = np.float32(m).view(np.int32) - 1262485504
+    s = np.int32((k + 127 - 1) << 23).view(np.float32)  # 2ⁿ⁻¹, for 2ⁿ may overflow
+    y = real(2.0) * (s * (r + r2 * q) + (s - real(0.5)))
+    return y if abs(x) > real(5.9604645e-08) else x
+
+
+@elementary
+def log(x):
+    """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
+
+    log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
+    Subnormals are scaled first and lose nothing.
+    """
+    small = x < real(1.1754944e-38)
+    i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
+    k = np.int32((i - 1060439283) >> 23)
+    e = real(np.int32(k)) - (real(24.0) if small else real(0.0))
+    f = np.int32(i - (k << 23)).view(np.float32) - real(1.0)
+    s = f / (real(2.0) + f)
+    z = s * s
+    z2 = z * z
+    p0 = real(0.2957995) * z2 + real(0.66666687)
+    p1 = real(0.3998878)
+    p = p1 * z + p0
+    h = real(0.5) * f * f
+    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
+    return y if x < real(np.inf) else x
+
+
+@elementary
+def tanh(x):
+    """Hyperbolic tangent: tanh x = ±e / (e + 2), from e = expm1(2 |x|).
+
+    Max error 2.5 ULP (every float32). Subnormals and ±0 are returned as they are.
+    """
+    e = expm1(real(2.0) * min(abs(x), real(10.0)))
+    return np.copysign(e / (e + real(2.0)), x)
+
+
+@elementary
+def sqrt(x):
+    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
+    return np.sqrt(x)
+
+
+@elementary
+def ratio(x, y):
+    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
+    return x / y
+
+
+@kernel
+def forward(X, W1, b1, W3, b3, W5, b5, F):
+    """Write the outputs of every example of X to F."""
+    N = X.shape[0]
+    a1 = np.empty((4, 24, 24), W1.dtype)
+    h1 = np.empty((4, 24, 24), W1.dtype)
+    h2 = np.empty((4, 12, 12), W1.dtype)
+    a3 = np.empty((12, 8, 8), W1.dtype)
+    h3 = np.empty((12, 8, 8), W1.dtype)
+    h4 = np.empty((12, 4, 4), W1.dtype)
+    flat5 = np.empty(192, W1.dtype)
+    a5 = np.empty_like(b5)
+    e = np.empty_like(b5)
+    for n in range(N):
+        x = X[n]
+        f = F[n]
+        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
+        for o in range(4):
+            b1_o = b1[o]
+            for p in range(24):
+                for q in range(24):
+                    a1[o, p, q] = b1_o
+                for c in range(1):
+                    for u in range(5):
+                        for v in range(5):
+                            W1_o_c_u_v = W1[o, c, u, v]
+                            for q in range(24):
+                                a1[o, p, q] += W1_o_c_u_v * x[c, p + u, q + v]
+        # h1[o,p,q] = tanh(a1[o,p,q])
+        for o in range(4):
+            for p in range(24):
+                for q in range(24):
+                    h1[o, p, q] = tanh(a1[o, p, q])
+        # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4
+        for c in range(4):
+            for p in range(12):
+                for q in range(12):
+                    total = zero
+                    for u in range(2):
+                        for v in range(2):
+                            total += h1[c, 2 * p + u, 2 * q + v]
+                    h2[c, p, q] = real(0.25) * total
+        # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p + u,q + v]
+        for o in range(12):
+            b3_o = b3[o]
+            for p in range(8):
+                for q in range(8):
+                    a3[o, p, q] = b3_o
+                for c in range(4):
+                    for u in range(5):
+                        for v in range(5):
+                            W3_o_c_u_v = W3[o, c, u, v]
+                            for q in range(8):
+                                a3[o, p, q] += W3_o_c_u_v * h2[c, p + u, q + v]
+        # h3[o,p,q] = tanh(a3[o,p,q])
+        for o in range(12):
+            for p in range(8):
+                for q in range(8):
+                    h3[o, p, q] = tanh(a3[o, p, q])
+        # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4
+        for c in range(12):
+            for p in range(4):
+                for q in range(4):
+                    total = zero
+                    for u in range(2):
+                        for v in range(2):
+                            total += h3[c, 2 * p + u, 2 * q + v]
+                    h4[c, p, q] = real(0.25) * total
+        # flat5[q + 16 c + 4 p] = h4[c,p,q]
+        for c in range(12):
+            for p in range(4):
+                for q in range(4):
+                    flat5[16 * c + 4 * p + q] = h4[c, p, q]
+        # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
+        for i in range(10):
+            total = zero
+            for j in range(192):
+                total += W5[i, j] * flat5[j]
+            a5[i] = b5[i] + total
+        # m = max_i<10 a5[i]
+        m = a5[0]
+        for i in range(10):
+            m = max(m, a5[i])
+        # e[i] = exp(a5[i] - m)
+        for i in range(10):
+            e[i] = exp(a5[i] - m)
+        # s = Σ_i<10 e[i]
+        s = zero
+        for i in range(10):
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(10):
+            f[i] = per_s * e[i]
+
+
+@kernel
+def loss(X, Y, W1, b1, W3, b3, W5, b5):
+    """Return the mean loss of the examples, without the penalty."""
+    N = X.shape[0]
+    a1 = np.empty((4, 24, 24), W1.dtype)
+    h1 = np.empty((4, 24, 24), W1.dtype)
+    h2 = np.empty((4, 12, 12), W1.dtype)
+    a3 = np.empty((12, 8, 8), W1.dtype)
+    h3 = np.empty((12, 8, 8), W1.dtype)
+    h4 = np.empty((12, 4, 4), W1.dtype)
+    flat5 = np.empty(192, W1.dtype)
+    a5 = np.empty_like(b5)
+    e = np.empty_like(b5)
+    f = np.empty_like(b5)
+    mean = zero
+    for n in range(N):
+        x = X[n]
+        y = Y[n]
+        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
+        for o in range(4):
+            b1_o = b1[o]
+            for p in range(24):
+                for q in range(24):
+                    a1[o, p, q] = b1_o
+                for c in range(1):
+                    for u in range(5):
+                        for v in range(5):
+                            W1_o_c_u_v = W1[o, c, u, v]
+                            for q in range(24):
+                                a1[o, p, q] += W1_o_c_u_v * x[c, p + u, q + v]
+        # h1[o,p,q] = tanh(a1[o,p,q])
+        for o in range(4):
+            for p in range(24):
+                for q in range(24):
+                    h1[o, p, q] = tanh(a1[o, p, q])
+        # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4
+        for c in range(4):
+            for p in range(12):
+                for q in range(12):
+                    total = zero
+                    for u in range(2):
+                        for v in range(2):
+                            total += h1[c, 2 * p + u, 2 * q + v]
+                    h2[c, p, q] = real(0.25) * total
+        # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p + u,q + v]
+        for o in range(12):
+            b3_o = b3[o]
+            for p in range(8):
+                for q in range(8):
+                    a3[o, p, q] = b3_o
+                for c in range(4):
+                    for u in range(5):
+                        for v in range(5):
+                            W3_o_c_u_v = W3[o, c, u, v]
+                            for q in range(8):
+                                a3[o, p, q] += W3_o_c_u_v * h2[c, p + u, q + v]
+        # h3[o,p,q] = tanh(a3[o,p,q])
+        for o in range(12):
+            for p in range(8):
+                for q in range(8):
+                    h3[o, p, q] = tanh(a3[o, p, q])
+        # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4
+        for c in range(12):
+            for p in range(4):
+                for q in range(4):
+                    total = zero
+                    for u in range(2):
+                        for v in range(2):
+                            total += h3[c, 2 * p + u, 2 * q + v]
+                    h4[c, p, q] = real(0.25) * total
+        # flat5[q + 16 c + 4 p] = h4[c,p,q]
+        for c in range(12):
+            for p in range(4):
+                for q in range(4):
+                    flat5[16 * c + 4 * p + q] = h4[c, p, q]
+        # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
+        for i in range(10):
+            total = zero
+            for j in range(192):
+                total += W5[i, j] * flat5[j]
+            a5[i] = b5[i] + total
+        # m = max_i<10 a5[i]
+        m = a5[0]
+        for i in range(10):
+            m = max(m, a5[i])
+        # e[i] = exp(a5[i] - m)
+        for i in range(10):
+            e[i] = exp(a5[i] - m)
+        # s = Σ_i<10 e[i]
+        s = zero
+        for i in range(10):
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(10):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a5[y]
+        l = m + log(s) - a5[y]
+        mean += l
+    return mean / real(N)
+
+
+@kernel
+def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
+    """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
+    a1 = np.empty((4, 24, 24), W1.dtype)
+    h1 = np.empty((4, 24, 24), W1.dtype)
+    h2 = np.empty((4, 12, 12), W1.dtype)
+    a3 = np.empty((12, 8, 8), W1.dtype)
+    h3 = np.empty((12, 8, 8), W1.dtype)
+    h4 = np.empty((12, 4, 4), W1.dtype)
+    flat5 = np.empty(192, W1.dtype)
+    a5 = np.empty_like(b5)
+    e = np.empty_like(b5)
+    f = np.empty_like(b5)
+    da5 = np.empty_like(b5)
+    dflat5 = np.empty(192, W1.dtype)
+    dh4 = np.empty((12, 4, 4), W1.dtype)
+    dh3 = np.empty((12, 8, 8), W1.dtype)
+    da3 = np.empty((12, 8, 8), W1.dtype)
+    dh2 = np.empty((4, 12, 12), W1.dtype)
+    dh1 = np.empty((4, 24, 24), W1.dtype)
+    da1 = np.empty((4, 24, 24), W1.dtype)
+    # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
+    for o in range(4):
+        b1_o = b1[o]
+        for p in range(24):
+            for q in range(24):
+                a1[o, p, q] = b1_o
+            for c in range(1):
+                for u in range(5):
+                    for v in range(5):
+                        W1_o_c_u_v = W1[o, c, u, v]
+                        for q in range(24):
+                            a1[o, p, q] += W1_o_c_u_v * x[c, p + u, q + v]
+    # h1[o,p,q] = tanh(a1[o,p,q])
+    for o in range(4):
+        for p in range(24):
+            for q in range(24):
+                h1[o, p, q] = tanh(a1[o, p, q])
+    # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4
+    for c in range(4):
+        for p in range(12):
+            for q in range(12):
+                total = zero
+                for u in range(2):
+                    for v in range(2):
+                        total += h1[c, 2 * p + u, 2 * q + v]
+                h2[c, p, q] = real(0.25) * total
+    # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p + u,q + v]
+    for o in range(12):
+        b3_o = b3[o]
+        for p in range(8):
+            for q in range(8):
+                a3[o, p, q] = b3_o
+            for c in range(4):
+                for u in range(5):
+                    for v in range(5):
+                        W3_o_c_u_v = W3[o, c, u, v]
+                        for q in range(8):
+                            a3[o, p, q] += W3_o_c_u_v * h2[c, p + u, q + v]
+    # h3[o,p,q] = tanh(a3[o,p,q])
+    for o in range(12):
+        for p in range(8):
+            for q in range(8):
+                h3[o, p, q] = tanh(a3[o, p, q])
+    # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4
+    for c in range(12):
+        for p in range(4):
+            for q in range(4):
+                total = zero
+                for u in range(2):
+                    for v in range(2):
+                        total += h3[c, 2 * p + u, 2 * q + v]
+                h4[c, p, q] = real(0.25) * total
+    # flat5[q + 16 c + 4 p] = h4[c,p,q]
+    for c in range(12):
+        for p in range(4):
+            for q in range(4):
+                flat5[16 * c + 4 * p + q] = h4[c, p, q]
+    # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
+    for i in range(10):
+        total = zero
+        for j in range(192):
+            total += W5[i, j] * flat5[j]
+        a5[i] = b5[i] + total
+    # m = max_i<10 a5[i]
+    m = a5[0]
+    for i in range(10):
+        m = max(m, a5[i])
+    # e[i] = exp(a5[i] - m)
+    for i in range(10):
+        e[i] = exp(a5[i] - m)
+    # s = Σ_i<10 e[i]
+    s = zero
+    for i in range(10):
+        s += e[i]
+    # f[i] = e[i]/s
+    per_s = one / s
+    for i in range(10):
+        f[i] = per_s * e[i]
+    # l = m + log(s) - a5[y]
+    l = m + log(s) - a5[y]
+    # da5[i] = f[i] - 1[i=y]
+    for i in range(10):
+        da5[i] = f[i] - (one if i == y else zero)
+    # dflat5[i] = Σ_j<10 W5[j,i] da5[j]
+    for i in range(192):
+        dflat5[i] = zero
+    for j in range(10):
+        da5_j = da5[j]
+        for i in range(192):
+            dflat5[i] += da5_j * W5[j, i]
+    # dh4[c,p,q] = dflat5[q + 16 c + 4 p]
+    for c in range(12):
+        for p in range(4):
+            for q in range(4):
+                dh4[c, p, q] = dflat5[16 * c + 4 * p + q]
+    # dh3[o,p,q] = 0
+    for o in range(12):
+        for p in range(8):
+            for q in range(8):
+                dh3[o, p, q] = zero
+    # dh3[c,j + 2 k,i + 2 p] ← dh4[c,k,p]/4 + dh3[c,j + 2 k,i + 2 p]
+    for c in range(12):
+        for k in range(4):
+            for p in range(4):
+                dh4_c_k_p = real(0.25) * dh4[c, k, p]
+                for j in range(2):
+                    for i in range(2):
+                        dh3[c, 2 * k + j, 2 * p + i] += dh4_c_k_p
+    # da3[o,p,q] = dh3[o,p,q] (1 - h3[o,p,q]²)
+    for o in range(12):
+        for p in range(8):
+            for q in range(8):
+                da3[o, p, q] = dh3[o, p, q] * (one - h3[o, p, q] * h3[o, p, q])
+    # dh2[c,p,q] = 0
+    for c in range(4):
+        for p in range(12):
+            for q in range(12):
+                dh2[c, p, q] = zero
+    # dh2[u,j + k,i + p] ← W3[o,u,j,i] da3[o,k,p] + dh2[u,j + k,i + p]
+    for o in range(12):
+        for u in range(4):
+            for j in range(5):
+                for i in range(5):
+                    W3_o_u_j_i = W3[o, u, j, i]
+                    for k in range(8):
+                        for p in range(8):
+                            dh2[u, j + k, i + p] += W3_o_u_j_i * da3[o, k, p]
+    # dh1[o,p,q] = 0
+    for o in range(4):
+        for p in range(24):
+            for q in range(24):
+                dh1[o, p, q] = zero
+    # dh1[c,j + 2 k,i + 2 p] ← dh2[c,k,p]/4 + dh1[c,j + 2 k,i + 2 p]
+    for c in range(4):
+        for k in range(12):
+            for p in range(12):
+                dh2_c_k_p = real(0.25) * dh2[c, k, p]
+                for j in range(2):
+                    for i in range(2):
+                        dh1[c, 2 * k + j, 2 * p + i] += dh2_c_k_p
+    # da1[o,p,q] = dh1[o,p,q] (1 - h1[o,p,q]²)
+    for o in range(4):
+        for p in range(24):
+            for q in range(24):
+                da1[o, p, q] = dh1[o, p, q] * (one - h1[o, p, q] * h1[o, p, q])
+    # dW1[o,c,u,v] = Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
+    for o in range(4):
+        for c in range(1):
+            for u in range(5):
+                for v in range(5):
+                    total = zero
+                    for j in range(24):
+                        for i in range(24):
+                            total += x[c, j + u, i + v] * da1[o, j, i]
+                    dW1[o, c, u, v] = total
+    # db1[o] = Σ_j<24Σ_i<24 da1[o,j,i]
+    for o in range(4):
+        total = zero
+        for j in range(24):
+            for i in range(24):
+                total += da1[o, j, i]
+        db1[o] = total
+    # dW3[o,c,u,v] = Σ_j<8Σ_i<8 h2[c,j + u,i + v] da3[o,j,i]
+    for o in range(12):
+        for c in range(4):
+            for u in range(5):
+                for v in range(5):
+                    total = zero
+                    for j in range(8):
+                        for i in range(8):
+                            total += h2[c, j + u, i + v] * da3[o, j, i]
+                    dW3[o, c, u, v] = total
+    # db3[o] = Σ_j<8Σ_i<8 da3[o,j,i]
+    for o in range(12):
+        total = zero
+        for j in range(8):
+            for i in range(8):
+                total += da3[o, j, i]
+        db3[o] = total
+    # dW5[i,j] = da5[i] flat5[j]
+    for i in range(10):
+        da5_i = da5[i]
+        for j in range(192):
+            dW5[i, j] = da5_i * flat5[j]
+    # db5[i] = da5[i]
+    for i in range(10):
+        db5[i] = da5[i]
+    return l
+
+
+@kernel
+def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
+    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    updates = order.shape[0]
+    a1 = np.empty((4, 24, 24), W1.dtype)
+    h1 = np.empty((4, 24, 24), W1.dtype)
+    h2 = np.empty((4, 12, 12), W1.dtype)
+    a3 = np.empty((12, 8, 8), W1.dtype)
+    h3 = np.empty((12, 8, 8), W1.dtype)
+    h4 = np.empty((12, 4, 4), W1.dtype)
+    flat5 = np.empty(192, W1.dtype)
+    a5 = np.empty_like(b5)
+    e = np.empty_like(b5)
+    f = np.empty_like(b5)
+    da5 = np.empty_like(b5)
+    dflat5 = np.empty(192, W1.dtype)
+    dh4 = np.empty((12, 4, 4), W1.dtype)
+    dh3 = np.empty((12, 8, 8), W1.dtype)
+    da3 = np.empty((12, 8, 8), W1.dtype)
+    dh2 = np.empty((4, 12, 12), W1.dtype)
+    dh1 = np.empty((4, 24, 24), W1.dtype)
+    da1 = np.empty((4, 24, 24), W1.dtype)
+    losses = zero
+    done = 0
+    for n in range(updates):
+        row = order[n]
+        x = X[row]
+        y = Y[row]
+        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
+        for o in range(4):
+            b1_o = b1[o]
+            for p in range(24):
+                for q in range(24):
+                    a1[o, p, q] = b1_o
+                for c in range(1):
+                    for u in range(5):
+                        for v in range(5):
+                            W1_o_c_u_v = W1[o, c, u, v]
+                            for q in range(24):
+                                a1[o, p, q] += W1_o_c_u_v * x[c, p + u, q + v]
+        # h1[o,p,q] = tanh(a1[o,p,q])
+        for o in range(4):
+            for p in range(24):
+                for q in range(24):
+                    h1[o, p, q] = tanh(a1[o, p, q])
+        # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4
+        for c in range(4):
+            for p in range(12):
+                for q in range(12):
+                    total = zero
+                    for u in range(2):
+                        for v in range(2):
+                            total += h1[c, 2 * p + u, 2 * q + v]
+                    h2[c, p, q] = real(0.25) * total
+        # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p + u,q + v]
+        for o in range(12):
+            b3_o = b3[o]
+            for p in range(8):
+                for q in range(8):
+                    a3[o, p, q] = b3_o
+                for c in range(4):
+                    for u in range(5):
+                        for v in range(5):
+                            W3_o_c_u_v = W3[o, c, u, v]
+                            for q in range(8):
+                                a3[o, p, q] += W3_o_c_u_v * h2[c, p + u, q + v]
+        # h3[o,p,q] = tanh(a3[o,p,q])
+        for o in range(12):
+            for p in range(8):
+                for q in range(8):
+                    h3[o, p, q] = tanh(a3[o, p, q])
+        # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4
+        for c in range(12):
+            for p in range(4):
+                for q in range(4):
+                    total = zero
+                    for u in range(2):
+                        for v in range(2):
+                            total += h3[c, 2 * p + u, 2 * q + v]
+                    h4[c, p, q] = real(0.25) * total
+        # flat5[q + 16 c + 4 p] = h4[c,p,q]
+        for c in range(12):
+            for p in range(4):
+                for q in range(4):
+                    flat5[16 * c + 4 * p + q] = h4[c, p, q]
+        # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
+        for i in range(10):
+            total = zero
+            for j in range(192):
+                total += W5[i, j] * flat5[j]
+            a5[i] = b5[i] + total
+        # m = max_i<10 a5[i]
+        m = a5[0]
+        for i in range(10):
+            m = max(m, a5[i])
+        # e[i] = exp(a5[i] - m)
+        for i in range(10):
+            e[i] = exp(a5[i] - m)
+        # s = Σ_i<10 e[i]
+        s = zero
+        for i in range(10):
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(10):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a5[y]
+        l = m + log(s) - a5[y]
+        # da5[i] = f[i] - 1[i=y]
+        for i in range(10):
+            da5[i] = f[i] - (one if i == y else zero)
+        # dflat5[i] = Σ_j<10 W5[j,i] da5[j]
+        for i in range(192):
+            dflat5[i] = zero
+        for j in range(10):
+            da5_j = da5[j]
+            for i in range(192):
+                dflat5[i] += da5_j * W5[j, i]
+        # dh4[c,p,q] = dflat5[q + 16 c + 4 p]
+        for c in range(12):
+            for p in range(4):
+                for q in range(4):
+                    dh4[c, p, q] = dflat5[16 * c + 4 * p + q]
+        # dh3[o,p,q] = 0
+        for o in range(12):
+            for p in range(8):
+                for q in range(8):
+                    dh3[o, p, q] = zero
+        # dh3[c,j + 2 k,i + 2 p] ← dh4[c,k,p]/4 + dh3[c,j + 2 k,i + 2 p]
+        for c in range(12):
+            for k in range(4):
+                for p in range(4):
+                    dh4_c_k_p = real(0.25) * dh4[c, k, p]
+                    for j in range(2):
+                        for i in range(2):
+                            dh3[c, 2 * k + j, 2 * p + i] += dh4_c_k_p
+        # da3[o,p,q] = dh3[o,p,q] (1 - h3[o,p,q]²)
+        for o in range(12):
+            for p in range(8):
+                for q in range(8):
+                    da3[o, p, q] = dh3[o, p, q] * (one - h3[o, p, q] * h3[o, p, q])
+        # dh2[c,p,q] = 0
+        for c in range(4):
+            for p in range(12):
+                for q in range(12):
+                    dh2[c, p, q] = zero
+        # dh2[u,j + k,i + p] ← W3[o,u,j,i] da3[o,k,p] + dh2[u,j + k,i + p]
+        for o in range(12):
+            for u in range(4):
+                for j in range(5):
+                    for i in range(5):
+                        W3_o_u_j_i = W3[o, u, j, i]
+                        for k in range(8):
+                            for p in range(8):
+                                dh2[u, j + k, i + p] += W3_o_u_j_i * da3[o, k, p]
+        # dh1[o,p,q] = 0
+        for o in range(4):
+            for p in range(24):
+                for q in range(24):
+                    dh1[o, p, q] = zero
+        # dh1[c,j + 2 k,i + 2 p] ← dh2[c,k,p]/4 + dh1[c,j + 2 k,i + 2 p]
+        for c in range(4):
+            for k in range(12):
+                for p in range(12):
+                    dh2_c_k_p = real(0.25) * dh2[c, k, p]
+                    for j in range(2):
+                        for i in range(2):
+                            dh1[c, 2 * k + j, 2 * p + i] += dh2_c_k_p
+        # da1[o,p,q] = dh1[o,p,q] (1 - h1[o,p,q]²)
+        for o in range(4):
+            for p in range(24):
+                for q in range(24):
+                    da1[o, p, q] = dh1[o, p, q] * (one - h1[o, p, q] * h1[o, p, q])
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(l):
+            break
+        losses += l
+        # step = learning_rate
+        step = learning_rate
+        # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
+        for o in range(4):
+            for c in range(1):
+                for u in range(5):
+                    for v in range(5):
+                        total = zero
+                        for j in range(24):
+                            for i in range(24):
+                                total += x[c, j + u, i + v] * da1[o, j, i]
+                        W1[o, c, u, v] -= step * total
+        # b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
+        for o in range(4):
+            total = zero
+            for j in range(24):
+                for i in range(24):
+                    total += da1[o, j, i]
+            b1[o] -= step * total
+        # W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_j<8Σ_i<8 h2[c,j + u,i + v] da3[o,j,i]
+        for o in range(12):
+            for c in range(4):
+                for u in range(5):
+                    for v in range(5):
+                        total = zero
+                        for j in range(8):
+                            for i in range(8):
+                                total += h2[c, j + u, i + v] * da3[o, j, i]
+                        W3[o, c, u, v] -= step * total
+        # b3[o] ← b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
+        for o in range(12):
+            total = zero
+            for j in range(8):
+                for i in range(8):
+                    total += da3[o, j, i]
+            b3[o] -= step * total
+        # W5[i,j] ← W5[i,j] - step da5[i] flat5[j]
+        for i in range(10):
+            step_da5 = step * da5[i]
+            for j in range(192):
+                W5[i, j] -= step_da5 * flat5[j]
+        # b5[i] ← b5[i] - step da5[i]
+        for i in range(10):
+            b5[i] -= step * da5[i]
+        done += 1
+    return done, losses
+
+
+@kernel
+def sum_opq_cpuqv_o_ocuv_f965(A, B, C, D, count):
+    """Set A[o,p,q] = C[o] + Σ_c<1Σ_u<5Σ_v<5 B[o,c,u,v] D[c,p + u,q + v]."""
+    for o in range(0, 4, 4):
+        C_o_0 = C[o]
+        C_o_1 = C[o + 1]
+        C_o_2 = C[o + 2]
+        C_o_3 = C[o + 3]
+        for p in range(24):
+            for q in range(count):
+                A[o, p, q] = C_o_0
+                A[o + 1, p, q] = C_o_1
+                A[o + 2, p, q] = C_o_2
+                A[o + 3, p, q] = C_o_3
+            for c in range(1):
+                for u in range(5):
+                    for v in range(0, 5, 5):
+                        B_o_c_u_v_0_0 = B[o, c, u, v]
+                        B_o_c_u_v_0_1 = B[o + 1, c, u, v]
+                        B_o_c_u_v_0_2 = B[o + 2, c, u, v]
+                        B_o_c_u_v_0_3 = B[o + 3, c, u, v]
+                        B_o_c_u_v_1_0 = B[o, c, u, v + 1]
+                        B_o_c_u_v_1_1 = B[o + 1, c, u, v + 1]
+                        B_o_c_u_v_1_2 = B[o + 2, c, u, v + 1]
+                        B_o_c_u_v_1_3 = B[o + 3, c, u, v + 1]
+                        B_o_c_u_v_2_0 = B[o, c, u, v + 2]
+                        B_o_c_u_v_2_1 = B[o + 1, c, u, v + 2]
+                        B_o_c_u_v_2_2 = B[o + 2, c, u, v + 2]
+                        B_o_c_u_v_2_3 = B[o + 3, c, u, v + 2]
+                        B_o_c_u_v_3_0 = B[o, c, u, v + 3]
+                        B_o_c_u_v_3_1 = B[o + 1, c, u, v + 3]
+                        B_o_c_u_v_3_2 = B[o + 2, c, u, v + 3]
+                        B_o_c_u_v_3_3 = B[o + 3, c, u, v + 3]
+                        B_o_c_u_v_4_0 = B[o, c, u, v + 4]
+                        B_o_c_u_v_4_1 = B[o + 1, c, u, v + 4]
+                        B_o_c_u_v_4_2 = B[o + 2, c, u, v + 4]
+                        B_o_c_u_v_4_3 = B[o + 3, c, u, v + 4]
+                        for q in range(count):
+                            D_c_pu_qv1 = D[c, p + u, q + v + 1]
+                            D_c_pu_qv2 = D[c, p + u, q + v + 2]
+                            D_c_pu_qv3 = D[c, p + u, q + v + 3]
+                            D_c_pu_qv4 = D[c, p + u, q + v + 4]
+                            D_c_pu_qv = D[c, p + u, q + v]
+                            A[o, p, q] += (
+                                B_o_c_u_v_0_0 * D_c_pu_qv + B_o_c_u_v_1_0 * D_c_pu_qv1
+                                + B_o_c_u_v_2_0 * D_c_pu_qv2 + B_o_c_u_v_3_0 * D_c_pu_qv3
+                                + B_o_c_u_v_4_0 * D_c_pu_qv4
+                            )
+                            A[o + 1, p, q] += (
+                                B_o_c_u_v_0_1 * D_c_pu_qv + B_o_c_u_v_1_1 * D_c_pu_qv1
+                                + B_o_c_u_v_2_1 * D_c_pu_qv2 + B_o_c_u_v_3_1 * D_c_pu_qv3
+                                + B_o_c_u_v_4_1 * D_c_pu_qv4
+                            )
+                            A[o + 2, p, q] += (
+                                B_o_c_u_v_0_2 * D_c_pu_qv + B_o_c_u_v_1_2 * D_c_pu_qv1
+                                + B_o_c_u_v_2_2 * D_c_pu_qv2 + B_o_c_u_v_3_2 * D_c_pu_qv3
+                                + B_o_c_u_v_4_2 * D_c_pu_qv4
+                            )
+                            A[o + 3, p, q] += (
+                                B_o_c_u_v_0_3 * D_c_pu_qv + B_o_c_u_v_1_3 * D_c_pu_qv1
+                                + B_o_c_u_v_2_3 * D_c_pu_qv2 + B_o_c_u_v_3_3 * D_c_pu_qv3
+                                + B_o_c_u_v_4_3 * D_c_pu_qv4
+                            )
+
+
+@kernel
+def each_tanh(A, B, count):
+    """Set A[i] = tanh(B[i])."""
+    for i in range(count):
+        A[i] = tanh(B[i])
+
+
+@kernel
+def contract_pk_kq(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for q in range(columns):
+            C[p, q] = zero
+            C[p + 1, q] = zero
+            C[p + 2, q] = zero
+            C[p + 3, q] = zero
+            C[p + 4, q] = zero
+            C[p + 5, q] = zero
+        for k in range(0, terms - (terms % 4), 4):
+            A_p_k_0_0 = A[p, k]
+            A_p_k_0_1 = A[p + 1, k]
+            A_p_k_0_2 = A[p + 2, k]
+            A_p_k_0_3 = A[p + 3, k]
+            A_p_k_0_4 = A[p + 4, k]
+            A_p_k_0_5 = A[p + 5, k]
+            A_p_k_1_0 = A[p, k + 1]
+            A_p_k_1_1 = A[p + 1, k + 1]
+            A_p_k_1_2 = A[p + 2, k + 1]
+            A_p_k_1_3 = A[p + 3, k + 1]
+            A_p_k_1_4 = A[p + 4, k + 1]
+            A_p_k_1_5 = A[p + 5, k + 1]
+            A_p_k_2_0 = A[p, k + 2]
+            A_p_k_2_1 = A[p + 1, k + 2]
+            A_p_k_2_2 = A[p + 2, k + 2]
+            A_p_k_2_3 = A[p + 3, k + 2]
+            A_p_k_2_4 = A[p + 4, k + 2]
+            A_p_k_2_5 = A[p + 5, k + 2]
+            A_p_k_3_0 = A[p, k + 3]
+            A_p_k_3_1 = A[p + 1, k + 3]
+            A_p_k_3_2 = A[p + 2, k + 3]
+            A_p_k_3_3 = A[p + 3, k + 3]
+            A_p_k_3_4 = A[p + 4, k + 3]
+            A_p_k_3_5 = A[p + 5, k + 3]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_p_k_0 = A[p, k]
+            A_p_k_1 = A[p + 1, k]
+            A_p_k_2 = A[p + 2, k]
+            A_p_k_3 = A[p + 3, k]
+            A_p_k_4 = A[p + 4, k]
+            A_p_k_5 = A[p + 5, k]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_p_k_0 * B_k_q
+                C[p + 1, q] += A_p_k_1 * B_k_q
+                C[p + 2, q] += A_p_k_2 * B_k_q
+                C[p + 3, q] += A_p_k_3 * B_k_q
+                C[p + 4, q] += A_p_k_4 * B_k_q
+                C[p + 5, q] += A_p_k_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for q in range(columns):
+            C[p, q] = zero
+        for k in range(terms):
+            A_p_k = A[p, k]
+            for q in range(columns):
+                C[p, q] += A_p_k * B[k, q]
+
+
+@kernel
+def contract_kp_kq(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[k,p] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for q in range(columns):
+            C[p, q] = zero
+            C[p + 1, q] = zero
+            C[p + 2, q] = zero
+            C[p + 3, q] = zero
+            C[p + 4, q] = zero
+            C[p + 5, q] = zero
+        for k in range(0, terms - (terms % 4), 4):
+            A_k_p_0_0 = A[k, p]
+            A_k_p_0_1 = A[k, p + 1]
+            A_k_p_0_2 = A[k, p + 2]
+            A_k_p_0_3 = A[k, p + 3]
+            A_k_p_0_4 = A[k, p + 4]
+            A_k_p_0_5 = A[k, p + 5]
+            A_k_p_1_0 = A[k + 1, p]
+            A_k_p_1_1 = A[k + 1, p + 1]
+            A_k_p_1_2 = A[k + 1, p + 2]
+            A_k_p_1_3 = A[k + 1, p + 3]
+            A_k_p_1_4 = A[k + 1, p + 4]
+            A_k_p_1_5 = A[k + 1, p + 5]
+            A_k_p_2_0 = A[k + 2, p]
+            A_k_p_2_1 = A[k + 2, p + 1]
+            A_k_p_2_2 = A[k + 2, p + 2]
+            A_k_p_2_3 = A[k + 2, p + 3]
+            A_k_p_2_4 = A[k + 2, p + 4]
+            A_k_p_2_5 = A[k + 2, p + 5]
+            A_k_p_3_0 = A[k + 3, p]
+            A_k_p_3_1 = A[k + 3, p + 1]
+            A_k_p_3_2 = A[k + 3, p + 2]
+            A_k_p_3_3 = A[k + 3, p + 3]
+            A_k_p_3_4 = A[k + 3, p + 4]
+            A_k_p_3_5 = A[k + 3, p + 5]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_k_p_0_0 * B_k_q + A_k_p_1_0 * B_k1_q + A_k_p_2_0 * B_k2_q + A_k_p_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_k_p_0_1 * B_k_q + A_k_p_1_1 * B_k1_q + A_k_p_2_1 * B_k2_q + A_k_p_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_k_p_0_2 * B_k_q + A_k_p_1_2 * B_k1_q + A_k_p_2_2 * B_k2_q + A_k_p_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_k_p_0_3 * B_k_q + A_k_p_1_3 * B_k1_q + A_k_p_2_3 * B_k2_q + A_k_p_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_k_p_0_4 * B_k_q + A_k_p_1_4 * B_k1_q + A_k_p_2_4 * B_k2_q + A_k_p_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_k_p_0_5 * B_k_q + A_k_p_1_5 * B_k1_q + A_k_p_2_5 * B_k2_q + A_k_p_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_k_p_0 = A[k, p]
+            A_k_p_1 = A[k, p + 1]
+            A_k_p_2 = A[k, p + 2]
+            A_k_p_3 = A[k, p + 3]
+            A_k_p_4 = A[k, p + 4]
+            A_k_p_5 = A[k, p + 5]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_k_p_0 * B_k_q
+                C[p + 1, q] += A_k_p_1 * B_k_q
+                C[p + 2, q] += A_k_p_2 * B_k_q
+                C[p + 3, q] += A_k_p_3 * B_k_q
+                C[p + 4, q] += A_k_p_4 * B_k_q
+                C[p + 5, q] += A_k_p_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for q in range(columns):
+            C[p, q] = zero
+        for k in range(terms):
+            A_k_p = A[k, p]
+            for q in range(columns):
+                C[p, q] += A_k_p * B[k, q]
+
+
+@kernel
+def add_pk_qk(C, A, B, rows, columns, terms, factor):
+    """Update C[p,q] ← C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
+    for q in range(0, columns - (columns % 6), 6):
+        for p in range(0, rows - (rows % 4), 4):
+            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
+                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
+                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
+                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                B_q_k = B[q, k]
+                B_q1_k = B[q + 1, k]
+                B_q2_k = B[q + 2, k]
+                B_q3_k = B[q + 3, k]
+                B_q4_k = B[q + 4, k]
+                B_q5_k = B[q + 5, k]
+                A_p1_k = A[p + 1, k]
+                A_p2_k = A[p + 2, k]
+                A_p3_k = A[p + 3, k]
+                total_0_0 += A_p_k * B_q_k
+                total_0_1 += A_p_k * B_q1_k
+                total_0_2 += A_p_k * B_q2_k
+                total_0_3 += A_p_k * B_q3_k
+                total_0_4 += A_p_k * B_q4_k
+                total_0_5 += A_p_k * B_q5_k
+                total_1_0 += A_p1_k * B_q_k
+                total_1_1 += A_p1_k * B_q1_k
+                total_1_2 += A_p1_k * B_q2_k
+                total_1_3 += A_p1_k * B_q3_k
+                total_1_4 += A_p1_k * B_q4_k
+                total_1_5 += A_p1_k * B_q5_k
+                total_2_0 += A_p2_k * B_q_k
+                total_2_1 += A_p2_k * B_q1_k
+                total_2_2 += A_p2_k * B_q2_k
+                total_2_3 += A_p2_k * B_q3_k
+                total_2_4 += A_p2_k * B_q4_k
+                total_2_5 += A_p2_k * B_q5_k
+                total_3_0 += A_p3_k * B_q_k
+                total_3_1 += A_p3_k * B_q1_k
+                total_3_2 += A_p3_k * B_q2_k
+                total_3_3 += A_p3_k * B_q3_k
+                total_3_4 += A_p3_k * B_q4_k
+                total_3_5 += A_p3_k * B_q5_k
+            C[p, q] += factor * total_0_0
+            C[p, q + 1] += factor * total_0_1
+            C[p, q + 2] += factor * total_0_2
+            C[p, q + 3] += factor * total_0_3
+            C[p, q + 4] += factor * total_0_4
+            C[p, q + 5] += factor * total_0_5
+            C[p + 1, q] += factor * total_1_0
+            C[p + 1, q + 1] += factor * total_1_1
+            C[p + 1, q + 2] += factor * total_1_2
+            C[p + 1, q + 3] += factor * total_1_3
+            C[p + 1, q + 4] += factor * total_1_4
+            C[p + 1, q + 5] += factor * total_1_5
+            C[p + 2, q] += factor * total_2_0
+            C[p + 2, q + 1] += factor * total_2_1
+            C[p + 2, q + 2] += factor * total_2_2
+            C[p + 2, q + 3] += factor * total_2_3
+            C[p + 2, q + 4] += factor * total_2_4
+            C[p + 2, q + 5] += factor * total_2_5
+            C[p + 3, q] += factor * total_3_0
+            C[p + 3, q + 1] += factor * total_3_1
+            C[p + 3, q + 2] += factor * total_3_2
+            C[p + 3, q + 3] += factor * total_3_3
+            C[p + 3, q + 4] += factor * total_3_4
+            C[p + 3, q + 5] += factor * total_3_5
+        for p in range(rows - (rows % 4), rows):
+            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                total_0 += A_p_k * B[q, k]
+                total_1 += A_p_k * B[q + 1, k]
+                total_2 += A_p_k * B[q + 2, k]
+                total_3 += A_p_k * B[q + 3, k]
+                total_4 += A_p_k * B[q + 4, k]
+                total_5 += A_p_k * B[q + 5, k]
+            C[p, q] += factor * total_0
+            C[p, q + 1] += factor * total_1
+            C[p, q + 2] += factor * total_2
+            C[p, q + 3] += factor * total_3
+            C[p, q + 4] += factor * total_4
+            C[p, q + 5] += factor * total_5
+    for q in range(columns - (columns % 6), columns):
+        for p in range(rows):
+            total = zero
+            for k in range(terms):
+                total += A[p, k] * B[q, k]
+            C[p, q] += factor * total
+
+
+@kernel
+def update_ocuv_cjuiv_oji_ddcf(A, B, C, step, count):
+    """Update A[o,c,u,v] ← A[o,c,u,v] - step Σ_j<24Σ_i<24 B[c,j + u,i + v] C[o,j,i]."""
+    for o in range(0, 4, 4):
+        for c in range(1):
+            for u in range(5):
+                for v in range(0, 5, 5):
+                    total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_1_0 = total_1_1 = total_1_2 = \
+                        total_1_3 = total_2_0 = total_2_1 = total_2_2 = total_2_3 = total_3_0 = \
+                        total_3_1 = total_3_2 = total_3_3 = total_4_0 = total_4_1 = total_4_2 = \
+                        total_4_3 = zero
+                    for j in range(24):
+                        for i in range(count):
+                            B_c_ju_iv = B[c, j + u, i + v]
+                            C_o_j_i = C[o, j, i]
+                            C_o1_j_i = C[o + 1, j, i]
+                            C_o2_j_i = C[o + 2, j, i]
+                            C_o3_j_i = C[o + 3, j, i]
+                            B_c_ju_iv1 = B[c, j + u, i + v + 1]
+                            B_c_ju_iv2 = B[c, j + u, i + v + 2]
+                            B_c_ju_iv3 = B[c, j + u, i + v + 3]
+                            B_c_ju_iv4 = B[c, j + u, i + v + 4]
+                            total_0_0 += B_c_ju_iv * C_o_j_i
+                            total_0_1 += B_c_ju_iv * C_o1_j_i
+                            total_0_2 += B_c_ju_iv * C_o2_j_i
+                            total_0_3 += B_c_ju_iv * C_o3_j_i
+                            total_1_0 += B_c_ju_iv1 * C_o_j_i
+                            total_1_1 += B_c_ju_iv1 * C_o1_j_i
+                            total_1_2 += B_c_ju_iv1 * C_o2_j_i
+                            total_1_3 += B_c_ju_iv1 * C_o3_j_i
+                            total_2_0 += B_c_ju_iv2 * C_o_j_i
+                            total_2_1 += B_c_ju_iv2 * C_o1_j_i
+                            total_2_2 += B_c_ju_iv2 * C_o2_j_i
+                            total_2_3 += B_c_ju_iv2 * C_o3_j_i
+                            total_3_0 += B_c_ju_iv3 * C_o_j_i
+                            total_3_1 += B_c_ju_iv3 * C_o1_j_i
+                            total_3_2 += B_c_ju_iv3 * C_o2_j_i
+                            total_3_3 += B_c_ju_iv3 * C_o3_j_i
+                            total_4_0 += B_c_ju_iv4 * C_o_j_i
+                            total_4_1 += B_c_ju_iv4 * C_o1_j_i
+                            total_4_2 += B_c_ju_iv4 * C_o2_j_i
+                            total_4_3 += B_c_ju_iv4 * C_o3_j_i
+                    A[o, c, u, v] -= step * total_0_0
+                    A[o + 1, c, u, v] -= step * total_0_1
+                    A[o + 2, c, u, v] -= step * total_0_2
+                    A[o + 3, c, u, v] -= step * total_0_3
+                    A[o, c, u, v + 1] -= step * total_1_0
+                    A[o + 1, c, u, v + 1] -= step * total_1_1
+                    A[o + 2, c, u, v + 1] -= step * total_1_2
+                    A[o + 3, c, u, v + 1] -= step * total_1_3
+                    A[o, c, u, v + 2] -= step * total_2_0
+                    A[o + 1, c, u, v + 2] -= step * total_2_1
+                    A[o + 2, c, u, v + 2] -= step * total_2_2
+                    A[o + 3, c, u, v + 2] -= step * total_2_3
+                    A[o, c, u, v + 3] -= step * total_3_0
+                    A[o + 1, c, u, v + 3] -= step * total_3_1
+                    A[o + 2, c, u, v + 3] -= step * total_3_2
+                    A[o + 3, c, u, v + 3] -= step * total_3_3
+                    A[o, c, u, v + 4] -= step * total_4_0
+                    A[o + 1, c, u, v + 4] -= step * total_4_1
+                    A[o + 2, c, u, v + 4] -= step * total_4_2
+                    A[o + 3, c, u, v + 4] -= step * total_4_3
+
+
+@kernel
+def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
+    """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
+    updates = order.shape[0]
+    a1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    h1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    h2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
+    patches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
+    a3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    h3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    h4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
+    flat5 = aligned(192, W1)
+    a5 = aligned(10, W1)
+    e = aligned(10, W1)
+    f = aligned(10, W1)
+    da5 = aligned(10, W1)
+    dflat5 = aligned(192, W1)
+    dh4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
+    dh3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    da3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    dh2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
+    dpatches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
+    dh1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    da1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    losses = zero
+    done = 0
+    row = order[0]
+    x = X[row]
+    # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
+    sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x, 24)
+    for n in range(updates):
+        row = order[n]
+        x = X[row]
+        y = Y[row]
+        # h1[o,p,q] = tanh(a1[o,p,q])
+        each_tanh(h1.reshape(-1), a1.reshape(-1), 2304)
+        # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4; patches3[c,u,v,p,q] = h2[c,p + u,q +
+        #     v]
+        for c in range(4):
+            for p in range(12):
+                for q in range(12):
+                    total = zero
+                    for u in range(2):
+                        for v in range(2):
+                            total += h1[c, 2 * p + u, 2 * q + v]
+                    h2[c, p, q] = real(0.25) * total
+            for u in range(5):
+                for v in range(5):
+                    for p in range(8):
+                        for q in range(8):
+                            patches3[c, u, v, p, q] = h2[c, p + u, q + v]
+        # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] patches3[c,u,v,p,q]
+        contract_pk_kq(a3.reshape(12, 64), W3.reshape(12, 100), patches3.reshape(100, 64), 12, 64, 100)
+        # a3[o,p,q] ← a3[o,p,q] + b3[o]
+        for o in range(12):
+            b3_o = b3[o]
+            for p in range(8):
+                for q in range(8):
+                    a3[o, p, q] += b3_o
+        # h3[o,p,q] = tanh(a3[o,p,q])
+        each_tanh(h3.reshape(-1), a3.reshape(-1), 768)
+        # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4; flat5[q + 16 c + 4 p] = h4[c,p,q]
+        for c in range(12):
+            for p in range(4):
+                for q in range(4):
+                    total = zero
+                    for u in range(2):
+                        for v in range(2):
+                            total += h3[c, 2 * p + u, 2 * q + v]
+                    h4[c, p, q] = real(0.25) * total
+                    flat5[16 * c + 4 * p + q] = h4[c, p, q]
+        # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
+        for i in range(10):
+            total2 = zero
+            for j in range(192):
+                total2 += W5[i, j] * flat5[j]
+            a5[i] = b5[i] + total2
+        # m = max_i<10 a5[i]
+        m = a5[0]
+        for i in range(10):
+            m = max(m, a5[i])
+        # s = Σ_i<10 e[i]
+        s = zero
+        # e[i] = exp(a5[i] - m)
+        for i in range(10):
+            e[i] = exp(a5[i] - m)
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(10):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a5[y]
+        l = m + log(s) - a5[y]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(l):
+            break
+        losses += l
+        # step = learning_rate
+        step = learning_rate
+        # da5[i] = f[i] - 1[i=y]; b5[i] ← b5[i] - step da5[i]
+        for i in range(10):
+            da5[i] = f[i] - (one if i == y else zero)
+            b5[i] -= step * da5[i]
+        # dflat5[i] = Σ_j<10 W5[j,i] da5[j]
+        for i in range(192):
+            dflat5[i] = zero
+        for j in range(10):
+            da5_j = da5[j]
+            for i in range(192):
+                dflat5[i] += da5_j * W5[j, i]
+        # W5[i,j] ← W5[i,j] - step da5[i] flat5[j]
+        for i in range(9, 10):
+            step_da5 = step * da5[i]
+            for j in range(192):
+                W5[i, j] -= step_da5 * flat5[j]
+        for i in range(6, -1, -3):
+            step_da5_0 = step * da5[i]
+            step_da5_1 = step * da5[i + 1]
+            step_da5_2 = step * da5[i + 2]
+            for j in range(192):
+                flat5_j = flat5[j]
+                W5[i, j] -= flat5_j * step_da5_0
+                W5[i + 1, j] -= flat5_j * step_da5_1
+                W5[i + 2, j] -= flat5_j * step_da5_2
+        # dh4[c,p,q] = dflat5[q + 16 c + 4 p]
+        for c in range(12):
+            for p in range(4):
+                for q in range(4):
+                    dh4[c, p, q] = dflat5[16 * c + 4 * p + q]
+        # dh3[o,p,q] = 0
+        for o in range(12):
+            for p in range(8):
+                for q in range(8):
+                    dh3[o, p, q] = zero
+        # dh3[c,j + 2 k,i + 2 p] ← dh4[c,k,p]/4 + dh3[c,j + 2 k,i + 2 p]
+        for c in range(12):
+            for k in range(4):
+                for p in range(4):
+                    dh4_c_k_p = real(0.25) * dh4[c, k, p]
+                    for j in range(2):
+                        for i in range(2):
+                            dh3[c, 2 * k + j, 2 * p + i] += dh4_c_k_p
+        # da3[o,p,q] = dh3[o,p,q] (1 - h3[o,p,q]²); b3[o] ← b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
+        for o in range(12):
+            for p in range(8):
+                for q in range(8):
+                    da3[o, p, q] = dh3[o, p, q] * (one - h3[o, p, q] * h3[o, p, q])
+            total = zero
+            for j in range(8):
+                for i in range(8):
+                    total += da3[o, j, i]
+            b3[o] -= step * total
+        # dh2[c,p,q] = 0
+        for c in range(4):
+            for p in range(12):
+                for q in range(12):
+                    dh2[c, p, q] = zero
+        # dpatches3[u,j,i,k,p] = Σ_o<12 W3[o,u,j,i] da3[o,k,p]
+        contract_kp_kq(dpatches3.reshape(100, 64), W3.reshape(12, 100), da3.reshape(12, 64), 100, 64, 12)
+        # W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_j<8Σ_i<8 patches3[c,u,v,j,i] da3[o,j,i]
+        add_pk_qk(W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100, 64), 12, 100, 64, -step)
+        # dh2[u,j + k,i + p] ← dpatches3[u,j,i,k,p] + dh2[u,j + k,i + p]
+        for u in range(4):
+            for j in range(5):
+                for i in range(5):
+                    for k in range(8):
+                        for p in range(8):
+                            dh2[u, j + k, i + p] += dpatches3[u, j, i, k, p]
+        # dh1[o,p,q] = 0
+        for o in range(4):
+            for p in range(24):
+                for q in range(24):
+                    dh1[o, p, q] = zero
+        # dh1[c,j + 2 k,i + 2 p] ← dh2[c,k,p]/4 + dh1[c,j + 2 k,i + 2 p]
+        for c in range(4):
+            for k in range(12):
+                for p in range(12):
+                    dh2_c_k_p = real(0.25) * dh2[c, k, p]
+                    for j in range(2):
+                        for i in range(2):
+                            dh1[c, 2 * k + j, 2 * p + i] += dh2_c_k_p
+        # da1[o,p,q] = dh1[o,p,q] (1 - h1[o,p,q]²)
+        for o in range(4):
+            for p in range(24):
+                for q in range(24):
+                    da1[o, p, q] = dh1[o, p, q] * (one - h1[o, p, q] * h1[o, p, q])
+        row = order[min(n + 1, updates - 1)]
+        x_next = X[row]
+        # b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
+        for o in range(4):
+            total = zero
+            for j in range(24):
+                for i in range(24):
+                    total += da1[o, j, i]
+            b1[o] -= step * total
+        # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
+        update_ocuv_cjuiv_oji_ddcf(W1, x, da1, step, 24)
+        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x_next[c,p + u,q + v]
+        sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x_next, 24)
+        done += 1
+    return done, losses
+
+
+@kernel
+def contract_pk_qk(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
+    for q in range(0, columns - (columns % 6), 6):
+        for p in range(0, rows - (rows % 4), 4):
+            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
+                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
+                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
+                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                B_q_k = B[q, k]
+                B_q1_k = B[q + 1, k]
+                B_q2_k = B[q + 2, k]
+                B_q3_k = B[q + 3, k]
+                B_q4_k = B[q + 4, k]
+                B_q5_k = B[q + 5, k]
+                A_p1_k = A[p + 1, k]
+                A_p2_k = A[p + 2, k]
+                A_p3_k = A[p + 3, k]
+                total_0_0 += A_p_k * B_q_k
+                total_0_1 += A_p_k * B_q1_k
+                total_0_2 += A_p_k * B_q2_k
+                total_0_3 += A_p_k * B_q3_k
+                total_0_4 += A_p_k * B_q4_k
+                total_0_5 += A_p_k * B_q5_k
+                total_1_0 += A_p1_k * B_q_k
+                total_1_1 += A_p1_k * B_q1_k
+                total_1_2 += A_p1_k * B_q2_k
+                total_1_3 += A_p1_k * B_q3_k
+                total_1_4 += A_p1_k * B_q4_k
+                total_1_5 += A_p1_k * B_q5_k
+                total_2_0 += A_p2_k * B_q_k
+                total_2_1 += A_p2_k * B_q1_k
+                total_2_2 += A_p2_k * B_q2_k
+                total_2_3 += A_p2_k * B_q3_k
+                total_2_4 += A_p2_k * B_q4_k
+                total_2_5 += A_p2_k * B_q5_k
+                total_3_0 += A_p3_k * B_q_k
+                total_3_1 += A_p3_k * B_q1_k
+                total_3_2 += A_p3_k * B_q2_k
+                total_3_3 += A_p3_k * B_q3_k
+                total_3_4 += A_p3_k * B_q4_k
+                total_3_5 += A_p3_k * B_q5_k
+            C[p, q] = total_0_0
+            C[p, q + 1] = total_0_1
+            C[p, q + 2] = total_0_2
+            C[p, q + 3] = total_0_3
+            C[p, q + 4] = total_0_4
+            C[p, q + 5] = total_0_5
+            C[p + 1, q] = total_1_0
+            C[p + 1, q + 1] = total_1_1
+            C[p + 1, q + 2] = total_1_2
+            C[p + 1, q + 3] = total_1_3
+            C[p + 1, q + 4] = total_1_4
+            C[p + 1, q + 5] = total_1_5
+            C[p + 2, q] = total_2_0
+            C[p + 2, q + 1] = total_2_1
+            C[p + 2, q + 2] = total_2_2
+            C[p + 2, q + 3] = total_2_3
+            C[p + 2, q + 4] = total_2_4
+            C[p + 2, q + 5] = total_2_5
+            C[p + 3, q] = total_3_0
+            C[p + 3, q + 1] = total_3_1
+            C[p + 3, q + 2] = total_3_2
+            C[p + 3, q + 3] = total_3_3
+            C[p + 3, q + 4] = total_3_4
+            C[p + 3, q + 5] = total_3_5
+        for p in range(rows - (rows % 4), rows):
+            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                total_0 += A_p_k * B[q, k]
+                total_1 += A_p_k * B[q + 1, k]
+                total_2 += A_p_k * B[q + 2, k]
+                total_3 += A_p_k * B[q + 3, k]
+                total_4 += A_p_k * B[q + 4, k]
+                total_5 += A_p_k * B[q + 5, k]
+            C[p, q] = total_0
+            C[p, q + 1] = total_1
+            C[p, q + 2] = total_2
+            C[p, q + 3] = total_3
+            C[p, q + 4] = total_4
+            C[p, q + 5] = total_5
+    for q in range(columns - (columns % 6), columns):
+        for p in range(rows):
+            total = zero
+            for k in range(terms):
+                total += A[p, k] * B[q, k]
+            C[p, q] = total
+
+
+@kernel
+def add_kp_kq(C, A, B, rows, columns, terms, factor):
+    """Update C[p,q] ← C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for k in range(0, terms - (terms % 4), 4):
+            A_k_p_factor_0_0 = factor * A[k, p]
+            A_k_p_factor_0_1 = factor * A[k, p + 1]
+            A_k_p_factor_0_2 = factor * A[k, p + 2]
+            A_k_p_factor_0_3 = factor * A[k, p + 3]
+            A_k_p_factor_0_4 = factor * A[k, p + 4]
+            A_k_p_factor_0_5 = factor * A[k, p + 5]
+            A_k_p_factor_1_0 = factor * A[k + 1, p]
+            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
+            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
+            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
+            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
+            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
+            A_k_p_factor_2_0 = factor * A[k + 2, p]
+            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
+            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
+            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
+            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
+            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
+            A_k_p_factor_3_0 = factor * A[k + 3, p]
+            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
+            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
+            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
+            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
+            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
+                    + A_k_p_factor_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
+                    + A_k_p_factor_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
+                    + A_k_p_factor_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
+                    + A_k_p_factor_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
+                    + A_k_p_factor_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
+                    + A_k_p_factor_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_k_p_factor_0 = factor * A[k, p]
+            A_k_p_factor_1 = factor * A[k, p + 1]
+            A_k_p_factor_2 = factor * A[k, p + 2]
+            A_k_p_factor_3 = factor * A[k, p + 3]
+            A_k_p_factor_4 = factor * A[k, p + 4]
+            A_k_p_factor_5 = factor * A[k, p + 5]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_k_p_factor_0 * B_k_q
+                C[p + 1, q] += A_k_p_factor_1 * B_k_q
+                C[p + 2, q] += A_k_p_factor_2 * B_k_q
+                C[p + 3, q] += A_k_p_factor_3 * B_k_q
+                C[p + 4, q] += A_k_p_factor_4 * B_k_q
+                C[p + 5, q] += A_k_p_factor_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for k in range(terms):
+            A_k_p_factor = factor * A[k, p]
+            for q in range(columns):
+                C[p, q] += A_k_p_factor * B[k, q]
+
+
+@kernel
+def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
+    """Update after every `batch` examples of X[order], by the mean of their gradients."""
+    updates = order.shape[0]
+    x = aligned(batch * 1 * 28 * 28, W1).reshape(batch, 1, 28, 28)
+    y = np.empty(batch, np.int64)
+    a1 = aligned(batch * 4 * 24 * 24, W1).reshape(batch, 4, 24, 24)
+    h1 = aligned(batch * 4 * 24 * 24, W1).reshape(batch, 4, 24, 24)
+    h2 = aligned(batch * 4 * 12 * 12, W1).reshape(batch, 4, 12, 12)
+    a3 = aligned(batch * 12 * 8 * 8, W1).reshape(batch, 12, 8, 8)
+    h3 = aligned(batch * 12 * 8 * 8, W1).reshape(batch, 12, 8, 8)
+    h4 = aligned(batch * 12 * 4 * 4, W1).reshape(batch, 12, 4, 4)
+    flat5 = aligned(batch * 192, W1).reshape(batch, 192)
+    a5 = aligned(batch * 10, W1).reshape(batch, 10)
+    m = aligned(batch, W1)
+    e = aligned(batch * 10, W1).reshape(batch, 10)
+    s = aligned(batch, W1)
+    f = aligned(batch * 10, W1).reshape(batch, 10)
+    l = aligned(batch, W1)
+    da5 = aligned(batch * 10, W1).reshape(batch, 10)
+    dflat5 = aligned(batch * 192, W1).reshape(batch, 192)
+    dh4 = aligned(batch * 12 * 4 * 4, W1).reshape(batch, 12, 4, 4)
+    dh3 = aligned(batch * 12 * 8 * 8, W1).reshape(batch, 12, 8, 8)
+    da3 = aligned(batch * 12 * 8 * 8, W1).reshape(batch, 12, 8, 8)
+    dh2 = aligned(batch * 4 * 12 * 12, W1).reshape(batch, 4, 12, 12)
+    dh1 = aligned(batch * 4 * 24 * 24, W1).reshape(batch, 4, 24, 24)
+    da1 = aligned(batch * 4 * 24 * 24, W1).reshape(batch, 4, 24, 24)
+    losses = zero
+    update = 0
+    done = 0
+    for start in range(0, updates, batch):
+        count = min(batch, updates - start)
+        # the examples of the batch, row by row
+        for r in range(count):
+            row = order[r + start]
+            for c in range(1):
+                for p in range(28):
+                    for q in range(28):
+                        x[r, c, p, q] = X[row, c, p, q]
+            y[r] = Y[row]
+        # a1[r,o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[r,c,p + u,q + v]
+        for r in range(count):
+            for o in range(4):
+                b1_o = b1[o]
+                for p in range(24):
+                    for q in range(24):
+                        a1[r, o, p, q] = b1_o
+                    for c in range(1):
+                        for u in range(5):
+                            for v in range(5):
+                                W1_o_c_u_v = W1[o, c, u, v]
+                                for q in range(24):
+                                    a1[r, o, p, q] += W1_o_c_u_v * x[r, c, p + u, q + v]
+        # h1[r,o,p,q] = tanh(a1[r,o,p,q])
+        for r in range(count):
+            for o in range(4):
+                for p in range(24):
+                    for q in range(24):
+                        h1[r, o, p, q] = tanh(a1[r, o, p, q])
+        # h2[r,c,p,q] = Σ_u<2Σ_v<2 h1[r,c,u + 2 p,v + 2 q]/4
+        for r in range(count):
+            for c in range(4):
+                for p in range(12):
+                    for q in range(12):
+                        total = zero
+                        for u in range(2):
+                            for v in range(2):
+                                total += h1[r, c, 2 * p + u, 2 * q + v]
+                        h2[r, c, p, q] = real(0.25) * total
+        # a3[r,o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[r,c,p + u,q + v]
+        for r in range(count):
+            for o in range(12):
+                b3_o = b3[o]
+                for p in range(8):
+                    for q in range(8):
+                        a3[r, o, p, q] = b3_o
+                    for c in range(4):
+                        for u in range(5):
+                            for v in range(5):
+                                W3_o_c_u_v = W3[o, c, u, v]
+                                for q in range(8):
+                                    a3[r, o, p, q] += W3_o_c_u_v * h2[r, c, p + u, q + v]
+        # h3[r,o,p,q] = tanh(a3[r,o,p,q])
+        for r in range(count):
+            for o in range(12):
+                for p in range(8):
+                    for q in range(8):
+                        h3[r, o, p, q] = tanh(a3[r, o, p, q])
+        # h4[r,c,p,q] = Σ_u<2Σ_v<2 h3[r,c,u + 2 p,v + 2 q]/4
+        for r in range(count):
+            for c in range(12):
+                for p in range(4):
+                    for q in range(4):
+                        total = zero
+                        for u in range(2):
+                            for v in range(2):
+                                total += h3[r, c, 2 * p + u, 2 * q + v]
+                        h4[r, c, p, q] = real(0.25) * total
+        # flat5[r,q + 16 c + 4 p] = h4[r,c,p,q]
+        for r in range(count):
+            for c in range(12):
+                for p in range(4):
+                    for q in range(4):
+                        flat5[r, 16 * c + 4 * p + q] = h4[r, c, p, q]
+        # a5[r,i] = Σ_j<192 W5[i,j] flat5[r,j]
+        contract_pk_qk(a5, flat5, W5, count, 10, 192)
+        # a5[r,i] ← a5[r,i] + b5[i]
+        for r in range(count):
+            for i in range(10):
+                a5[r, i] += b5[i]
+        # m[r] = max_i<10 a5[r,i]
+        for r in range(count):
+            total = a5[r, 0]
+            for i in range(10):
+                total = max(total, a5[r, i])
+            m[r] = total
+        # e[r,i] = exp(a5[r,i] - m[r])
+        for r in range(count):
+            for i in range(10):
+                e[r, i] = exp(a5[r, i] - m[r])
+        # s[r] = Σ_i<10 e[r,i]
+        for r in range(count):
+            total = zero
+            for i in range(10):
+                total += e[r, i]
+            s[r] = total
+        # f[r,i] = e[r,i]/s[r]
+        for r in range(count):
+            per_s_r = one / s[r]
+            for i in range(10):
+                f[r, i] = per_s_r * e[r, i]
+        # l[r] = m[r] + log(s[r]) - a5[r,y[r]]
+        for r in range(count):
+            l[r] = m[r] + log(s[r]) - a5[r, y[r]]
+        # da5[r,i] = f[r,i] - 1[i=y[r]]
+        for r in range(count):
+            for i in range(10):
+                da5[r, i] = f[r, i] - (one if i == y[r] else zero)
+        # dflat5[r,i] = Σ_j<10 W5[j,i] da5[r,j]
+        contract_pk_kq(dflat5, da5, W5, count, 192, 10)
+        # dh4[r,c,p,q] = dflat5[r,q + 16 c + 4 p]
+        for r in range(count):
+            for c in range(12):
+                for p in range(4):
+                    for q in range(4):
+                        dh4[r, c, p, q] = dflat5[r, 16 * c + 4 * p + q]
+        # dh3[r,o,p,q] = 0
+        for r in range(count):
+            for o in range(12):
+                for p in range(8):
+                    for q in range(8):
+                        dh3[r, o, p, q] = zero
+        # dh3[r,c,j + 2 k,i + 2 p] ← dh4[r,c,k,p]/4 + dh3[r,c,j + 2 k,i + 2 p]
+        for r in range(count):
+            for c in range(12):
+                for k in range(4):
+                    for p in range(4):
+                        dh4_r_c_k_p = real(0.25) * dh4[r, c, k, p]
+                        for j in range(2):
+                            for i in range(2):
+                                dh3[r, c, 2 * k + j, 2 * p + i] += dh4_r_c_k_p
+        # da3[r,o,p,q] = dh3[r,o,p,q] (1 - h3[r,o,p,q]²)
+        for r in range(count):
+            for o in range(12):
+                for p in range(8):
+                    for q in range(8):
+                        da3[r, o, p, q] = dh3[r, o, p, q] * (one - h3[r, o, p, q] * h3[r, o, p, q])
+        # dh2[r,c,p,q] = 0
+        for r in range(count):
+            for c in range(4):
+                for p in range(12):
+                    for q in range(12):
+                        dh2[r, c, p, q] = zero
+        # dh2[r,u,j + k,i + p] ← W3[o,u,j,i] da3[r,o,k,p] + dh2[r,u,j + k,i + p]
+        for r in range(count):
+            for o in range(12):
+                for k in range(8):
+                    for u in range(4):
+                        for j in range(5):
+                            for i in range(5):
+                                W3_o_u_j_i = W3[o, u, j, i]
+                                for p in range(8):
+                                    dh2[r, u, j + k, i + p] += W3_o_u_j_i * da3[r, o, k, p]
+        # dh1[r,o,p,q] = 0
+        for r in range(count):
+            for o in range(4):
+                for p in range(24):
+                    for q in range(24):
+                        dh1[r, o, p, q] = zero
+        # dh1[r,c,j + 2 k,i + 2 p] ← dh2[r,c,k,p]/4 + dh1[r,c,j + 2 k,i + 2 p]
+        for r in range(count):
+            for c in range(4):
+                for k in range(12):
+                    for p in range(12):
+                        dh2_r_c_k_p = real(0.25) * dh2[r, c, k, p]
+                        for j in range(2):
+                            for i in range(2):
+                                dh1[r, c, 2 * k + j, 2 * p + i] += dh2_r_c_k_p
+        # da1[r,o,p,q] = dh1[r,o,p,q] (1 - h1[r,o,p,q]²)
+        for r in range(count):
+            for o in range(4):
+                for p in range(24):
+                    for q in range(24):
+                        da1[r, o, p, q] = dh1[r, o, p, q] * (one - h1[r, o, p, q] * h1[r, o, p, q])
+        # total_l = Σ_r l[r]
+        total_l = zero
+        for r in range(count):
+            total_l += l[r]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(total_l):
+            break
+        losses += total_l
+        # step = learning_rate
+        step = learning_rate
+        # W1[o,c,u,v] ← W1[o,c,u,v] + Σ_rΣ_j<24Σ_i<24 (-step x[r,c,j + u,i + v]
+        #     da1[r,o,j,i]/count)
+        step_per_count = step / real(count)
+        for o in range(4):
+            for c in range(1):
+                for u in range(5):
+                    for v in range(5):
+                        total = zero
+                        for r in range(count):
+                            for j in range(24):
+                                for i in range(24):
+                                    total -= step_per_count * x[r, c, j + u, i + v] * da1[r, o, j, i]
+                        W1[o, c, u, v] += total
+        # b1[o] ← b1[o] + Σ_rΣ_j<24Σ_i<24 (-step da1[r,o,j,i]/count)
+        step_per_count = step / real(count)
+        for o in range(4):
+            total = zero
+            for r in range(count):
+                for j in range(24):
+                    for i in range(24):
+                        total -= step_per_count * da1[r, o, j, i]
+            b1[o] += total
+        # W3[o,c,u,v] ← W3[o,c,u,v] + Σ_rΣ_j<8Σ_i<8 (-step h2[r,c,j + u,i + v]
+        #     da3[r,o,j,i]/count)
+        step_per_count = step / real(count)
+        for o in range(12):
+            for c in range(4):
+                for u in range(5):
+                    for v in range(5):
+                        total = zero
+                        for r in range(count):
+                            for j in range(8):
+                                for i in range(8):
+                                    total -= step_per_count * h2[r, c, j + u, i + v] * da3[r, o, j, i]
+                        W3[o, c, u, v] += total
+        # b3[o] ← b3[o] + Σ_rΣ_j<8Σ_i<8 (-step da3[r,o,j,i]/count)
+        step_per_count = step / real(count)
+        for o in range(12):
+            total = zero
+            for r in range(count):
+                for j in range(8):
+                    for i in range(8):
+                        total -= step_per_count * da3[r, o, j, i]
+            b3[o] += total
+        # W5[i,j] ← W5[i,j] + Σ_r (-step flat5[r,j] da5[r,i]/count)
+        add_kp_kq(W5, da5, flat5, 10, 192, count, -step / real(count))
+        # b5[i] ← b5[i] + Σ_r (-step da5[r,i]/count)
+        step_per_count = step / real(count)
+        for r in range(count):
+            for i in range(10):
+                b5[i] -= step_per_count * da5[r, i]
+        update += 1
+        done += count
+    return done, losses
+
+
+SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
+
+
+class Trainer:
+    """Parameters and the kernels that train them, one example at a time.
+
+    Parameters
+    ----------
+    sizes
+        Units of every layer: (inputs, hidden ..., outputs); those of SPEC["sizes"] where a module has fixed ones.
+    seed
+        Seed of the initial values.
+    schedule
+        The order of computation, never the result: one of SCHEDULES, or ``"auto"`` for what is fastest at these sizes.
+    **scales
+        Values for the initializer, where it has any (see SPEC["initial"]).
+
+    Attributes
+    ----------
+    parameters : dict of str to ndarray
+        W1, b1, ... updated in place.
+    t : int
+        Updates done so far; the step size counts in it.
+    """
+
+    BLOCK = 1024  # examples between two looks at the clock, the keyboard and the losses
+
+    def __init__(self, sizes=None, seed=0, schedule="auto", **scales):
+        self.sizes = _sizes(SPEC.get("sizes") if sizes is None else sizes)
+        self.schedule = _schedule(schedule, self.sizes)
+        self.t = 0
+        scales = _known(scales, SPEC["initial"]["defaults"], "initial value")
+        generator = np.random.default_rng(seed)
+        self.parameters = {}
+        for name, axes in SPEC["parameters"].items():
+            self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
+
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
+        """Update after each example of X[order]; return the mean loss, each example's taken before its update.
+
+        Parameters
+        ----------
+        X : array of shape (examples, inputs), or (examples, *SPEC["input"])
+        y : array of shape (examples,) with class numbers, or (examples, outputs)
+        order : array of int, optional
+            The examples to visit, in this order, repeats allowed; all of them once by default.
+        learning_rate, **hyperparameters
+            As in SPEC["hyperparameters"].
+        batch_size : int
+            Above 1: update after so many examples, by the mean of their gradients.
+
+        Raises
+        ------
+        ValueError
+            If the data or a hyperparameter is not usable; nothing has changed then.
+        FloatingPointError
+            If the loss or a parameter is no longer finite; the parameters are those from before the call.
+        """
+        X, y = self._examples(X, y)
+        order = _order(order, len(X))
+        settings = self._settings(learning_rate, hyperparameters)
+        kernel, extra = self._kernel(settings, batch_size)
+        size = max(1, self.BLOCK // batch_size) * batch_size
+        before, t, total = {k: v.copy() for k, v in self.parameters.items()}, self.t, 0.0
+        for start in range(0, order.size, size):
+            block = order[start : start + size]
+            done, losses = kernel(X, y, block, *self.parameters.values(), *map(real, settings), self.t, *extra)
+            self.t += -(-int(done) // batch_size)
+            total += float(losses)
+            last = start + int(done)
+            if done < block.size or not (np.isfinite(losses) and self._is_finite()):
+                number, step = min(last + 1, order.size), step_size(*settings, self.t)
+                self.t = t
+                for name, value in before.items():
+                    self.parameters[name][...] = value
+                raise FloatingPointError(
+                    f"training became non-finite at example {order[number - 1]} (number {number} of {order.size}), "
+                    f"step size {step:.6g}; the parameters are back as they were: try a smaller learning rate"
+                )
+        return total / order.size
+
+    def predict_proba(self, X):
+        """Return the outputs f, shape (examples, outputs)."""
+        X = self._inputs(X)
+        F = np.empty((len(X), self.sizes[-1]), real)
+        forward(X, *self.parameters.values(), F)
+        return F
+
+    def predict(self, X):
+        """Return class numbers, or 0 and 1 for independent labels, or the outputs themselves."""
+        F = self.predict_proba(X)
+        if SPEC["target"] == "label":
+            return F.argmax(axis=1)
+        return (F > 0.5).astype(np.int64) if SPEC["output"] == "sigmoid" else F
+
+    def loss(self, X, y):
+        """Return the mean of l over the examples, without the penalty."""
+        X, y = self._examples(X, y)
+        return float(loss(X, y, *self.parameters.values()))
+
+    def save(self, path):
+        """Write the parameters, t and SPEC to an .npz file, whole or not at all."""
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        header = {"spec": json.dumps(SPEC), "sizes": self.sizes, "t": self.t}
+        try:
+            with temporary.open("wb") as file:
+                np.savez(file, **header, **self.parameters)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path):
+        """Return the Trainer that `save` wrote; ValueError if the file is damaged or another network's."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                network, sizes, t = json.loads(str(file["spec"]))["network"], file["sizes"], int(file["t"])
+                values = {name: file[name] for name in file.files if name in SPEC["parameters"]}
+        except (FileNotFoundError, IsADirectoryError, PermissionError):
+            raise
+        except Exception as error:  # json, zipfile and zlib raise their own kinds on damaged files
+            raise ValueError(f"{path} is not a model of this module, or is damaged: {error}") from None
+        if network != SPEC["network"]:
+            raise ValueError(f"{path} holds a network {network}, expected {SPEC['network']}")
+        if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
+            raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
+        for name, axes in SPEC["parameters"].items():
+            shape = _shape(axes, sizes)
+            if name not in values or values[name].shape != shape or not _fits(values[name]):
+                raise ValueError(f"{path} is damaged: {name} is not an array of {shape} finite numbers")
+        trainer = cls(sizes.tolist())
+        trainer.t = t
+        for name, value in trainer.parameters.items():
+            value[...] = values[name]
+        return trainer
+
+    def _kernel(self, settings, batch_size):
+        """Return the kernel of the schedule and what it takes beside the others' arguments."""
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
+        if batch_size > 1:
+            return sgd_minibatch, (batch_size,)
+        if self.schedule != "deferred":
+            return SCHEDULES[self.schedule], ()
+        examples = _examples_a_block(self.sizes)
+        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
+        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
+            return SCHEDULES["overlapped"], ()
+        return SCHEDULES["deferred"], (examples,)
+
+    def _is_finite(self):
+        return all(map(_all_finite, self.parameters.values()))
+
+    def _settings(self, learning_rate, hyperparameters):
+        if not (_is_number(learning_rate) and learning_rate > 0):
+            raise ValueError(f"learning_rate is {learning_rate!r}, expected a positive number")
+        return [learning_rate, *_known(hyperparameters, SPEC["hyperparameters"], "hyperparameter").values()]
+
+    def _inputs(self, X):
+        """Return inputs as the kernels take them: contiguous, finite, with all axes of an example."""
+        X, axes = np.asarray(X), SPEC.get("input", self.sizes[:1])
+        if X.shape[1:] == tuple(axes):
+            X = X.reshape(len(X), self.sizes[0])
+        made = _indices(X, self.sizes[0]) if "vocabulary" in SPEC else _matrix("X", X, self.sizes[0])
+        return made.reshape(len(made), *axes)
+
+    def _examples(self, X, y):
+        X = self._inputs(X)
+        outputs = self.sizes[-1]
+        if SPEC["target"] == "label":
+            y = np.asarray(y)
+            if y.ndim != 1 or y.dtype.kind not in "biu":
+                raise ValueError(f"y has shape {y.shape} and dtype {y.dtype}, expected one class number an example")
+            wrong = np.flatnonzero((y < 0) | (y >= outputs))
+            if wrong.size:
+                raise ValueError(f"y[{wrong[0]}] is {y[wrong[0]]}, expected a class from 0 to {outputs - 1}")
+            y = y.astype(np.int64, copy=False)
+        else:
+            y = np.asarray(y)
+            y = _matrix("y", y[:, None] if y.ndim == 1 and outputs == 1 else y, outputs)
+            if SPEC["output"] == "sigmoid" and ((y < 0) | (y > 1)).any():
+                raise ValueError(f"y has values from {y.min()} to {y.max()}, expected 0 to 1")
+        if len(y) != len(X):
+            raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
+        return X, y
+
+
+SMALLEST_DECAY = 2.0**-10
+
+
+def _schedule(schedule, sizes):
+    """Return the schedule asked for, or the fastest at these sizes: small first layers do not repay a block."""
+    if schedule == "auto":
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 2048 else "overlapped"
+    if schedule not in SCHEDULES:
+        reason = SPEC["refused"].get(schedule, "no such schedule")
+        raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")
+    return schedule
+
+
+def _examples_a_block(sizes):
+    """Return how many examples share one update of the first weights: more where these are larger."""
+    return 16 if sizes[1] < 64 else 24 if sizes[1] < 256 else 48
+
+
+def _sizes(sizes):
+    made = tuple(sizes) if np.iterable(sizes) else (sizes,)
+    if made != tuple(SPEC.get("sizes", made)):
+        raise ValueError(f"sizes are {made}, this module has fixed ones: {tuple(SPEC['sizes'])}")
+    if len(made) != SPEC["layers"] + 1 or not all(isinstance(n, int | np.integer) and n > 0 for n in made):
+        layers = "inputs, " + "hidden, " * (SPEC["layers"] - 1) + "outputs"
+        raise ValueError(f"sizes are {made}, expected {SPEC['layers'] + 1} positive integers: ({layers})")
+    return tuple(int(n) for n in made)
+
+
+def _known(given, defaults, what):
+    unknown = sorted(set(given) - set(defaults))
+    if unknown:
+        raise ValueError(f"unknown {what} {unknown[0]!r}, this module has {', '.join(defaults) or 'none'}")
+    for name, value in given.items():
+        if not (_is_number(value) and value >= 0):
+            raise ValueError(f"{name} is {value!r}, expected a number that is not negative")
+    return {name: given.get(name, default) for name, default in defaults.items()}
+
+
+def _is_number(value):
+    return isinstance(value, int | float | np.integer | np.floating) and abs(value) <= float(np.finfo(real).max)
+
+
+def _fits(values):
+    """Return whether an array holds nothing but numbers that are finite in this module's type."""
+    return values.dtype.kind == "f" and bool((np.abs(values) <= np.finfo(real).max).all())
+
+
+def _shape(axes, sizes):
+    """Return the shape of a parameter: an axis is the number of a layer or, as text, a size."""
+    return tuple(int(axis) if isinstance(axis, str) else int(sizes[axis]) for axis in axes) or (1,)
+
+
+def _initial(generator, name, shape, scales):
+    values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
+    fans = SPEC["initial"].get("fans", {name: shape[::-1]} if len(shape) > 1 else {})
+    if name not in fans:  # biases, gains, and what activations learn
+        values[...] = SPEC["initial"]["values"].get(name, 0)
+        return values
+    fan_in, fan_out = fans[name]
+    scale = initial_scale(fan_in, fan_out, **scales)
+    if SPEC["initial"]["distribution"] == "uniform":
+        values[...] = generator.uniform(-scale, scale, shape)
+    else:
+        values[...] = scale * generator.standard_normal(shape)
+    return values
+
+
+def _matrix(name, values, columns):
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != columns or not len(values):
+        raise ValueError(f"{name} has shape {values.shape}, expected (examples, {columns}) with at least one example")
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has dtype {values.dtype}, expected numbers")
+    values = np.ascontiguousarray(values, real)
+    if not _all_finite(values):
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}, expected finite numbers")
+    return values
+
+
+def _indices(values, columns):
+    """Return inputs that are numbers of rows of a table."""
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != columns or not len(values) or (
+        values.dtype.kind not in "biu" and not (values.dtype.kind == "f" and (values == np.floor(values)).all())
+    ):  # fmt: skip
+        raise ValueError(f"X has shape {values.shape} and dtype {values.dtype}, expected whole (examples, {columns})")
+    if values.min() < 0 or values.max() >= SPEC["vocabulary"]:
+        raise ValueError(f"X has values from {values.min()} to {values.max()}, expected 0 to {SPEC['vocabulary'] - 1}")
+    return np.ascontiguousarray(values, np.int64)
+
+
+def _all_finite(values):
+    """Return whether all values are finite; their sum of squares, which is soonest known, answers most often."""
+    return bool(np.isfinite(np.vdot(values, values)) or np.isfinite(values).all())
+
+
+def _order(order, examples):
+    if order is None:
+        return np.arange(examples)
+    order = np.asarray(order)
+    if order.ndim != 1 or order.dtype.kind not in "iu" or not order.size:
+        raise ValueError(f"order has shape {order.shape} and dtype {order.dtype}, expected a list of examples")
+    if order.min() < 0 or order.max() >= examples:
+        raise ValueError(f"order has examples from {order.min()} to {order.max()}, expected 0 to {examples - 1}")
+    return order.astype(np.int64, copy=False)

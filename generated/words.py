@@ -1,0 +1,1377 @@
+"""Exact per-example SGD: 8, embedding(5000, 16), dense(32), tanh, dense(4); softmax output, nll loss, inverse step size.
+
+Given:
+
+    h1[j,d] = E1[x[j],d]
+    flat2[p + 16 c] = h1[c,p]
+    a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]
+    h2[i] = tanh(a2[i])
+    a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
+    f[i] = exp(a3[i])/Σ_j<4 exp(a3[j])
+    l = -log(f[y])
+
+Derived:
+
+    da3[i] = f[i] - 1[i=y]
+    dh2[i] = Σ_j<4 W3[j,i] da3[j]
+    da2[i] = dh2[i] (1 - h2[i]²)
+    dflat2[i] = Σ_j<32 W2[j,i] da2[j]
+    dh1[j,d] = dflat2[d + 16 j]
+    dE1[i,j] = 0
+    dE1[x[i],d] ← dE1[x[i],d] + dh1[i,d]
+    dW2[i,j] = da2[i] flat2[j]
+    db2[i] = da2[i]
+    dW3[i,j] = da3[i] h2[j]
+    db3[i] = da3[i]
+
+Update after each example:
+
+    step = learning_rate/(1 + t decay)
+    E1[x[i],d] ← E1[x[i],d] - step dh1[i,d]
+    W2[i,j] ← W2[i,j] - step da2[i] flat2[j]
+    b2[i] ← b2[i] - step da2[i]
+    W3[i,j] ← W3[i,j] - step da3[i] h2[j]
+    b3[i] ← b3[i] - step da3[i]
+
+Schedules:
+
+    plain: the order of the lecture.
+    overlapped: every update joins the last sweep that reads its weights; the first layer's joins
+        the next use.
+    deferred: not here, E^1 is no matrix whose elements are all updated alike.
+
+Regenerate with:
+
+    symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
+        Python
+
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: d3ad955aaf8be7e9.
+"""
+
+import json
+import os
+from math import isfinite
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+
+SPEC = {
+    "format": 1,
+    "name": "words",
+    "preactivation": "embedding(5000, 16), dense(32), dense(4)",
+    "activations": ["none", "tanh"],
+    "output": "softmax",
+    "loss": "nll",
+    "target": "label",
+    "penalty": "none",
+    "initializer": "glorot",
+    "step_size": "inverse",
+    "learned": [],
+    "learned_per_unit": [],
+    "dtype": "float32",
+    "layers": 3,
+    "parameters": {"E1": ["5000", "16"], "W2": ["32", "128"], "b2": ["32"], "W3": ["4", "32"], "b3": ["4"]},
+    "sizes": [8, 128, 32, 4],
+    "input": [8],
+    "vocabulary": 5000,
+    "hyperparameters": {"decay": 0.0},
+    "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"E1": [1, 16], "W2": [128, 32], "W3": [32, 4]}},
+    "refused": {"deferred": "E^1 is no matrix whose elements are all updated alike"},
+    "network": "preactivation=embedding(5000, 16), dense(32), dense(4); activations=['none', 'tanh']; output=softmax; loss=nll; target=label; penalty=none",
+}
+
+real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
+zero, one = real(0), real(1)
+
+# Sums may be reordered and products contracted; NaN and infinity keep their meaning.
+FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
+
+
+def kernel(function):
+    """Compile at the first call; keep the machine code on disk where there is a place for it."""
+    try:
+        return njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
+    except RuntimeError:  # no directory that a cache can be written to
+        return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+
+
+def at_cache_line(size, like):
+    """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
+    raw = np.empty(size + 16, like.dtype)
+    skip = (-raw.ctypes.data % 64) // raw.itemsize
+    return raw[skip : skip + size]
+
+
+aligned = njit(at_cache_line)
+
+
+def initial_scale(fan_in, fan_out):
+    """Return the bound of the uniform, or the deviation of the normal, initial weights."""
+    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+
+
+def step_size(learning_rate, decay, t):
+    """Return the step size of update t."""
+    return learning_rate / (one + real(t) * decay)
+
+
+def shrinkage(learning_rate, decay, t):
+    """Return by what part of itself update t shrinks a weight of the first layer."""
+    return zero
+
+
+elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
+
+
+@elementary
+def exp(x):
+    """eˣ = 2ⁿ eʳ with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
+
+    Max error 1.0 ULP (every float32). Overflow gives inf.
+    Underflow is gradual: a subnormal result is rounded once more.
+    """
+    t = min(max(x, real(-105.35837)), real(88.72353))
+    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    n = m - real(12582912.0)
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r2 = r * r
+    q0 = real(0.0013933642)
+    q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
+    q1 = real(0.00019890981)
+    q1 = (q1 * r2 + real(0.0083333105)) * r2 + real(0.16666667)
+    q = q1 * r + q0
+    k = np.float32(m).view(np.int32) - 1262485504
+    half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
+    y = (real(1.0) + (r + r2 * q)) * np.int32((half + 127) << 23).view(np.float32)
+    return y * np.int32((k - half + 127) << 23).view(np.float32)
+
+
+@elementary
+def expm1(x):
+    """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
+
+    Max error 1.7 ULP (every float32). Overflow gives inf. Subnormals and ±0 are returned as they are.
+    """
+    t = min(max(x, real(-18.021826)), real(88.72353))
+    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    n = m - real(12582912.0)
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r2 = r * r
+    q0 = real(0.0013933642)
+    q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
+    q1 = real(0.00019890981)
+    q1 = (q1 * r2 + real(0.0083333105)) * r2 + real(0.16666667)
+    q = q1 * r + q0
+    k = np.float32(m).view(np.int32) - 1262485504
+    s = np.int32((k + 127 - 1) << 23).view(np.float32)  # 2ⁿ⁻¹, for 2ⁿ may overflow
+    y = real(2.0) * (s * (r + r2 * q) + (s - real(0.5)))
+    return y if abs(x) > real(5.9604645e-08) else x
+
+
+@elementary
+def log(x):
+    """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
+
+    log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
+    Subnormals are scaled first and lose nothing.
+    """
+    small = x < real(1.1754944e-38)
+    i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
+    k = np.int32((i - 1060439283) >> 23)
+    e = real(np.int32(k)) - (real(24.0) if small else real(0.0))
+    f = np.int32(i - (k << 23)).view(np.float32) - real(1.0)
+    s = f / (real(2.0) + f)
+    z = s * s
+    z2 = z * z
+    p0 = real(0.2957995) * z2 + real(0.66666687)
+    p1 = real(0.3998878)
+    p = p1 * z + p0
+    h = real(0.5) * f * f
+    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
+    return y if x < real(np.inf) else x
+
+
+@elementary
+def tanh(x):
+    """Hyperbolic tangent: tanh x = ±e / (e + 2), from e = expm1(2 |x|).
+
+    Max error 2.5 ULP (every float32). Subnormals and ±0 are returned as they are.
+    """
+    e = expm1(real(2.0) * min(abs(x), real(10.0)))
+    return np.copysign(e / (e + real(2.0)), x)
+
+
+@elementary
+def sqrt(x):
+    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
+    return np.sqrt(x)
+
+
+@elementary
+def ratio(x, y):
+    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
+    return x / y
+
+
+@kernel
+def forward(X, E1, W2, b2, W3, b3, F):
+    """Write the outputs of every example of X to F."""
+    N = X.shape[0]
+    h1 = np.empty((8, 16), E1.dtype)
+    flat2 = np.empty(128, E1.dtype)
+    a2 = np.empty_like(b2)
+    h2 = np.empty_like(b2)
+    a3 = np.empty_like(b3)
+    e = np.empty_like(b3)
+    for n in range(N):
+        x = X[n]
+        f = F[n]
+        # h1[j,d] = E1[x[j],d]
+        for j in range(8):
+            for d in range(16):
+                h1[j, d] = E1[x[j], d]
+        # flat2[p + 16 c] = h1[c,p]
+        for c in range(8):
+            for p in range(16):
+                flat2[16 * c + p] = h1[c, p]
+        # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]
+        for i in range(32):
+            total = zero
+            for j in range(128):
+                total += W2[i, j] * flat2[j]
+            a2[i] = b2[i] + total
+        # h2[i] = tanh(a2[i])
+        for i in range(32):
+            h2[i] = tanh(a2[i])
+        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
+        for i in range(4):
+            total = zero
+            for j in range(32):
+                total += W3[i, j] * h2[j]
+            a3[i] = b3[i] + total
+        # m = max_i<4 a3[i]
+        m = a3[0]
+        for i in range(4):
+            m = max(m, a3[i])
+        # e[i] = exp(a3[i] - m)
+        for i in range(4):
+            e[i] = exp(a3[i] - m)
+        # s = Σ_i<4 e[i]
+        s = zero
+        for i in range(4):
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(4):
+            f[i] = per_s * e[i]
+
+
+@kernel
+def loss(X, Y, E1, W2, b2, W3, b3):
+    """Return the mean loss of the examples, without the penalty."""
+    N = X.shape[0]
+    h1 = np.empty((8, 16), E1.dtype)
+    flat2 = np.empty(128, E1.dtype)
+    a2 = np.empty_like(b2)
+    h2 = np.empty_like(b2)
+    a3 = np.empty_like(b3)
+    e = np.empty_like(b3)
+    f = np.empty_like(b3)
+    mean = zero
+    for n in range(N):
+        x = X[n]
+        y = Y[n]
+        # h1[j,d] = E1[x[j],d]
+        for j in range(8):
+            for d in range(16):
+                h1[j, d] = E1[x[j], d]
+        # flat2[p + 16 c] = h1[c,p]
+        for c in range(8):
+            for p in range(16):
+                flat2[16 * c + p] = h1[c, p]
+        # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]
+        for i in range(32):
+            total = zero
+            for j in range(128):
+                total += W2[i, j] * flat2[j]
+            a2[i] = b2[i] + total
+        # h2[i] = tanh(a2[i])
+        for i in range(32):
+            h2[i] = tanh(a2[i])
+        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
+        for i in range(4):
+            total = zero
+            for j in range(32):
+                total += W3[i, j] * h2[j]
+            a3[i] = b3[i] + total
+        # m = max_i<4 a3[i]
+        m = a3[0]
+        for i in range(4):
+            m = max(m, a3[i])
+        # e[i] = exp(a3[i] - m)
+        for i in range(4):
+            e[i] = exp(a3[i] - m)
+        # s = Σ_i<4 e[i]
+        s = zero
+        for i in range(4):
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(4):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a3[y]
+        l = m + log(s) - a3[y]
+        mean += l
+    return mean / real(N)
+
+
+@kernel
+def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
+    """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
+    h1 = np.empty((8, 16), E1.dtype)
+    flat2 = np.empty(128, E1.dtype)
+    a2 = np.empty_like(b2)
+    h2 = np.empty_like(b2)
+    a3 = np.empty_like(b3)
+    e = np.empty_like(b3)
+    f = np.empty_like(b3)
+    da3 = np.empty_like(b3)
+    dh2 = np.empty_like(b2)
+    da2 = np.empty_like(b2)
+    dflat2 = np.empty(128, E1.dtype)
+    dh1 = np.empty((8, 16), E1.dtype)
+    # h1[j,d] = E1[x[j],d]
+    for j in range(8):
+        for d in range(16):
+            h1[j, d] = E1[x[j], d]
+    # flat2[p + 16 c] = h1[c,p]
+    for c in range(8):
+        for p in range(16):
+            flat2[16 * c + p] = h1[c, p]
+    # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]
+    for i in range(32):
+        total = zero
+        for j in range(128):
+            total += W2[i, j] * flat2[j]
+        a2[i] = b2[i] + total
+    # h2[i] = tanh(a2[i])
+    for i in range(32):
+        h2[i] = tanh(a2[i])
+    # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
+    for i in range(4):
+        total = zero
+        for j in range(32):
+            total += W3[i, j] * h2[j]
+        a3[i] = b3[i] + total
+    # m = max_i<4 a3[i]
+    m = a3[0]
+    for i in range(4):
+        m = max(m, a3[i])
+    # e[i] = exp(a3[i] - m)
+    for i in range(4):
+        e[i] = exp(a3[i] - m)
+    # s = Σ_i<4 e[i]
+    s = zero
+    for i in range(4):
+        s += e[i]
+    # f[i] = e[i]/s
+    per_s = one / s
+    for i in range(4):
+        f[i] = per_s * e[i]
+    # l = m + log(s) - a3[y]
+    l = m + log(s) - a3[y]
+    # da3[i] = f[i] - 1[i=y]
+    for i in range(4):
+        da3[i] = f[i] - (one if i == y else zero)
+    # dh2[i] = Σ_j<4 W3[j,i] da3[j]
+    for i in range(32):
+        dh2[i] = zero
+    for j in range(4):
+        da3_j = da3[j]
+        for i in range(32):
+            dh2[i] += da3_j * W3[j, i]
+    # da2[i] = dh2[i] (1 - h2[i]²)
+    for i in range(32):
+        da2[i] = dh2[i] * (one - h2[i] * h2[i])
+    # dflat2[i] = Σ_j<32 W2[j,i] da2[j]
+    for i in range(128):
+        dflat2[i] = zero
+    for j in range(32):
+        da2_j = da2[j]
+        for i in range(128):
+            dflat2[i] += da2_j * W2[j, i]
+    # dh1[j,d] = dflat2[d + 16 j]
+    for j in range(8):
+        for d in range(16):
+            dh1[j, d] = dflat2[16 * j + d]
+    # dE1[i,j] = 0
+    for i in range(5000):
+        for j in range(16):
+            dE1[i, j] = zero
+    # dE1[x[i],d] ← dE1[x[i],d] + dh1[i,d]
+    for i in range(8):
+        for d in range(16):
+            dE1[x[i], d] += dh1[i, d]
+    # dW2[i,j] = da2[i] flat2[j]
+    for i in range(32):
+        da2_i = da2[i]
+        for j in range(128):
+            dW2[i, j] = da2_i * flat2[j]
+    # db2[i] = da2[i]
+    for i in range(32):
+        db2[i] = da2[i]
+    # dW3[i,j] = da3[i] h2[j]
+    for i in range(4):
+        da3_i = da3[i]
+        for j in range(32):
+            dW3[i, j] = da3_i * h2[j]
+    # db3[i] = da3[i]
+    for i in range(4):
+        db3[i] = da3[i]
+    return l
+
+
+@kernel
+def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
+    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    updates = order.shape[0]
+    h1 = np.empty((8, 16), E1.dtype)
+    flat2 = np.empty(128, E1.dtype)
+    a2 = np.empty_like(b2)
+    h2 = np.empty_like(b2)
+    a3 = np.empty_like(b3)
+    e = np.empty_like(b3)
+    f = np.empty_like(b3)
+    da3 = np.empty_like(b3)
+    dh2 = np.empty_like(b2)
+    da2 = np.empty_like(b2)
+    dflat2 = np.empty(128, E1.dtype)
+    dh1 = np.empty((8, 16), E1.dtype)
+    losses = zero
+    done = 0
+    for n in range(updates):
+        row = order[n]
+        x = X[row]
+        y = Y[row]
+        # h1[j,d] = E1[x[j],d]
+        for j in range(8):
+            for d in range(16):
+                h1[j, d] = E1[x[j], d]
+        # flat2[p + 16 c] = h1[c,p]
+        for c in range(8):
+            for p in range(16):
+                flat2[16 * c + p] = h1[c, p]
+        # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]
+        for i in range(32):
+            total = zero
+            for j in range(128):
+                total += W2[i, j] * flat2[j]
+            a2[i] = b2[i] + total
+        # h2[i] = tanh(a2[i])
+        for i in range(32):
+            h2[i] = tanh(a2[i])
+        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
+        for i in range(4):
+            total = zero
+            for j in range(32):
+                total += W3[i, j] * h2[j]
+            a3[i] = b3[i] + total
+        # m = max_i<4 a3[i]
+        m = a3[0]
+        for i in range(4):
+            m = max(m, a3[i])
+        # e[i] = exp(a3[i] - m)
+        for i in range(4):
+            e[i] = exp(a3[i] - m)
+        # s = Σ_i<4 e[i]
+        s = zero
+        for i in range(4):
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(4):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a3[y]
+        l = m + log(s) - a3[y]
+        # da3[i] = f[i] - 1[i=y]
+        for i in range(4):
+            da3[i] = f[i] - (one if i == y else zero)
+        # dh2[i] = Σ_j<4 W3[j,i] da3[j]
+        for i in range(32):
+            dh2[i] = zero
+        for j in range(4):
+            da3_j = da3[j]
+            for i in range(32):
+                dh2[i] += da3_j * W3[j, i]
+        # da2[i] = dh2[i] (1 - h2[i]²)
+        for i in range(32):
+            da2[i] = dh2[i] * (one - h2[i] * h2[i])
+        # dflat2[i] = Σ_j<32 W2[j,i] da2[j]
+        for i in range(128):
+            dflat2[i] = zero
+        for j in range(32):
+            da2_j = da2[j]
+            for i in range(128):
+                dflat2[i] += da2_j * W2[j, i]
+        # dh1[j,d] = dflat2[d + 16 j]
+        for j in range(8):
+            for d in range(16):
+                dh1[j, d] = dflat2[16 * j + d]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(l):
+            break
+        losses += l
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(n + t))
+        # E1[x[i],d] ← E1[x[i],d] - step dh1[i,d]
+        for i in range(8):
+            for d in range(16):
+                E1[x[i], d] -= step * dh1[i, d]
+        # W2[i,j] ← W2[i,j] - step da2[i] flat2[j]
+        for i in range(32):
+            step_da2 = step * da2[i]
+            for j in range(128):
+                W2[i, j] -= step_da2 * flat2[j]
+        # b2[i] ← b2[i] - step da2[i]
+        for i in range(32):
+            b2[i] -= step * da2[i]
+        # W3[i,j] ← W3[i,j] - step da3[i] h2[j]
+        for i in range(4):
+            step_da3 = step * da3[i]
+            for j in range(32):
+                W3[i, j] -= step_da3 * h2[j]
+        # b3[i] ← b3[i] - step da3[i]
+        for i in range(4):
+            b3[i] -= step * da3[i]
+        done += 1
+    return done, losses
+
+
+@kernel
+def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
+    """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
+    updates = order.shape[0]
+    h1 = aligned(8 * 16, E1).reshape(8, 16)
+    flat2 = aligned(128, E1)
+    a2 = aligned(32, E1)
+    h2 = aligned(32, E1)
+    a3 = aligned(4, E1)
+    e = aligned(4, E1)
+    f = aligned(4, E1)
+    da3 = aligned(4, E1)
+    dh2 = aligned(32, E1)
+    da2 = aligned(32, E1)
+    dflat2 = aligned(128, E1)
+    dh1 = aligned(8 * 16, E1).reshape(8, 16)
+    losses = zero
+    done = 0
+    row = order[0]
+    x = X[row]
+    # h1[j,d] = E1[x[j],d]
+    for j in range(8):
+        for d in range(16):
+            h1[j, d] = E1[x[j], d]
+    for n in range(updates):
+        row = order[n]
+        x = X[row]
+        y = Y[row]
+        # flat2[p + 16 c] = h1[c,p]
+        for c in range(8):
+            for p in range(16):
+                flat2[16 * c + p] = h1[c, p]
+        # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]; h2[i] = tanh(a2[i])
+        for i in range(32):
+            total = zero
+            for j in range(128):
+                total += W2[i, j] * flat2[j]
+            a2[i] = b2[i] + total
+            h2[i] = tanh(a2[i])
+        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
+        for i in range(4):
+            total2 = zero
+            for j in range(32):
+                total2 += W3[i, j] * h2[j]
+            a3[i] = b3[i] + total2
+        # m = max_i<4 a3[i]
+        m = a3[0]
+        for i in range(4):
+            m = max(m, a3[i])
+        # s = Σ_i<4 e[i]
+        s = zero
+        # e[i] = exp(a3[i] - m)
+        for i in range(4):
+            e[i] = exp(a3[i] - m)
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(4):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a3[y]
+        l = m + log(s) - a3[y]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(l):
+            break
+        losses += l
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(n + t))
+        # da3[i] = f[i] - 1[i=y]; b3[i] ← b3[i] - step da3[i]
+        for i in range(4):
+            da3[i] = f[i] - (one if i == y else zero)
+            b3[i] -= step * da3[i]
+        # dh2[i] = Σ_j<4 W3[j,i] da3[j]
+        for i in range(32):
+            dh2[i] = zero
+        for j in range(4):
+            da3_j = da3[j]
+            for i in range(32):
+                dh2[i] += da3_j * W3[j, i]
+        # W3[i,j] ← W3[i,j] - step da3[i] h2[j]
+        for i in range(3, 4):
+            step_da3 = step * da3[i]
+            for j in range(32):
+                W3[i, j] -= step_da3 * h2[j]
+        for i in range(0, -1, -3):
+            step_da3_0 = step * da3[i]
+            step_da3_1 = step * da3[i + 1]
+            step_da3_2 = step * da3[i + 2]
+            for j in range(32):
+                h2_j = h2[j]
+                W3[i, j] -= h2_j * step_da3_0
+                W3[i + 1, j] -= h2_j * step_da3_1
+                W3[i + 2, j] -= h2_j * step_da3_2
+        # da2[i] = dh2[i] (1 - h2[i]²); b2[i] ← b2[i] - step da2[i]
+        for i in range(32):
+            da2[i] = dh2[i] * (one - h2[i] * h2[i])
+            b2[i] -= step * da2[i]
+        # dflat2[i] = Σ_j<32 W2[j,i] da2[j]
+        for i in range(128):
+            dflat2[i] = zero
+        for j in range(32):
+            da2_j = da2[j]
+            for i in range(128):
+                dflat2[i] += da2_j * W2[j, i]
+        # W2[i,j] ← W2[i,j] - step da2[i] flat2[j]
+        for i in range(30, 32):
+            step_da2 = step * da2[i]
+            for j in range(128):
+                W2[i, j] -= step_da2 * flat2[j]
+        for i in range(27, -1, -3):
+            step_da2_0 = step * da2[i]
+            step_da2_1 = step * da2[i + 1]
+            step_da2_2 = step * da2[i + 2]
+            for j in range(128):
+                flat2_j = flat2[j]
+                W2[i, j] -= flat2_j * step_da2_0
+                W2[i + 1, j] -= flat2_j * step_da2_1
+                W2[i + 2, j] -= flat2_j * step_da2_2
+        # dh1[j,d] = dflat2[d + 16 j]
+        for j in range(8):
+            for d in range(16):
+                dh1[j, d] = dflat2[16 * j + d]
+        row = order[min(n + 1, updates - 1)]
+        x_next = X[row]
+        # E1[x[i],d] ← E1[x[i],d] - step dh1[i,d]
+        for i in range(0, 6, 3):
+            for d in range(16):
+                E1[x[i], d] -= step * dh1[i, d]
+                E1[x[i + 1], d] -= step * dh1[i + 1, d]
+                E1[x[i + 2], d] -= step * dh1[i + 2, d]
+        for i in range(6, 8):
+            for d in range(16):
+                E1[x[i], d] -= step * dh1[i, d]
+        # h1[j,d] = E1[x_next[j],d]
+        for j in range(8):
+            for d in range(16):
+                h1[j, d] = E1[x_next[j], d]
+        done += 1
+    return done, losses
+
+
+@kernel
+def contract_pk_qk(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
+    for q in range(0, columns - (columns % 6), 6):
+        for p in range(0, rows - (rows % 4), 4):
+            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
+                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
+                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
+                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                B_q_k = B[q, k]
+                B_q1_k = B[q + 1, k]
+                B_q2_k = B[q + 2, k]
+                B_q3_k = B[q + 3, k]
+                B_q4_k = B[q + 4, k]
+                B_q5_k = B[q + 5, k]
+                A_p1_k = A[p + 1, k]
+                A_p2_k = A[p + 2, k]
+                A_p3_k = A[p + 3, k]
+                total_0_0 += A_p_k * B_q_k
+                total_0_1 += A_p_k * B_q1_k
+                total_0_2 += A_p_k * B_q2_k
+                total_0_3 += A_p_k * B_q3_k
+                total_0_4 += A_p_k * B_q4_k
+                total_0_5 += A_p_k * B_q5_k
+                total_1_0 += A_p1_k * B_q_k
+                total_1_1 += A_p1_k * B_q1_k
+                total_1_2 += A_p1_k * B_q2_k
+                total_1_3 += A_p1_k * B_q3_k
+                total_1_4 += A_p1_k * B_q4_k
+                total_1_5 += A_p1_k * B_q5_k
+                total_2_0 += A_p2_k * B_q_k
+                total_2_1 += A_p2_k * B_q1_k
+                total_2_2 += A_p2_k * B_q2_k
+                total_2_3 += A_p2_k * B_q3_k
+                total_2_4 += A_p2_k * B_q4_k
+                total_2_5 += A_p2_k * B_q5_k
+                total_3_0 += A_p3_k * B_q_k
+                total_3_1 += A_p3_k * B_q1_k
+                total_3_2 += A_p3_k * B_q2_k
+                total_3_3 += A_p3_k * B_q3_k
+                total_3_4 += A_p3_k * B_q4_k
+                total_3_5 += A_p3_k * B_q5_k
+            C[p, q] = total_0_0
+            C[p, q + 1] = total_0_1
+            C[p, q + 2] = total_0_2
+            C[p, q + 3] = total_0_3
+            C[p, q + 4] = total_0_4
+            C[p, q + 5] = total_0_5
+            C[p + 1, q] = total_1_0
+            C[p + 1, q + 1] = total_1_1
+            C[p + 1, q + 2] = total_1_2
+            C[p + 1, q + 3] = total_1_3
+            C[p + 1, q + 4] = total_1_4
+            C[p + 1, q + 5] = total_1_5
+            C[p + 2, q] = total_2_0
+            C[p + 2, q + 1] = total_2_1
+            C[p + 2, q + 2] = total_2_2
+            C[p + 2, q + 3] = total_2_3
+            C[p + 2, q + 4] = total_2_4
+            C[p + 2, q + 5] = total_2_5
+            C[p + 3, q] = total_3_0
+            C[p + 3, q + 1] = total_3_1
+            C[p + 3, q + 2] = total_3_2
+            C[p + 3, q + 3] = total_3_3
+            C[p + 3, q + 4] = total_3_4
+            C[p + 3, q + 5] = total_3_5
+        for p in range(rows - (rows % 4), rows):
+            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                total_0 += A_p_k * B[q, k]
+                total_1 += A_p_k * B[q + 1, k]
+                total_2 += A_p_k * B[q + 2, k]
+                total_3 += A_p_k * B[q + 3, k]
+                total_4 += A_p_k * B[q + 4, k]
+                total_5 += A_p_k * B[q + 5, k]
+            C[p, q] = total_0
+            C[p, q + 1] = total_1
+            C[p, q + 2] = total_2
+            C[p, q + 3] = total_3
+            C[p, q + 4] = total_4
+            C[p, q + 5] = total_5
+    for q in range(columns - (columns % 6), columns):
+        for p in range(rows):
+            total = zero
+            for k in range(terms):
+                total += A[p, k] * B[q, k]
+            C[p, q] = total
+
+
+@kernel
+def contract_pk_kq(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for q in range(columns):
+            C[p, q] = zero
+            C[p + 1, q] = zero
+            C[p + 2, q] = zero
+            C[p + 3, q] = zero
+            C[p + 4, q] = zero
+            C[p + 5, q] = zero
+        for k in range(0, terms - (terms % 4), 4):
+            A_p_k_0_0 = A[p, k]
+            A_p_k_0_1 = A[p + 1, k]
+            A_p_k_0_2 = A[p + 2, k]
+            A_p_k_0_3 = A[p + 3, k]
+            A_p_k_0_4 = A[p + 4, k]
+            A_p_k_0_5 = A[p + 5, k]
+            A_p_k_1_0 = A[p, k + 1]
+            A_p_k_1_1 = A[p + 1, k + 1]
+            A_p_k_1_2 = A[p + 2, k + 1]
+            A_p_k_1_3 = A[p + 3, k + 1]
+            A_p_k_1_4 = A[p + 4, k + 1]
+            A_p_k_1_5 = A[p + 5, k + 1]
+            A_p_k_2_0 = A[p, k + 2]
+            A_p_k_2_1 = A[p + 1, k + 2]
+            A_p_k_2_2 = A[p + 2, k + 2]
+            A_p_k_2_3 = A[p + 3, k + 2]
+            A_p_k_2_4 = A[p + 4, k + 2]
+            A_p_k_2_5 = A[p + 5, k + 2]
+            A_p_k_3_0 = A[p, k + 3]
+            A_p_k_3_1 = A[p + 1, k + 3]
+            A_p_k_3_2 = A[p + 2, k + 3]
+            A_p_k_3_3 = A[p + 3, k + 3]
+            A_p_k_3_4 = A[p + 4, k + 3]
+            A_p_k_3_5 = A[p + 5, k + 3]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_p_k_0 = A[p, k]
+            A_p_k_1 = A[p + 1, k]
+            A_p_k_2 = A[p + 2, k]
+            A_p_k_3 = A[p + 3, k]
+            A_p_k_4 = A[p + 4, k]
+            A_p_k_5 = A[p + 5, k]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_p_k_0 * B_k_q
+                C[p + 1, q] += A_p_k_1 * B_k_q
+                C[p + 2, q] += A_p_k_2 * B_k_q
+                C[p + 3, q] += A_p_k_3 * B_k_q
+                C[p + 4, q] += A_p_k_4 * B_k_q
+                C[p + 5, q] += A_p_k_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for q in range(columns):
+            C[p, q] = zero
+        for k in range(terms):
+            A_p_k = A[p, k]
+            for q in range(columns):
+                C[p, q] += A_p_k * B[k, q]
+
+
+@kernel
+def add_kp_kq(C, A, B, rows, columns, terms, factor):
+    """Update C[p,q] ← C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for k in range(0, terms - (terms % 4), 4):
+            A_k_p_factor_0_0 = factor * A[k, p]
+            A_k_p_factor_0_1 = factor * A[k, p + 1]
+            A_k_p_factor_0_2 = factor * A[k, p + 2]
+            A_k_p_factor_0_3 = factor * A[k, p + 3]
+            A_k_p_factor_0_4 = factor * A[k, p + 4]
+            A_k_p_factor_0_5 = factor * A[k, p + 5]
+            A_k_p_factor_1_0 = factor * A[k + 1, p]
+            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
+            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
+            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
+            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
+            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
+            A_k_p_factor_2_0 = factor * A[k + 2, p]
+            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
+            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
+            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
+            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
+            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
+            A_k_p_factor_3_0 = factor * A[k + 3, p]
+            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
+            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
+            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
+            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
+            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
+                    + A_k_p_factor_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
+                    + A_k_p_factor_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
+                    + A_k_p_factor_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
+                    + A_k_p_factor_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
+                    + A_k_p_factor_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
+                    + A_k_p_factor_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_k_p_factor_0 = factor * A[k, p]
+            A_k_p_factor_1 = factor * A[k, p + 1]
+            A_k_p_factor_2 = factor * A[k, p + 2]
+            A_k_p_factor_3 = factor * A[k, p + 3]
+            A_k_p_factor_4 = factor * A[k, p + 4]
+            A_k_p_factor_5 = factor * A[k, p + 5]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_k_p_factor_0 * B_k_q
+                C[p + 1, q] += A_k_p_factor_1 * B_k_q
+                C[p + 2, q] += A_k_p_factor_2 * B_k_q
+                C[p + 3, q] += A_k_p_factor_3 * B_k_q
+                C[p + 4, q] += A_k_p_factor_4 * B_k_q
+                C[p + 5, q] += A_k_p_factor_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for k in range(terms):
+            A_k_p_factor = factor * A[k, p]
+            for q in range(columns):
+                C[p, q] += A_k_p_factor * B[k, q]
+
+
+@kernel
+def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batch):
+    """Update after every `batch` examples of X[order], by the mean of their gradients."""
+    updates = order.shape[0]
+    x = np.empty((batch, 8), np.int64)
+    y = np.empty(batch, np.int64)
+    h1 = aligned(batch * 8 * 16, E1).reshape(batch, 8, 16)
+    flat2 = aligned(batch * 128, E1).reshape(batch, 128)
+    a2 = aligned(batch * 32, E1).reshape(batch, 32)
+    h2 = aligned(batch * 32, E1).reshape(batch, 32)
+    a3 = aligned(batch * 4, E1).reshape(batch, 4)
+    m = aligned(batch, E1)
+    e = aligned(batch * 4, E1).reshape(batch, 4)
+    s = aligned(batch, E1)
+    f = aligned(batch * 4, E1).reshape(batch, 4)
+    l = aligned(batch, E1)
+    da3 = aligned(batch * 4, E1).reshape(batch, 4)
+    dh2 = aligned(batch * 32, E1).reshape(batch, 32)
+    da2 = aligned(batch * 32, E1).reshape(batch, 32)
+    dflat2 = aligned(batch * 128, E1).reshape(batch, 128)
+    dh1 = aligned(batch * 8 * 16, E1).reshape(batch, 8, 16)
+    losses = zero
+    update = 0
+    done = 0
+    for start in range(0, updates, batch):
+        count = min(batch, updates - start)
+        # the examples of the batch, row by row
+        for r in range(count):
+            row = order[r + start]
+            for j in range(8):
+                x[r, j] = X[row, j]
+            y[r] = Y[row]
+        # h1[r,j,d] = E1[x[r,j],d]
+        for r in range(count):
+            for j in range(8):
+                for d in range(16):
+                    h1[r, j, d] = E1[x[r, j], d]
+        # flat2[r,p + 16 c] = h1[r,c,p]
+        for r in range(count):
+            for c in range(8):
+                for p in range(16):
+                    flat2[r, 16 * c + p] = h1[r, c, p]
+        # a2[r,i] = Σ_j<128 W2[i,j] flat2[r,j]
+        contract_pk_qk(a2, flat2, W2, count, 32, 128)
+        # a2[r,i] ← a2[r,i] + b2[i]
+        for r in range(count):
+            for i in range(32):
+                a2[r, i] += b2[i]
+        # h2[r,i] = tanh(a2[r,i])
+        for r in range(count):
+            for i in range(32):
+                h2[r, i] = tanh(a2[r, i])
+        # a3[r,i] = Σ_j<32 W3[i,j] h2[r,j]
+        contract_pk_qk(a3, h2, W3, count, 4, 32)
+        # a3[r,i] ← a3[r,i] + b3[i]
+        for r in range(count):
+            for i in range(4):
+                a3[r, i] += b3[i]
+        # m[r] = max_i<4 a3[r,i]
+        for r in range(count):
+            total = a3[r, 0]
+            for i in range(4):
+                total = max(total, a3[r, i])
+            m[r] = total
+        # e[r,i] = exp(a3[r,i] - m[r])
+        for r in range(count):
+            for i in range(4):
+                e[r, i] = exp(a3[r, i] - m[r])
+        # s[r] = Σ_i<4 e[r,i]
+        for r in range(count):
+            total = zero
+            for i in range(4):
+                total += e[r, i]
+            s[r] = total
+        # f[r,i] = e[r,i]/s[r]
+        for r in range(count):
+            per_s_r = one / s[r]
+            for i in range(4):
+                f[r, i] = per_s_r * e[r, i]
+        # l[r] = m[r] + log(s[r]) - a3[r,y[r]]
+        for r in range(count):
+            l[r] = m[r] + log(s[r]) - a3[r, y[r]]
+        # da3[r,i] = f[r,i] - 1[i=y[r]]
+        for r in range(count):
+            for i in range(4):
+                da3[r, i] = f[r, i] - (one if i == y[r] else zero)
+        # dh2[r,i] = Σ_j<4 W3[j,i] da3[r,j]
+        contract_pk_kq(dh2, da3, W3, count, 32, 4)
+        # da2[r,i] = dh2[r,i] (1 - h2[r,i]²)
+        for r in range(count):
+            for i in range(32):
+                da2[r, i] = dh2[r, i] * (one - h2[r, i] * h2[r, i])
+        # dflat2[r,i] = Σ_j<32 W2[j,i] da2[r,j]
+        contract_pk_kq(dflat2, da2, W2, count, 128, 32)
+        # dh1[r,j,d] = dflat2[r,d + 16 j]
+        for r in range(count):
+            for j in range(8):
+                for d in range(16):
+                    dh1[r, j, d] = dflat2[r, 16 * j + d]
+        # total_l = Σ_r l[r]
+        total_l = zero
+        for r in range(count):
+            total_l += l[r]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(total_l):
+            break
+        losses += total_l
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(t + update))
+        # E1[x[r,i],d] ← E1[x[r,i],d] - step dh1[r,i,d]/count
+        step_per_count = step / real(count)
+        for r in range(count):
+            for i in range(8):
+                for d in range(16):
+                    E1[x[r, i], d] -= step_per_count * dh1[r, i, d]
+        # W2[i,j] ← W2[i,j] + Σ_r (-step flat2[r,j] da2[r,i]/count)
+        add_kp_kq(W2, da2, flat2, 32, 128, count, -step / real(count))
+        # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
+        step_per_count = step / real(count)
+        for r in range(count):
+            for i in range(32):
+                b2[i] -= step_per_count * da2[r, i]
+        # W3[i,j] ← W3[i,j] + Σ_r (-step h2[r,j] da3[r,i]/count)
+        add_kp_kq(W3, da3, h2, 4, 32, count, -step / real(count))
+        # b3[i] ← b3[i] + Σ_r (-step da3[r,i]/count)
+        step_per_count = step / real(count)
+        for r in range(count):
+            for i in range(4):
+                b3[i] -= step_per_count * da3[r, i]
+        update += 1
+        done += count
+    return done, losses
+
+
+SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
+
+
+class Trainer:
+    """Parameters and the kernels that train them, one example at a time.
+
+    Parameters
+    ----------
+    sizes
+        Units of every layer: (inputs, hidden ..., outputs); those of SPEC["sizes"] where a module has fixed ones.
+    seed
+        Seed of the initial values.
+    schedule
+        The order of computation, never the result: one of SCHEDULES, or ``"auto"`` for what is fastest at these sizes.
+    **scales
+        Values for the initializer, where it has any (see SPEC["initial"]).
+
+    Attributes
+    ----------
+    parameters : dict of str to ndarray
+        W1, b1, ... updated in place.
+    t : int
+        Updates done so far; the step size counts in it.
+    """
+
+    BLOCK = 1024  # examples between two looks at the clock, the keyboard and the losses
+
+    def __init__(self, sizes=None, seed=0, schedule="auto", **scales):
+        self.sizes = _sizes(SPEC.get("sizes") if sizes is None else sizes)
+        self.schedule = _schedule(schedule, self.sizes)
+        self.t = 0
+        scales = _known(scales, SPEC["initial"]["defaults"], "initial value")
+        generator = np.random.default_rng(seed)
+        self.parameters = {}
+        for name, axes in SPEC["parameters"].items():
+            self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
+
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
+        """Update after each example of X[order]; return the mean loss, each example's taken before its update.
+
+        Parameters
+        ----------
+        X : array of shape (examples, inputs), or (examples, *SPEC["input"])
+        y : array of shape (examples,) with class numbers, or (examples, outputs)
+        order : array of int, optional
+            The examples to visit, in this order, repeats allowed; all of them once by default.
+        learning_rate, **hyperparameters
+            As in SPEC["hyperparameters"].
+        batch_size : int
+            Above 1: update after so many examples, by the mean of their gradients.
+
+        Raises
+        ------
+        ValueError
+            If the data or a hyperparameter is not usable; nothing has changed then.
+        FloatingPointError
+            If the loss or a parameter is no longer finite; the parameters are those from before the call.
+        """
+        X, y = self._examples(X, y)
+        order = _order(order, len(X))
+        settings = self._settings(learning_rate, hyperparameters)
+        kernel, extra = self._kernel(settings, batch_size)
+        size = max(1, self.BLOCK // batch_size) * batch_size
+        before, t, total = {k: v.copy() for k, v in self.parameters.items()}, self.t, 0.0
+        for start in range(0, order.size, size):
+            block = order[start : start + size]
+            done, losses = kernel(X, y, block, *self.parameters.values(), *map(real, settings), self.t, *extra)
+            self.t += -(-int(done) // batch_size)
+            total += float(losses)
+            last = start + int(done)
+            if done < block.size or not (np.isfinite(losses) and self._is_finite()):
+                number, step = min(last + 1, order.size), step_size(*settings, self.t)
+                self.t = t
+                for name, value in before.items():
+                    self.parameters[name][...] = value
+                raise FloatingPointError(
+                    f"training became non-finite at example {order[number - 1]} (number {number} of {order.size}), "
+                    f"step size {step:.6g}; the parameters are back as they were: try a smaller learning rate"
+                )
+        return total / order.size
+
+    def predict_proba(self, X):
+        """Return the outputs f, shape (examples, outputs)."""
+        X = self._inputs(X)
+        F = np.empty((len(X), self.sizes[-1]), real)
+        forward(X, *self.parameters.values(), F)
+        return F
+
+    def predict(self, X):
+        """Return class numbers, or 0 and 1 for independent labels, or the outputs themselves."""
+        F = self.predict_proba(X)
+        if SPEC["target"] == "label":
+            return F.argmax(axis=1)
+        return (F > 0.5).astype(np.int64) if SPEC["output"] == "sigmoid" else F
+
+    def loss(self, X, y):
+        """Return the mean of l over the examples, without the penalty."""
+        X, y = self._examples(X, y)
+        return float(loss(X, y, *self.parameters.values()))
+
+    def save(self, path):
+        """Write the parameters, t and SPEC to an .npz file, whole or not at all."""
+        path = Path(path)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        header = {"spec": json.dumps(SPEC), "sizes": self.sizes, "t": self.t}
+        try:
+            with temporary.open("wb") as file:
+                np.savez(file, **header, **self.parameters)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    @classmethod
+    def load(cls, path):
+        """Return the Trainer that `save` wrote; ValueError if the file is damaged or another network's."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                network, sizes, t = json.loads(str(file["spec"]))["network"], file["sizes"], int(file["t"])
+                values = {name: file[name] for name in file.files if name in SPEC["parameters"]}
+        except (FileNotFoundError, IsADirectoryError, PermissionError):
+            raise
+        except Exception as error:  # json, zipfile and zlib raise their own kinds on damaged files
+            raise ValueError(f"{path} is not a model of this module, or is damaged: {error}") from None
+        if network != SPEC["network"]:
+            raise ValueError(f"{path} holds a network {network}, expected {SPEC['network']}")
+        if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
+            raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
+        for name, axes in SPEC["parameters"].items():
+            shape = _shape(axes, sizes)
+            if name not in values or values[name].shape != shape or not _fits(values[name]):
+                raise ValueError(f"{path} is damaged: {name} is not an array of {shape} finite numbers")
+        trainer = cls(sizes.tolist())
+        trainer.t = t
+        for name, value in trainer.parameters.items():
+            value[...] = values[name]
+        return trainer
+
+    def _kernel(self, settings, batch_size):
+        """Return the kernel of the schedule and what it takes beside the others' arguments."""
+        if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+            raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
+        if batch_size > 1:
+            return sgd_minibatch, (batch_size,)
+        if self.schedule != "deferred":
+            return SCHEDULES[self.schedule], ()
+        examples = _examples_a_block(self.sizes)
+        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
+        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
+            return SCHEDULES["overlapped"], ()
+        return SCHEDULES["deferred"], (examples,)
+
+    def _is_finite(self):
+        return all(map(_all_finite, self.parameters.values()))
+
+    def _settings(self, learning_rate, hyperparameters):
+        if not (_is_number(learning_rate) and learning_rate > 0):
+            raise ValueError(f"learning_rate is {learning_rate!r}, expected a positive number")
+        return [learning_rate, *_known(hyperparameters, SPEC["hyperparameters"], "hyperparameter").values()]
+
+    def _inputs(self, X):
+        """Return inputs as the kernels take them: contiguous, finite, with all axes of an example."""
+        X, axes = np.asarray(X), SPEC.get("input", self.sizes[:1])
+        if X.shape[1:] == tuple(axes):
+            X = X.reshape(len(X), self.sizes[0])
+        made = _indices(X, self.sizes[0]) if "vocabulary" in SPEC else _matrix("X", X, self.sizes[0])
+        return made.reshape(len(made), *axes)
+
+    def _examples(self, X, y):
+        X = self._inputs(X)
+        outputs = self.sizes[-1]
+        if SPEC["target"] == "label":
+            y = np.asarray(y)
+            if y.ndim != 1 or y.dtype.kind not in "biu":
+                raise ValueError(f"y has shape {y.shape} and dtype {y.dtype}, expected one class number an example")
+            wrong = np.flatnonzero((y < 0) | (y >= outputs))
+            if wrong.size:
+                raise ValueError(f"y[{wrong[0]}] is {y[wrong[0]]}, expected a class from 0 to {outputs - 1}")
+            y = y.astype(np.int64, copy=False)
+        else:
+            y = np.asarray(y)
+            y = _matrix("y", y[:, None] if y.ndim == 1 and outputs == 1 else y, outputs)
+            if SPEC["output"] == "sigmoid" and ((y < 0) | (y > 1)).any():
+                raise ValueError(f"y has values from {y.min()} to {y.max()}, expected 0 to 1")
+        if len(y) != len(X):
+            raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
+        return X, y
+
+
+SMALLEST_DECAY = 2.0**-10
+
+
+def _schedule(schedule, sizes):
+    """Return the schedule asked for, or the fastest at these sizes: small first layers do not repay a block."""
+    if schedule == "auto":
+        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 2048 else "overlapped"
+    if schedule not in SCHEDULES:
+        reason = SPEC["refused"].get(schedule, "no such schedule")
+        raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")
+    return schedule
+
+
+def _examples_a_block(sizes):
+    """Return how many examples share one update of the first weights: more where these are larger."""
+    return 16 if sizes[1] < 64 else 24 if sizes[1] < 256 else 48
+
+
+def _sizes(sizes):
+    made = tuple(sizes) if np.iterable(sizes) else (sizes,)
+    if made != tuple(SPEC.get("sizes", made)):
+        raise ValueError(f"sizes are {made}, this module has fixed ones: {tuple(SPEC['sizes'])}")
+    if len(made) != SPEC["layers"] + 1 or not all(isinstance(n, int | np.integer) and n > 0 for n in made):
+        layers = "inputs, " + "hidden, " * (SPEC["layers"] - 1) + "outputs"
+        raise ValueError(f"sizes are {made}, expected {SPEC['layers'] + 1} positive integers: ({layers})")
+    return tuple(int(n) for n in made)
+
+
+def _known(given, defaults, what):
+    unknown = sorted(set(given) - set(defaults))
+    if unknown:
+        raise ValueError(f"unknown {what} {unknown[0]!r}, this module has {', '.join(defaults) or 'none'}")
+    for name, value in given.items():
+        if not (_is_number(value) and value >= 0):
+            raise ValueError(f"{name} is {value!r}, expected a number that is not negative")
+    return {name: given.get(name, default) for name, default in defaults.items()}
+
+
+def _is_number(value):
+    return isinstance(value, int | float | np.integer | np.floating) and abs(value) <= float(np.finfo(real).max)
+
+
+def _fits(values):
+    """Return whether an array holds nothing but numbers that are finite in this module's type."""
+    return values.dtype.kind == "f" and bool((np.abs(values) <= np.finfo(real).max).all())
+
+
+def _shape(axes, sizes):
+    """Return the shape of a parameter: an axis is the number of a layer or, as text, a size."""
+    return tuple(int(axis) if isinstance(axis, str) else int(sizes[axis]) for axis in axes) or (1,)
+
+
+def _initial(generator, name, shape, scales):
+    values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
+    fans = SPEC["initial"].get("fans", {name: shape[::-1]} if len(shape) > 1 else {})
+    if name not in fans:  # biases, gains, and what activations learn
+        values[...] = SPEC["initial"]["values"].get(name, 0)
+        return values
+    fan_in, fan_out = fans[name]
+    scale = initial_scale(fan_in, fan_out, **scales)
+    if SPEC["initial"]["distribution"] == "uniform":
+        values[...] = generator.uniform(-scale, scale, shape)
+    else:
+        values[...] = scale * generator.standard_normal(shape)
+    return values
+
+
+def _matrix(name, values, columns):
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != columns or not len(values):
+        raise ValueError(f"{name} has shape {values.shape}, expected (examples, {columns}) with at least one example")
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"{name} has dtype {values.dtype}, expected numbers")
+    values = np.ascontiguousarray(values, real)
+    if not _all_finite(values):
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}, expected finite numbers")
+    return values
+
+
+def _indices(values, columns):
+    """Return inputs that are numbers of rows of a table."""
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != columns or not len(values) or (
+        values.dtype.kind not in "biu" and not (values.dtype.kind == "f" and (values == np.floor(values)).all())
+    ):  # fmt: skip
+        raise ValueError(f"X has shape {values.shape} and dtype {values.dtype}, expected whole (examples, {columns})")
+    if values.min() < 0 or values.max() >= SPEC["vocabulary"]:
+        raise ValueError(f"X has values from {values.min()} to {values.max()}, expected 0 to {SPEC['vocabulary'] - 1}")
+    return np.ascontiguousarray(values, np.int64)
+
+
+def _all_finite(values):
+    """Return whether all values are finite; their sum of squares, which is soonest known, answers most often."""
+    return bool(np.isfinite(np.vdot(values, values)) or np.isfinite(values).all())
+
+
+def _order(order, examples):
+    if order is None:
+        return np.arange(examples)
+    order = np.asarray(order)
+    if order.ndim != 1 or order.dtype.kind not in "iu" or not order.size:
+        raise ValueError(f"order has shape {order.shape} and dtype {order.dtype}, expected a list of examples")
+    if order.min() < 0 or order.max() >= examples:
+        raise ValueError(f"order has examples from {order.min()} to {order.max()}, expected 0 to {examples - 1}")
+    return order.astype(np.int64, copy=False)

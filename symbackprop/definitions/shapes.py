@@ -1,0 +1,258 @@
+"""How far the indices of a layer's equations run: found from the shapes of what they read, or given.
+
+An index that stands alone runs over the whole axis; one in 2*y + u runs as far as the axis allows. What is read by
+nobody else's shape, such as the number of units, is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sympy import Expr, Indexed, Integer, Piecewise, Sum, Symbol
+from sympy.core.relational import Relational
+
+from symbackprop.index_formula import IndexEquation, affine, extent, symbols_in
+from symbackprop.notation import formula
+from symbackprop.symbols import Maximum, name_of
+
+Shape = tuple[Expr, ...]
+GRID = 10**6  # values of indices that are tried where a condition guards a read
+
+
+@dataclass(frozen=True)
+class Access:
+    """A read, or the write, of an array: at which indices, under which conditions."""
+
+    element: Indexed
+    guards: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the array."""
+        return name_of(self.element)
+
+
+def accesses(expr: Any, guards: tuple[Any, ...] = ()) -> Iterator[Access]:
+    """Yield every element that an expression reads, with the conditions around it, those in other indices too."""
+    if isinstance(expr, Indexed):
+        yield Access(expr, guards)
+        for place in expr.indices:
+            yield from accesses(place, guards)
+    elif isinstance(expr, Piecewise):
+        before: tuple[Any, ...] = ()
+        for value, condition in expr.args:
+            yield from accesses(condition, guards + before)
+            about = (condition,) if _is_about_indices(condition) else ()
+            yield from accesses(value, (*guards, *before, *about))
+            before = (*before, *(~c for c in about))
+    else:
+        for arg in expr.args:
+            yield from accesses(arg, guards)
+
+
+def _is_about_indices(condition: Any) -> bool:
+    return (
+        bool(condition.free_symbols) and all(s.is_integer for s in symbols_in(condition)) and not condition.has(Indexed)
+    )
+
+
+def letters(equation: IndexEquation) -> tuple[Symbol, ...]:
+    """Return the indices of an equation: those of its left side, then those of its sums, in order."""
+    found: dict[Symbol, None] = {}
+    if isinstance(equation.lhs, Indexed):
+        found |= dict.fromkeys(s for i in equation.lhs.indices for s in sorted(i.free_symbols, key=str))
+    for node in (*equation.rhs.atoms(Sum, Maximum),):
+        found |= {limit[0]: None for limit in node.limits}
+    return tuple(found)
+
+
+def sizes_of(
+    equation: IndexEquation,
+    known: Mapping[str, Shape],
+    given: Mapping[str, Expr],
+    around: Iterable[IndexEquation] = (),
+) -> dict[Symbol, Expr]:
+    """Return the size of every index of an equation.
+
+    Parameters
+    ----------
+    equation
+        As written.
+    known
+        Shapes of the arrays that exist.
+    given
+        Sizes by the letter of the index.
+    around
+        The other equations of the layer: an index of whose size this one says nothing may run over an axis there.
+
+    Raises
+    ------
+    ValueError
+        If a size is found nowhere, or two places say different things; the message has the equation.
+    """
+    found = {i: given[i.name] for i in letters(equation) if i.name in given}
+    bounds = [b for access in accesses(equation.rhs) if access.name in known for b in _bounds(access, known, equation)]
+    for i in letters(equation):
+        if i not in found and (whole := _whole(i, bounds, equation)) is not None:
+            found[i] = whole
+    while more := _reached(bounds, found):
+        found |= more
+    for i in letters(equation):
+        if i not in found:
+            elsewhere = [b.size for e in around for a in accesses(e.rhs) if a.name in known
+                         for b in _bounds(a, known, e) if b.place == i and not b.guarded]  # fmt: skip
+            if len(set(elsewhere)) == 1:
+                found[i] = elsewhere[0]
+                continue
+            raise ValueError(f"the size of {i} is found nowhere in {equation.text!r}; give it, as in {i}=8")
+        if found[i].is_Integer and found[i] < 1:
+            raise ValueError(f"the index {i} of {equation.text!r} has no value: a window is larger than its axis")
+    return found
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """``place`` of an access must be less than `size`."""
+
+    access: Access
+    place: Expr
+    size: Expr
+
+    @property
+    def guarded(self) -> bool:
+        """Whether a condition excludes some values of its indices."""
+        return any(g.free_symbols & self.place.free_symbols for g in self.access.guards)
+
+
+def _bounds(access: Access, known: Mapping[str, Shape], equation: IndexEquation) -> list[_Bound]:
+    shape = known[access.name]
+    if len(access.element.indices) != len(shape):
+        raise ValueError(
+            f"{formula(access.element, code=True)} in {equation.text!r} has {len(access.element.indices)} indices, "
+            f"but {access.name} has {len(shape)} ax{'e' if len(shape) > 1 else 'i'}s: {_shown(shape)}"
+        )
+    return [_Bound(access, i, n) for i, n in zip(access.element.indices, shape, strict=True)]
+
+
+def _whole(i: Symbol, bounds: list[_Bound], equation: IndexEquation) -> Expr | None:
+    """Return the size of the axes over which an index runs alone, if it is nowhere shifted."""
+    alone = [b for b in bounds if b.place == i and not b.guarded]
+    shifted = [b for b in bounds if b.place != i and b.place.has(i) and not b.guarded]
+    if not alone or any(b.access.name == s.access.name for b in alone for s in shifted):
+        return None
+    first, *others = alone
+    for other in others:
+        if other.size != first.size:
+            one, two = (formula(b.access.element, code=True) for b in (first, other))
+            raise ValueError(
+                f"in {equation.text!r} the index {i} runs to {first.size} in {one} and to {other.size} in {two}"
+            )
+    return first.size
+
+
+def _reached(bounds: list[_Bound], found: Mapping[Symbol, Expr]) -> dict[Symbol, Expr]:
+    """Return one more size: of an index that is alone unknown where it is read, as far as every read allows."""
+    limits: dict[Symbol, list[Expr]] = {}
+    for bound in bounds:
+        if bound.guarded:
+            continue
+        parts = affine(bound.place, [s for s in symbols_in(bound.place) if not s.name.startswith("size(")])
+        unknown = [i for i in parts[0] if i not in found] if parts else []
+        if parts and len(unknown) == 1 and parts[0][unknown[0]] > 0:
+            (i,) = unknown
+            others = sum((f * (found[j] - 1) for j, f in parts[0].items() if j != i and f > 0), Integer(0))
+            rest = bound.size - 1 - parts[1] - others
+            limits.setdefault(i, []).append(rest // parts[0][i] + 1 if parts[0][i] > 1 else rest + 1)
+    waiting = {i for b in bounds for i in symbols_in(b.place) if i not in found and i not in limits}
+    for i, ends in limits.items():
+        known = all(e.is_Integer for e in ends)
+        if not waiting & {j for b in bounds if b.place.has(i) for j in symbols_in(b.place)}:
+            return {i: min(ends) if known else ends[0]}
+    return {}
+
+
+def filled(equation: IndexEquation, sizes: Mapping[Symbol, Expr]) -> IndexEquation:
+    """Return an equation with the sizes of its indices written in."""
+    swap = {extent(i.name): n for i, n in sizes.items()}
+    return IndexEquation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), equation.text)
+
+
+def require_within(equation: IndexEquation, known: Mapping[str, Shape], sizes: Mapping[Symbol, Expr]) -> None:
+    """Raise ValueError if an array is read outside of its axes for some values of the indices."""
+    for access in accesses(equation.rhs):
+        for place, size in zip(access.element.indices, known[access.name], strict=True):
+            if place in sizes and sizes[place] == size:
+                continue
+            wrong = _outside(place, size, access.guards, sizes)
+            if wrong is not None:
+                raise ValueError(
+                    f"{formula(access.element, code=True)} in {equation.text!r} reads index {wrong} of an axis "
+                    f"of {size}; {'its condition' if access.guards else 'write a condition that'} must exclude it"
+                )
+
+
+def _outside(place: Expr, size: Expr, guards: tuple[Any, ...], sizes: Mapping[Symbol, Expr]) -> int | None:
+    """Return a value of an index that is not on its axis; None where there is none, or it depends on data."""
+    symbols = [i for i in sizes if place.has(i) or any(g.has(i) for g in guards)]
+    if place.has(Indexed) or any(g.has(Indexed) for g in guards) or not size.is_Integer:
+        return None
+    if int(np.prod([int(sizes[i]) for i in symbols], dtype=object)) > GRID:
+        raise ValueError(f"the condition around {place} has too many indices to be checked")
+    grid = dict(zip(symbols, np.ogrid[tuple(slice(int(sizes[i])) for i in symbols)], strict=True)) if symbols else {}
+    values = _numbers(place, grid)
+    wrong = (values < 0) | (values >= int(size))
+    for guard in guards:
+        wrong = wrong & _numbers(guard, grid)
+    return int(np.broadcast_to(values, np.shape(wrong))[wrong][0]) if np.any(wrong) else None
+
+
+def _numbers(expr: Any, grid: Mapping[Symbol, Any]) -> Any:
+    """Return the values of an index, or of a condition of indices, for all values of the indices."""
+    if expr in grid:
+        return grid[expr]
+    if expr.is_Integer:
+        return np.asarray(int(expr))
+    if expr.is_Boolean and not expr.args:
+        return np.asarray(bool(expr))
+    parts = [_numbers(a, grid) for a in expr.args]
+    if isinstance(expr, Relational):
+        name = {"<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal", "==": "equal",
+                "!=": "not_equal"}[expr.rel_op]  # fmt: skip
+        return getattr(np, name)(*parts)
+    combine: dict[str, Any] = {
+        "Add": np.add,
+        "Mul": np.multiply,
+        "And": np.logical_and,
+        "Or": np.logical_or,
+        "Not": np.logical_not,
+    }
+    made = parts[0]
+    if type(expr).__name__ == "Not":
+        return np.logical_not(made)
+    for part in parts[1:]:
+        made = combine[type(expr).__name__](made, part)
+    return made
+
+
+def shape_of(equation: IndexEquation, element: Indexed, sizes: Mapping[Symbol, Expr], rows: int | None = None) -> Shape:
+    """Return the smallest shape of an array that has an element wherever an equation reads, or writes, it.
+
+    `rows` is how many there are along an axis with an index that is data.
+    """
+    return tuple(
+        Integer(rows) if rows and place.has(Indexed) else _last(place, sizes, equation) + 1 for place in element.indices
+    )
+
+
+def _last(place: Expr, sizes: Mapping[Symbol, Expr], equation: IndexEquation) -> Expr:
+    parts = affine(place, [i for i in sizes if place.has(i)])
+    if parts is None or parts[1].free_symbols or any(f < 0 for f in parts[0].values()) or parts[1] < 0:
+        raise ValueError(f"the size of the axis with the index {place} is found nowhere in {equation.text!r}")
+    return sum((f * (sizes[i] - 1) for i, f in parts[0].items()), parts[1])
+
+
+def _shown(shape: Shape) -> str:
+    return " x ".join(map(str, shape))

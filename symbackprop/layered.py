@@ -1,0 +1,218 @@
+"""From a network of layers to its gradients and its SGD update: every array in turn, from the loss towards the inputs.
+
+Where a network of dense layers is derived once for a generic layer k, layers of several kinds are derived one by one;
+whatever reads an array, be it two layers that share weights, adds to its derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from sympy import Expr, Integer, Mul, Symbol
+
+from symbackprop.calculus.chain import Wanted, backpropagate, compose
+from symbackprop.calculus.rules import contract
+from symbackprop.definitions.layer import INDICES, shape_after
+from symbackprop.definitions.network import Network
+from symbackprop.definitions.schedules import α
+from symbackprop.indices import Reduction, named
+from symbackprop.soundness import kinks, refuse
+from symbackprop.symbols import Axis, Partial, Place, array, name_of, scalar
+from symbackprop.terms import Derivation, Equation, Step
+
+
+@dataclass(frozen=True)
+class Layered:
+    """The derivations of a network's layers, the last layer's first, and what follows from them.
+
+    Attributes
+    ----------
+    sections
+        To be read.
+    forward, loss
+        What one example computes.
+    backward
+        Adjoints in the order of computation; what is added up where it is read is an update.
+    gradients, updates
+        Of the parameters; those of activations' parameters last.
+    objective
+        The gradients of l + λΩ.
+    """
+
+    sections: tuple[Derivation, ...]
+    forward: tuple[Equation, ...]
+    loss: Equation
+    backward: tuple[Equation, ...]
+    gradients: tuple[Equation, ...]
+    updates: tuple[Equation, ...]
+    objective: tuple[Equation, ...]
+
+
+def derive_layers(network: Network) -> Layered:
+    """Derive every gradient of a network of layers, and its SGD update."""
+    refuse(network)
+    last = network.depth + 1
+    layers = [_equations(network, k) for k in range(1, last + 1)]
+    forward = tuple(e for equations in layers for e in equations)
+    output, loss = network.outputs(str(last)), network.losses(str(last))
+    steps, composed = compose(loss, output)
+    users = (*forward, composed)
+    sections, backward = [], []
+    learns = _learns(network, forward)
+    for k in range(last, 0, -1):
+        wanted = [_wanted(e) for e in reversed(layers[k - 1]) if _is_wanted(e, learns)]
+        made = [_derived(want, users, (output,) if k == last else ()) for want in wanted]
+        title = f"Layer {k}: {_title(network, k)}"
+        more = (output, loss) if k == last else ()
+        first = steps if k == last else []
+        found = [e for d in made for e in d.results]
+        given = (*layers[k - 1], *more)
+        noted = tuple(_with_kinks(step, network, k) for d in made for step in d.steps)
+        sections.append(Derivation(title, given, (*first, *noted), tuple(found)))
+        backward += found
+    parameters = [_parameter(network, users, str(k), name, axes) for k in range(1, last + 1)
+                  for name, axes in network.parameters(str(k)).items()]  # fmt: skip
+    learnt = {n for k, g in enumerate(network.hidden, 1) if g is not None for n in network.learnt(g, str(k))}
+    parameters.sort(key=lambda p: p.name in learnt)
+    for parameter in (p for p in parameters if p.stored):
+        backward = _inserted(backward, parameter.gradient)
+    penalised = [e for k in range(1, last + 1) for e in network.penalised(str(k)) if e.rhs != 0]
+    everything = tuple(step for p in parameters for step in p.steps)
+    results = tuple(e for p in parameters for e in (*p.gradient, *p.updates))
+    sections.append(Derivation("Parameters and their update", tuple(penalised), everything, results))
+    gradients, updates, objective = ([e for p in parameters for e in getattr(p, field)]
+                                     for field in ("gradient", "updates", "objective"))  # fmt: skip
+    parts = ((*forward, output), (composed,), backward, gradients, updates, objective)
+    computed, (last_loss,), *others = (tuple(map(_for_kernels, part)) for part in parts)
+    return Layered(tuple(sections), computed, last_loss, *others)
+
+
+def _for_kernels(equation: Equation) -> Equation:
+    """Return an equation without the indices r, s and n, which count examples in kernels."""
+    bound = {limit[0] for node in equation.rhs.atoms(*Reduction) for limit in node.limits}
+    used = bound | {axis.index for axis in equation.over}
+    free = [letter for letter in INDICES if Symbol(letter, integer=True, nonnegative=True) not in used]
+    swap = {
+        i: Symbol(free.pop(0), integer=True, nonnegative=True) for i in sorted(used, key=str) if i.name not in INDICES
+    }
+    over = tuple(Axis(swap.get(a.index, a.index).name, a.size) for a in equation.over)
+    return Equation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), over, equation.why)
+
+
+def _inserted(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[Equation]:
+    """Return the equations with those of a stored gradient as soon as all that they read is known."""
+    read = {s.name for e in gradient for s in e.rhs.free_symbols if s.name.startswith("∂")} - {gradient[0].name}
+    at = 1 + max((n for n, e in enumerate(backward) if e.name in read), default=-1)
+    return [*backward[:at], *gradient, *backward[at:]]
+
+
+def _equations(network: Network, k: int) -> tuple[Equation, ...]:
+    g = network.hidden[k - 1] if k <= network.depth else None
+    return (*network.layer(str(k)), *((network.activation(g, str(k)),) if g is not None else ()))
+
+
+def _title(network: Network, k: int) -> str:
+    name = network.layers[k - 1].placed.layer.name
+    g = network.names()["activations"][k - 1] if k <= network.depth else "none"
+    return name if g == "none" else f"{name}, {g}"
+
+
+def _learns(network: Network, forward: Iterable[Equation]) -> set[str]:
+    """Return the arrays that depend on parameters: the others need no adjoint."""
+    found = {n for k in range(1, network.depth + 2) for n in network.parameters(str(k))}
+    for equation in forward:
+        if {s.name for s in equation.rhs.free_symbols} & found:
+            found.add(equation.name)
+    return found
+
+
+def _is_wanted(equation: Equation, learns: set[str]) -> bool:
+    return equation.name in learns and not equation.rhs.has(Place)
+
+
+def _wanted(equation: Equation) -> Wanted:
+    """Return the array that an equation defines as one whose adjoint is wanted."""
+    indices = getattr(equation.lhs, "indices", ())
+    if all(isinstance(i, Symbol) for i in indices):
+        return Wanted(equation.name, equation.over, equation.why)
+    shape = shape_after(equation)
+    return Wanted(equation.name, tuple(Axis(letter, n) for letter, n in zip("ijk", shape, strict=False)), equation.why)
+
+
+def _derived(want: Wanted, equations: tuple[Equation, ...], stored: tuple[Equation, ...]) -> Derivation:
+    # where a maximum is does not change with what it is the maximum of
+    users = tuple(e for e in equations if scalar(want.name) in e.rhs.free_symbols and not e.rhs.has(Place))
+    return backpropagate(users, [want], stored=stored if want.name.startswith("a^") else (), scattered=True)
+
+
+def _with_kinks(step: Step, network: Network, k: int) -> Step:
+    if step.rule != "partial derivative" or k > network.depth or network.hidden[k - 1] is None:
+        return step
+    q, p = step.target.args
+    if name_of(q) != f"h^{k}" or name_of(p) != f"a^{k}":
+        return step
+    return replace(step, note="; ".join(kinks(network.scalar_activation(network.hidden[k - 1]))))
+
+
+@dataclass(frozen=True)
+class _Parameter:
+    """The gradient of one parameter, its update, and whether the gradient has to be stored before."""
+
+    name: str
+    steps: tuple[Step, ...]
+    gradient: tuple[Equation, ...]
+    updates: tuple[Equation, ...]
+    objective: tuple[Equation, ...]
+    stored: bool
+
+
+def _parameter(
+    network: Network, users: tuple[Equation, ...], layer: str, name: str, axes: tuple[Axis, ...]
+) -> _Parameter:
+    want = Wanted(name, axes, "parameters")
+    derived = _derived(want, users, ())
+    θ, (gradient, *added) = want.element, derived.results
+    if gradient.rhs == 0 and not added:
+        texts = [e.text for e in network.layers[int(layer) - 1].placed.layer.equations]
+        raise ValueError(f"the parameter {name.partition('^')[0]} of {'; '.join(texts)!r} never reaches the loss: "
+                         "its derivative is 0 everywhere")  # fmt: skip
+    steps: list[Step] = list(derived.steps)
+    slopes = []
+    if name in network.weights(layer):
+        for coefficient, Ω in zip(network.penalties(), network.penalised(layer), strict=True):
+            local = Partial(Ω.lhs, θ)
+            slope = named(contract(Ω, 1 + 0 * θ, name, axes))
+            steps.append(Step("regulariser", local, local, slope, axes, (Ω,)))
+            slopes.append(scalar(coefficient) * slope)
+    # a sum over all elements would be computed again for each of them: one for all units of a layer is stored first
+    alone = not axes and any(getattr(e, "over", ()) for e in users if θ in e.rhs.free_symbols)
+    stored = alone or _reads_parameters(network, (gradient, *added), θ)
+    penalty = sum(slopes, Integer(0))
+    mark = "θ ← θ + αΔ, Δ = -∂l/∂θ" + (" - λ∂Ω/∂θ" if slopes else "")
+    whole = θ - α * (gradient.lhs if stored or added else gradient.rhs) - α * penalty
+    steps.append(Step("update", θ, θ + α * (-gradient.lhs - penalty), θ - α * (gradient.lhs + penalty), axes,
+                      (gradient,), mark))  # fmt: skip
+    if stored or not added:
+        updates = [Equation(θ, whole, axes, "update")]
+    else:
+        rest = θ - α * gradient.rhs - α * penalty
+        updates = [Equation(θ, rest, axes, "update")] if rest != θ else []
+        updates += [_directly(e, name) for e in added]
+    objective: tuple[Equation, ...] = () if penalty == 0 else (replace(gradient, rhs=gradient.lhs + penalty),)
+    if not stored:
+        objective = (replace(gradient, rhs=gradient.rhs + penalty), *added)
+    return _Parameter(name, tuple(steps), derived.results, tuple(updates), objective, stored)
+
+
+def _reads_parameters(network: Network, gradient: tuple[Equation, ...], θ: Expr) -> bool:
+    """Whether a gradient depends on other parameters, or on other elements: all must be the old ones."""
+    every = {n for k in range(1, network.depth + 2) for n in network.parameters(str(k))}
+    labels = {str(s) for e in gradient for s in e.rhs.xreplace({θ: Integer(0)}).free_symbols}
+    return bool(labels & every)
+
+
+def _directly(added: Equation, name: str) -> Equation:
+    """Return θ[...] ← θ[...] - α s from ∂l/∂θ[...] ← ∂l/∂θ[...] + s."""
+    target = array(name)[added.lhs.indices]
+    return Equation(target, target - α * Mul(1, added.rhs - added.lhs), added.over, "update")

@@ -1,0 +1,144 @@
+"""From sums of products over arrays with fixed sizes, and from functions of whole arrays, to calls of kernels.
+
+Each is compiled once, whatever schedule calls it; and a function of all elements of an array is computed along one row,
+where in rows of 8 or 24 the compiler would not vectorise it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sympy import Basic, Expr, Function, Indexed, IndexedBase, Mul, Piecewise, Symbol
+
+from symbackprop.indices import Reduction, outermost
+from symbackprop.loops.contract import contract_groups
+from symbackprop.loops.ir import Argument, Body, Call, If, Kernel, Loop, Statement
+from symbackprop.loops.lower import lower
+from symbackprop.loops.passes.cse import share
+from symbackprop.loops.passes.hoist import hoist
+from symbackprop.loops.passes.scalarize import scalarize
+from symbackprop.loops.passes.tile import CannotTileError, tile
+from symbackprop.loops.registers import innermost, register_tile
+from symbackprop.symbols import Axis, array, size
+from symbackprop.terms import Equation
+
+LETTERS = "ABCDEFGHKLMOQRSTUVWZ"
+COUNT = size("count")
+FEW = 64  # elements of an array that is not worth a call
+
+
+def as_calls(equation: Equation) -> tuple[Call | Equation, ...]:
+    """Return the call of a kernel that computes an equation in a fast order, and what is left to be computed after it;
+    the equation itself where loops in place will do.
+    """
+    call = _of_products(equation) or _of_each(equation)
+    return contract_groups(equation) or ((call,) if call else (equation,))
+
+
+def _of_products(equation: Equation) -> Call | None:
+    factors = register_tile(equation)
+    if not factors:
+        return None
+    inner = innermost(equation)
+    renamed, values = _with_arguments(equation)
+    extent = _extent(renamed, inner)
+    opened = _opened(tuple(replace(s, why="") for s in lower(renamed)), inner)
+    names = frozenset(a.name for a in _arguments(values))
+    body = hoist(share(opened), names)
+    try:
+        body = scalarize(tile(body, factors))
+    except CannotTileError:
+        return None
+    own = _pattern(renamed.lhs)
+    marks = "_".join([own, *sorted({_pattern(e) for e in renamed.rhs.atoms(Indexed)} - {own})])
+    verb = "scatter" if renamed.is_scattered else "update" if renamed.is_update else "sum"
+    kernel = _kernel(f"{verb}_{marks}_{_digest(renamed, sorted(factors.items()))}", renamed, values, body)
+    return Call(kernel, (*values, extent), equation.written(code=True))
+
+
+def _of_each(equation: Equation) -> Call | None:
+    """Return the call of a kernel for a function of all elements of an array, which it takes as one row."""
+    indices = tuple(axis.index for axis in equation.over)
+    called = {type(f).__name__ for f in equation.rhs.atoms(Function) if not isinstance(f, Piecewise)} - {"Abs"}
+    whole = Mul(*(axis.size for axis in equation.over))
+    elements = [equation.lhs, *equation.rhs.atoms(Indexed)]
+    if len(indices) < 2 or not whole.is_Integer or whole < FEW or not called or equation.is_update:
+        return None
+    if any(e.indices != indices for e in elements) or equation.rhs.has(*Reduction):
+        return None
+    if equation.rhs.free_symbols & set(indices) and any(i in _outside(equation.rhs) for i in indices):
+        return None
+    renamed, values = _with_arguments(equation)
+    i = Axis("i", COUNT)
+    swap = {e: e.base[i.index] for e in (renamed.lhs, *renamed.rhs.atoms(Indexed))}
+    row = Equation(renamed.lhs.xreplace(swap), renamed.rhs.xreplace(swap), (i,))
+    body = hoist(share(tuple(replace(s, why="") for s in lower(row))), frozenset(map(str, values)))
+    simple = isinstance(row.rhs, Function) and len(row.rhs.atoms(Indexed)) == 1
+    mark = "" if simple else f"_{_digest(row)}"
+    kernel = _kernel(f"each_{'_'.join(sorted(called))}{mark}", row, values, body)
+    rows = tuple((-1,) for v in values if isinstance(v, IndexedBase))
+    return Call(kernel, (*values, whole), equation.written(code=True), rows)
+
+
+def _digest(*what: object) -> str:
+    """Return a mark that tells kernels apart whose formulas have the same indices and functions, not the same sizes."""
+    return hashlib.sha256(repr(what).encode()).hexdigest()[:4]
+
+
+def _outside(expr: Expr) -> set[Basic]:
+    """Return the symbols of an expression that are not within the indices of its elements."""
+    flat = expr.xreplace({e: Symbol("_") for e in expr.atoms(Indexed)})
+    return set(flat.free_symbols)
+
+
+def _with_arguments(equation: Equation) -> tuple[Equation, tuple[Basic, ...]]:
+    """Return an equation of arrays A, B, ... and what stands for them, and the scalars that it reads."""
+    bases = [equation.lhs.base, *sorted({e.base for e in equation.rhs.atoms(Indexed)} - {equation.lhs.base}, key=str)]
+    swap = dict(zip(bases, map(array, LETTERS), strict=False))
+    labels = {b.label for b in bases}
+    bound = {limit[0] for r in equation.rhs.atoms(*Reduction) for limit in r.limits} | {a.index for a in equation.over}
+    scalars = sorted(
+        (s for s in equation.rhs.free_symbols if isinstance(s, Symbol) and s not in labels | bound), key=str
+    )
+    made = Equation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), equation.over, equation.why)
+    return made, (*bases, *scalars)
+
+
+def _arguments(values: Sequence[Basic]) -> tuple[Argument, ...]:
+    arrays = [v for v in values if isinstance(v, IndexedBase)]
+    scalars = [v for v in values if not isinstance(v, IndexedBase)]
+    return (*(Argument(letter) for letter, _ in zip(LETTERS, arrays, strict=False)),
+            *(Argument(s.name) for s in scalars), Argument(COUNT.name, (), "size"))  # fmt: skip
+
+
+def _kernel(name: str, equation: Equation, values: Sequence[Basic], body: Body) -> Kernel:
+    doc = f"{'Update' if equation.is_update else 'Set'} {equation.written(code=True)}."
+    return Kernel(re.sub(r"\W", "", name), _arguments(values), (), body, (), doc)
+
+
+def _extent(equation: Equation, inner: Symbol) -> Expr:
+    """Return how far the innermost index runs."""
+    limits = {limit[0]: limit[2] + 1 for node in outermost(equation.rhs, *Reduction) for limit in node.limits}
+    return limits.get(inner) or next(axis.size for axis in equation.over if axis.index == inner)
+
+
+def _opened(body: Body, inner: Symbol) -> Body:
+    """Return loops of which the innermost runs as far as an argument says."""
+    made: list[Statement] = []
+    for statement in body:
+        match statement:
+            case Loop(index) if index == inner and statement.start == 0:
+                made.append(replace(statement, stop=COUNT))
+            case Loop() | If():
+                made.append(replace(statement, body=_opened(statement.body, inner)))
+            case _:
+                made.append(statement)
+    return tuple(made)
+
+
+def _pattern(element: Indexed) -> str:
+    """Return the indices of an element in one word: c, 2p + u becomes c2pu."""
+    return "".join(re.sub(r"\W", "", str(i)) for i in element.indices)

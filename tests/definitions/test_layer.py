@@ -1,0 +1,112 @@
+"""Layers as written: what is inferred from their equations, and what is refused, in one line that names the equation."""
+
+import time
+
+import pytest
+from sympy import Eq, IndexedBase, Integer, Symbol
+
+from symbackprop import Network, build, sum_over
+from symbackprop.definitions.layer import layer, place
+from symbackprop.definitions.preactivations import conv, dense, embedding, maxout, tied
+
+
+def placed(made, *shape):
+    return place(made, "2", "h^1", "a^2", {"h^1": tuple(map(Integer, shape))})
+
+
+SHAPES = {
+    "dense": (dense(4), (3,), (4,), {"W^2": (4, 3), "b^2": (4,)}, {"W^2": (3, 4)}),
+    "convolution": (conv(4, 3), (2, 7, 6), (4, 5, 4), {"W^2": (4, 2, 3, 3), "b^2": (4,)}, {"W^2": (18, 36)}),
+    "stride": (conv(4, 3, stride=2), (2, 7, 8), (4, 3, 3), {"W^2": (4, 2, 3, 3), "b^2": (4,)}, {"W^2": (18, 36)}),
+    "padding": (conv(4, 3, padding=1), (2, 5, 5), (4, 5, 5), {"W^2": (4, 2, 3, 3), "b^2": (4,)}, {"W^2": (18, 36)}),
+    "maxout": (maxout(4, 2), (3,), (4,), {"W^2": (4, 2, 3), "b^2": (4, 2)}, {"W^2": (6, 8)}),
+    "table": (embedding(9, 2), (5,), (5, 2), {"E^2": (9, 2)}, {"E^2": (1, 18)}),
+    "neighbours": (layer("a[i] = w[i]*h[i] + v[i]*h[i+1]"), (5,), (4,), {"v^2": (4,), "w^2": (4,)},
+                   {"v^2": (1, 1), "w^2": (1, 1)}),
+    "twice": (layer("a[i] = h[2*i] - b[i]"), (5,), (3,), {"b^2": (3,)}, {}),
+    "Toeplitz": (layer("a[i] = sum(w[i+j]*h[j], j)", i=4), (3,), (4,), {"w^2": (6,)}, {"w^2": (3, 4)}),
+    "elsewhere": (layer("s[i] = sum(W[i,j]*h[j], j); a[i] = s[i]*h[i]"), (3,), (3,), {"W^2": (3, 3)},
+                  {"W^2": (3, 1)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shapes_and_fans_are_inferred(name):
+    made, below, shape, parameters, fans = SHAPES[name]
+    found = placed(made, *below)
+    assert found.shape == shape
+    assert {n: tuple(int(a.size) for a in axes) for n, axes in found.parameters.items()} == parameters
+    if name in {"dense", "convolution", "stride", "padding", "maxout", "neighbours"}:
+        assert {n: tuple(map(int, f)) for n, f in found.fans.items()} == fans
+    assert set(found.fans) == set(fans)
+
+
+def test_an_equation_of_sympy_is_the_text():
+    W, b, h, a = map(IndexedBase, "Wbha")
+    i, j = Symbol("i"), Symbol("j")
+    made = layer(Eq(a[i], b[i] + sum_over(W[i, j] * h[j], j)), i=4)
+    assert placed(made, 3).equations == placed(dense(4), 3).equations
+
+
+def test_indices_are_not_mistaken_for_the_names_of_a_network():
+    network = Network([layer("a[o,y,x] = b[o] + sum(W[o,c,u,v]*h[c,y+u,x+v], c, u, v)", o=2, u=2, v=2), dense(2)],
+                      input=(1, 3, 3))  # fmt: skip
+    assert network.layer("1") == Network([conv(2, 2), dense(2)], input=(1, 3, 3)).layer("1")
+
+
+WRONG = {
+    "out of range": (lambda: [layer("a[i] = h[i] + h[i-1]"), dense(2)], "'a[i] = h[i] + h[i-1]' reads index -1"),
+    "no size": (lambda: [layer("a[i] = sum(W[i,j]*h[j], j)"), dense(2)], "the size of i is found nowhere in"),
+    "order": (lambda: layer("a[i] = b[i] + mu; mu = sum(h[j], j)"), "reads mu before it is defined"),
+    "cycle": (lambda: layer("u = v + h[0]; v = 2*u; a[i] = h[i]*u"), "reads v before it is defined"),
+    "unused": (lambda: [layer("mu = c*h[0]; a[i] = h[i]"), dense(2)], "mu in 'mu = c*h[0]' never reaches a"),
+    "two shapes": (lambda: [layer("a[i] = sum(W[i,j]*h[j], j) + sum(W[j,i]*c[j], j)", i=4), dense(2)],
+                   "W has the shape 3 x 4 in"),
+    "two ranges": (lambda: [dense(4), "tanh", layer("a[i] = h[i]*u[i]", uses={"u": "x"}), dense(2)],
+                   "the index i runs to 3 in x[i] and to 4 in h1[i]"),
+    "unbound": (lambda: layer("a[i] = h[i,k] + b[i]"), "has the index k, which is neither on the left nor summed"),
+    "rank": (lambda: [conv(2, 2), dense(2)], "reads 3 indices of the layer below, which has 1"),
+    "a window too large": (lambda: [layer("a[i] = sum(w[j]*h[i+j], j)", j=5), dense(2)], "larger than its axis"),
+    "begins": (lambda: ["tanh", dense(2)], "begins with the activation 'tanh'"),
+    "ends": (lambda: [dense(2), "tanh"], "ends with the activation 'tanh'"),
+    "two activations": (lambda: [dense(2), "tanh", "relu", dense(2)], "after another activation"),
+    "integers within": (lambda: [dense(3), "tanh", embedding(5, 2), dense(2)], "only the network's inputs are"),
+    "uses": (lambda: [dense(3), "tanh", tied("W7")], "uses 'W7', which no earlier layer has"),
+    "flat": (lambda: layer("a[i] = floor(h[i])"), "floor, which is flat almost everywhere"),
+    "no a": (lambda: layer("b[i] = h[i]"), "is the last equation of a layer, expected one for a"),
+    "unknown size": (lambda: layer("a[i] = h[i]", k=3), "k=3 belongs to no index and no constant"),
+    "negative": (lambda: layer("a[i] = h[i]", i=-3), "i is -3, expected how far the index runs"),
+    "units": (lambda: dense(0), "dense has units 0, expected a positive integer"),
+    "more": (lambda: dense(2, 3), "expected dense(units)"),
+    "misspelt": (lambda: ["dense(3)", "tanh", "dens(2)"], "unknown layer 'dens': did you mean dense?"),
+    "huge": (lambda: [dense(10**9), dense(2)], "expected at most 100000000"),
+    "flat parameter": (lambda: [layer("a[i] = h[i]*(1 if c[i] > 0 else 2)"), dense(2)], "never reaches the loss"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_said_in_one_line(name):
+    make, message = WRONG[name]
+    with pytest.raises(ValueError) as caught:
+        build(Network(make(), input=(3,)))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+HOSTILE = [
+    "a[i] = __import__('os')", "a[i].real = h[i]", "a[i] = h[lambda: 0]", "a[i] = h[i**2]", "a[i] = h[i*j]",
+    "a[i] = h.__class__[i]", "a[i] = h[i] if h else 0", "__a[i] = h[i]", "a[i] = open('x')", "a[[i]] = h[i]",
+    "a[i] = h[10**99]", "a[i] = (x := 3)", 'a[i] = h[i]\n"""', "a[i] = sum(h[i])", "a[i] = sum(h[j], j, j)",
+    "a[i] = max(h[j])", "a[i] = h[i:]", "a[i] = h[True]", "a[exp] = h[exp]", "a[i] = W1[i]*h[i]", "a[i]", "", ";",
+    "a[i] = h[i]; " * 30, "a[i] = " + "(" * 90 + "h[i]" + ")" * 90, "a[i] = h[i]*" + "9" * 400, "a[i] = size(h)",
+    "a = h[0]**a[0]", "a[i] = h[h[i]]*self[i].x", "a[i,j,k,p,q,u,v] = h[i]", "a[i] = f'{h}'", "a[i] = h[i]@h[i]",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_texts_are_refused_at_once(text):
+    start = time.process_time()
+    with pytest.raises(ValueError) as caught:
+        Network([layer(text), dense(2)], input=(3,))
+    assert "\n" not in str(caught.value)
+    assert time.process_time() - start < 0.2

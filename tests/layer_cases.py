@@ -1,0 +1,94 @@
+"""Networks with each kind of layer, small enough for every check: rational activations where fractions should be exact."""
+
+from symbackprop.definitions.layer import layer
+from symbackprop.definitions.preactivations import (
+    averagepool,
+    conv,
+    conv1d,
+    dense,
+    embedding,
+    gated,
+    layer_normalised,
+    linear,
+    low_rank_quadratic,
+    maxout,
+    maxpool,
+    quadratic,
+    rbf,
+    residual,
+    tied,
+    weight_normalised,
+)
+
+RATIONAL = "a/(1 + a**2)"
+SQUARED = {"loss": "squared", "penalty": "l2"}
+NLL = {"loss": "nll", "penalty": "l2"}
+
+
+def between(made, *, rational=True):
+    """A layer of four inputs between two dense ones."""
+    g = RATIONAL if rational else "tanh"
+    return [dense(4), g, made, g, dense(2)], (3,), SQUARED if rational else NLL
+
+
+def own(text, *, rational=True, **values):
+    return between(layer(text, **values), rational=rational)
+
+
+BUILT_IN = {
+    "dense": between(dense(3)),
+    "linear": between(linear(3)),
+    "rbf": between(rbf(3)),
+    "quadratic": between(quadratic(3)),
+    "low_rank_quadratic": between(low_rank_quadratic(3, 2)),
+    "gated": between(gated(3), rational=False),
+    "weight_normalised": between(weight_normalised(3), rational=False),
+    "layer_normalised": between(layer_normalised(3), rational=False),
+    "residual": between(residual()),
+    "maxout": between(maxout(3, 2)),
+    "conv1d": ([conv1d(2, 3, padding=1), RATIONAL, conv1d(2, 2, stride=2), RATIONAL, dense(2)], (2, 6),
+               {"loss": "squared", "penalty": "l1"}),
+    "conv": ([conv(2, 3), RATIONAL, conv(2, 2, stride=2, padding=1), RATIONAL, dense(2)], (1, 5, 5), SQUARED),
+    "conv of several channels": ([conv(4, 3), "tanh", conv(6, 2), "tanh", averagepool(2), dense(2)], (1, 7, 7), NLL),
+    "averagepool": ([conv(2, 2), RATIONAL, averagepool(2), dense(2)], (1, 5, 5), SQUARED),
+    "overlapping averagepool": ([conv(2, 2), RATIONAL, averagepool(2, stride=1), dense(2)], (1, 4, 4), SQUARED),
+    "maxpool": ([conv(2, 2), RATIONAL, maxpool(2), dense(2)], (1, 5, 5), SQUARED),
+    "overlapping maxpool": ([conv(2, 2), maxpool(3, stride=1), RATIONAL, dense(2)], (1, 5, 5), SQUARED),
+    "tied": ([dense(2), RATIONAL, tied("W1")], (3,), SQUARED),
+    "embedding": ([embedding(5, 2), dense(3), RATIONAL, dense(2)], (3,), SQUARED),
+    "prelu": ([conv(2, 2), "prelu", dense(2)], (1, 4, 4), SQUARED),
+    "slopes of units": ([conv(2, 2), "a if a > 0 else slope*a", dense(2)], (1, 4, 4),
+                        SQUARED | {"learned_per_unit": {"slope": 0.25}}),
+}  # fmt: skip
+
+OWN = {
+    "dilated convolution": ([layer("a[o,p] = b[o] + sum(W[o,c,u]*h[c,p+2*u], c, u)", o=2, u=2), RATIONAL, dense(2)],
+                            (1, 5), SQUARED),
+    "dilated with stride": ([layer("a[o,p] = b[o] + sum(W[o,c,u]*h[c,3*p+2*u], c, u)", o=2, u=2), RATIONAL, dense(2)],
+                            (1, 7), SQUARED),
+    "cosine similarity": own("a[i] = sum(W[i,j]*h[j], j)/sqrt((c + sum(W[i,j]**2, j))*(c + sum(h[j]**2, j)))",
+                             rational=False, i=3, c=0.01),
+    "bilinear pooling": ([dense(3), RATIONAL, dense(2), RATIONAL,
+                          layer("a[i] = b[i] + sum(W[i,j,k]*h[j]*u[k], j, k)", i=3, uses={"u": "h1"}), RATIONAL,
+                          dense(2)], (3,), SQUARED),
+    "neighbours": own("a[i] = w[i]*h[i] + v[i]*h[i+1]"),
+    "diagonal": own("a[i] = b[i] + W[i,i]*h[i]"),
+    "attention over units": own("s[i] = sum(W[i,j]*h[j], j); p[i] = exp(s[i])/sum(exp(s[k]), k); a[i] = p[i]*h[i]",
+                                rational=False),
+    "self-attention": ([layer("q[i,k] = sum(Q[k,c]*h[c,i], c); s[i,j] = sum(q[i,k]*q[j,k], k); "
+                              "p[i,j] = exp(s[i,j])/sum(exp(s[i,v]), v); a[c,i] = sum(p[i,j]*h[c,j], j)", k=2),
+                        "tanh", dense(2)], (2, 3), NLL),
+    "zeros beyond the edges": own(
+        "a[p] = b[p] + sum(w[u]*(h[p+u-1] if 1 <= p+u and p+u <= size(p) else 0), u)", u=3, p=4),
+    "skipping a layer": ([dense(3), RATIONAL,
+                          layer("a[i] = b[i] + sum(W[i,j]*h[j], j) + sum(V[i,k]*z[k], k)", i=3, uses={"z": "x"}),
+                          RATIONAL, dense(2)], (3,), SQUARED),
+    "less the mean": own("mu = sum(h[j], j)/n; a[i] = b[i] + sum(W[i,j]*(h[j] - mu), j)", i=3),
+    "one gain": own("a[i] = scale*h[i] + b[i]"),
+    "Toeplitz": own("a[i] = b[i] + sum(w[i+j]*h[j], j)", i=3),
+    "kinks within": own("a[i] = b[i] + sum(max(W[i,j]*h[j], 0), j)", i=3),
+    "city blocks": own("a[i] = b[i] + sum(abs(W[i,j] - h[j]), j)", i=3),
+    "log of a sum": own("a[i] = b[i] + log(sum(exp(W[i,j]*h[j]), j))", rational=False, i=3),
+    "outer product": ([dense(3), RATIONAL, layer("a[j,k] = h[j]*h[k] + b[j,k]"), RATIONAL, dense(2)], (3,), SQUARED),
+    "two weights": own("a[i] = b[i] + sum(V[i,j]*W[i,j]*h[j], j)", i=3),
+}  # fmt: skip

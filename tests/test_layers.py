@@ -1,0 +1,110 @@
+"""Layers in index notation: gradients of every parameter against numbers, every schedule against the definition."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from symbackprop import Network, build, check_module, cli
+from symbackprop.definitions.preactivations import PREACTIVATIONS, averagepool, conv, dense, maxpool
+from symbackprop.layered import derive_layers
+from symbackprop.train.modules import import_module
+from tests.layer_cases import BUILT_IN, OWN
+
+ALL = BUILT_IN | OWN
+
+
+@pytest.fixture(autouse=True)
+def _without_advice():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def network(name):
+    items, shape, options = ALL[name]
+    return Network(items, input=shape, **options)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_gradients_and_updates(name):
+    for result in check_module(build(network(name), dtype="float64"), compiled=()):
+        assert result.passed, result
+
+
+def test_rational_layers_are_checked_over_fractions():
+    exact = {n for n, (_, _, options) in ALL.items() if options["loss"] == "squared"}
+    assert len(exact) >= 20
+    found = check_module(build(network("conv"), dtype="float64"), compiled=())
+    assert not next(r for r in found if r.name == "exact fractions").note
+
+
+def test_every_kind_of_layer_is_checked():
+    used = {layer.placed.layer.name.split("(")[0] for name in BUILT_IN for layer in network(name).layers}
+    assert used >= set(PREACTIVATIONS)
+
+
+@pytest.mark.parametrize("name", ["conv", "maxpool", "embedding", "tied", "layer_normalised", "zeros beyond the edges"])
+def test_the_steps_of_a_derivation_check_themselves(name):
+    smaller = {
+        "conv": ([conv(2, 2), "tanh", dense(2)], (1, 3, 3), {"loss": "nll"}),
+        "maxpool": ([maxpool(2), dense(2)], (1, 2, 4), {"loss": "nll"}),
+    }
+    items, shape, options = smaller.get(name, ALL[name])
+    for section in derive_layers(Network(items, input=shape, **options)).sections:
+        for step in section:
+            if "place of the maximum" not in step.note and step.rule != "update":
+                step.check()
+
+
+@pytest.mark.slow
+def test_compiled_kernels_of_a_convolutional_network(tmp_path):
+    made = build(Network([conv(4, 5), "tanh", averagepool(2), conv(8, 3), "relu", maxpool(2), dense(10)],
+                         input=(1, 16, 16), penalty="l2"), name="small")  # fmt: skip
+    results = check_module(made, compiled=("forward", "loss", "backward"))
+    assert all(r.passed for r in results), results
+    path = tmp_path / "small.py"
+    made.write(path)
+    module = import_module(path)
+    X = np.random.default_rng(0).random((40, 256), np.float32)
+    y = np.arange(40) % 10
+    trainers = [module.Trainer(seed=1, schedule=s) for s in module.SCHEDULES]
+    for trainer in trainers:
+        trainer.sgd(X, y, learning_rate=0.05, l2=1e-3)
+    for one, other in zip(*(t.parameters.values() for t in trainers), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+    assert (trainers[0].predict(X.reshape(40, 1, 16, 16)) == trainers[0].predict(X)).all()
+
+
+def test_a_trainer_is_saved_and_loaded(tmp_path):
+    path = tmp_path / "net.py"
+    build(Network([conv(2, 2), "tanh", dense(2)], input=(1, 3, 3)), name="net").write(path)
+    module = import_module(path)
+    trainer = module.Trainer(seed=3)
+    trainer.save(tmp_path / "net.npz")
+    again = module.Trainer.load(tmp_path / "net.npz")
+    assert all((again.parameters[n] == p).all() for n, p in trainer.parameters.items())
+    with pytest.raises(ValueError, match=r"sizes are \(9, 5, 2\), this module has fixed ones: \(9, 8, 2\)"):
+        module.Trainer((9, 5, 2))
+
+
+@pytest.mark.slow
+def test_layers_on_the_command_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.toml").write_text(
+        'input = [1, 8, 8]\nlayers = ["conv(2, 3)", "tanh", "averagepool(2)", "dense(10)"]'
+    )
+    assert cli.run(["train", "--network", "net.toml", "--epochs", "4"]) == 0
+    shown = capsys.readouterr().out
+    assert "64-72-18-10" in shown
+    assert float(shown.split("test error ")[1].split(" %")[0]) < 25
+    assert cli.run(["generate", "--network", "net.toml", "-o", "net.py"]) == 0
+    assert cli.run(["derive", "--network", "net.toml"]) == 0
+    assert "Layer 1: conv(2, 3), tanh" in capsys.readouterr().out
+    assert cli.run(["derive", "--network", "net.toml", "--activation", "tanh"]) == 2
+    assert "says which layers there are" in capsys.readouterr().err
+    np.savez("data.npz", X=np.ones((20, 5)), y=np.arange(20) % 2)
+    assert cli.run(["train", "data.npz", "--network", "net.toml"]) == 2
+    assert (
+        "the data has 5 inputs and 2 outputs, but the network is for 64 inputs (1 x 8 x 8)" in capsys.readouterr().err
+    )
