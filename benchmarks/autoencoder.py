@@ -3,8 +3,8 @@
     python benchmarks/autoencoder.py [--components 16] [--epochs 400] [--seeds 0 1 2]
 
 64 - 128, SiLU - 16 - 128, SiLU - 64: the last two layers have the transposed weights of the first two. Squared error,
-one update after each example; 1347 digits train, 450 are held out. PCA has the mean and the first principal directions of
-the same training digits. Errors are root mean squares over the pixels of the digits held out, whose range is 0 to 1.
+one update after each example; 1347 digits train, 450 are held out. PCA has the mean and the first principal directions
+of the same training digits. Errors are root mean squares over the pixels of the digits held out, whose range is 0 to 1.
 """
 
 import argparse

@@ -29,6 +29,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+LENET1 = Path(__file__).parents[1] / "generated" / "lenet1.py"
 SHAPES = ((4, 1, 5, 5), (4,), (12, 4, 5, 5), (12,), (10, 192), (10,))
 LEARNING_RATE = 0.01
 UPDATES, TOLERANCE = 20, 1e-4  # of the check
@@ -263,7 +264,7 @@ def machine():
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--module", metavar="PATH", help="the generated module; left out without it")
+    parser.add_argument("--module", metavar="PATH", default=str(LENET1), help="the generated module")
     parser.add_argument("--data", metavar="PATH", help=".npz with X_train and y_train; random without it")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--examples", type=int, metavar="N", help=f"a peer and round; about {SECONDS} s by default")

@@ -63,7 +63,7 @@ Regenerate with:
     symbackprop generate --network attention.toml -o attention.py, or build(Network([...]))
         in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: ab361dce20f870e2.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: bc54aa45d29f0ea5.
 """
 
 import json
@@ -1176,6 +1176,13 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
 
 
 @kernel
+def each_tanh(A, B, count):
+    """Set A[i] = tanh(B[i])."""
+    for i in range(count):
+        A[i] = tanh(B[i])
+
+
+@kernel
 def contract_pk_kq(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
@@ -1302,9 +1309,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, 
             for i in range(32):
                 a1[r, i] += b1[i]
         # h1[r,i] = tanh(a1[r,i])
-        for r in range(count):
-            for i in range(32):
-                h1[r, i] = tanh(a1[r, i])
+        each_tanh(h1.reshape(-1), a1.reshape(-1), 32 * count)
         # s_2[r,i] = Σ_j<32 W2[i,j] h1[r,j]
         contract_pk_qk(s_2, h1, W2, count, 32, 32)
         # m[r] = max_i<32 s_2[r,i]

@@ -65,7 +65,7 @@ Regenerate with:
     symbackprop generate --network autoencoder.toml -o autoencoder.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9833b98816a594fc.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: c8c3b2ca1518fb65.
 """
 
 import json
@@ -902,6 +902,17 @@ def contract_pk_qk(C, A, B, rows, columns, terms):
 
 
 @kernel
+def each_decay_scaled(A, B, count):
+    """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²) otherwise}."""
+    for i in range(count):
+        A[i] = (
+            zero if B[i] == -real(np.inf) else (B[i] if B[i] > zero
+            else scaled(B[i], exp(-abs(real(0.5) * B[i])))) / (one
+            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])))
+        )
+
+
+@kernel
 def contract_pk_kq(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
@@ -985,6 +996,20 @@ def contract_pk_kq(C, A, B, rows, columns, terms):
 
 
 @kernel
+def each_decay_scaled_494e(A, B, C, count):
+    """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0; (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
+    for i in range(count):
+        A[i] = (
+            C[i] * (one if B[i] == real(np.inf) else zero if B[i] == -real(np.inf) else (one
+            + scaled(one + B[i], exp(-abs(real(0.5) * B[i]))) if B[i] > zero else scaled(one
+            + B[i]
+            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])), exp(-abs(real(0.5) * B[i])))) / ((one
+            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i]))) * (one
+            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])))))
+        )
+
+
+@kernel
 def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, batch):
     """Update after every `batch` examples of X[order], by the mean of their gradients."""
     updates = order.shape[0]
@@ -1024,13 +1049,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
                 a1[r, i] += b1[i]
         # h1[r,i] = {0 if a1[r,i] = -∞; {a1[r,i] if a1[r,i] > 0; a1[r,i] exp(-|a1[r,i]|/2)²
         #     otherwise}/(1 + exp(-|a1[r,i]|/2)²) otherwise}
-        for r in range(count):
-            for i in range(128):
-                h1[r, i] = (
-                    zero if a1[r, i] == -real(np.inf) else (a1[r, i] if a1[r, i] > zero
-                    else scaled(a1[r, i], exp(-abs(real(0.5) * a1[r, i])))) / (one
-                    + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r, i])))
-                )
+        each_decay_scaled(h1.reshape(-1), a1.reshape(-1), 128 * count)
         # h2[r,i] = Σ_j<128 W2[i,j] h1[r,j]
         contract_pk_qk(h2, h1, W2, count, 16, 128)
         # h2[r,i] ← b2[i] + h2[r,i]
@@ -1045,13 +1064,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
                 a3[r, i] += b3[i]
         # h3[r,i] = {0 if a3[r,i] = -∞; {a3[r,i] if a3[r,i] > 0; a3[r,i] exp(-|a3[r,i]|/2)²
         #     otherwise}/(1 + exp(-|a3[r,i]|/2)²) otherwise}
-        for r in range(count):
-            for i in range(128):
-                h3[r, i] = (
-                    zero if a3[r, i] == -real(np.inf) else (a3[r, i] if a3[r, i] > zero
-                    else scaled(a3[r, i], exp(-abs(real(0.5) * a3[r, i])))) / (one
-                    + exp(-abs(real(0.5) * a3[r, i])) * exp(-abs(real(0.5) * a3[r, i])))
-                )
+        each_decay_scaled(h3.reshape(-1), a3.reshape(-1), 128 * count)
         # a4[r,i] = Σ_j<128 W1[j,i] h3[r,j]
         contract_pk_kq(a4, h3, W1, count, 64, 128)
         # a4[r,i] ← a4[r,i] + b4[i]
@@ -1077,17 +1090,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
         # da3[r,i] = dh3[r,i] {1 if a3[r,i] = ∞; 0 if a3[r,i] = -∞; {1 + (1 + a3[r,i])
         #     exp(-|a3[r,i]|/2)² if a3[r,i] > 0; (1 + a3[r,i] + exp(-|a3[r,i]|/2)²)
         #     exp(-|a3[r,i]|/2)² otherwise}/(1 + exp(-|a3[r,i]|/2)²)² otherwise}
-        for r in range(count):
-            for i in range(128):
-                da3[r, i] = (
-                    dh3[r, i] * (one if a3[r, i] == real(np.inf) else zero if a3[r,
-                    i] == -real(np.inf) else (one + scaled(one + a3[r, i], exp(-abs(real(0.5)
-                    * a3[r, i]))) if a3[r, i] > zero else scaled(one + a3[r, i] + exp(-abs(real(0.5)
-                    * a3[r, i])) * exp(-abs(real(0.5) * a3[r, i])), exp(-abs(real(0.5) * a3[r,
-                    i])))) / ((one + exp(-abs(real(0.5) * a3[r, i])) * exp(-abs(real(0.5) * a3[r,
-                    i]))) * (one + exp(-abs(real(0.5) * a3[r, i])) * exp(-abs(real(0.5) * a3[r,
-                    i])))))
-                )
+        each_decay_scaled_494e(da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 128 * count)
         # dh2[r,i] = Σ_j<128 W2[i,j] da3[r,j]
         contract_pk_qk(dh2, da3, W2, count, 16, 128)
         # dh1[r,i] = Σ_j<16 W2[j,i] dh2[r,j]
@@ -1095,17 +1098,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
         # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
         #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
         #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
-        for r in range(count):
-            for i in range(128):
-                da1[r, i] = (
-                    dh1[r, i] * (one if a1[r, i] == real(np.inf) else zero if a1[r,
-                    i] == -real(np.inf) else (one + scaled(one + a1[r, i], exp(-abs(real(0.5)
-                    * a1[r, i]))) if a1[r, i] > zero else scaled(one + a1[r, i] + exp(-abs(real(0.5)
-                    * a1[r, i])) * exp(-abs(real(0.5) * a1[r, i])), exp(-abs(real(0.5) * a1[r,
-                    i])))) / ((one + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r,
-                    i]))) * (one + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r,
-                    i])))))
-                )
+        each_decay_scaled_494e(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 128 * count)
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):

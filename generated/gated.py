@@ -89,7 +89,7 @@ Regenerate with:
     symbackprop generate --network gated.toml -o gated.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 7df1f29fb0559ffb.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 580846a75c2e7e84.
 """
 
 import json
@@ -1475,6 +1475,17 @@ def sgd_deferred(
 
 
 @kernel
+def each_decay_scaled(A, B, count):
+    """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²) otherwise}."""
+    for i in range(count):
+        A[i] = (
+            zero if B[i] == -real(np.inf) else (B[i] if B[i] > zero
+            else scaled(B[i], exp(-abs(real(0.5) * B[i])))) / (one
+            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])))
+        )
+
+
+@kernel
 def contract_pk_kq(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
@@ -1558,6 +1569,20 @@ def contract_pk_kq(C, A, B, rows, columns, terms):
 
 
 @kernel
+def each_decay_scaled_494e(A, B, C, count):
+    """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0; (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
+    for i in range(count):
+        A[i] = (
+            C[i] * (one if B[i] == real(np.inf) else zero if B[i] == -real(np.inf) else (one
+            + scaled(one + B[i], exp(-abs(real(0.5) * B[i]))) if B[i] > zero else scaled(one
+            + B[i]
+            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])), exp(-abs(real(0.5) * B[i])))) / ((one
+            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i]))) * (one
+            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])))))
+        )
+
+
+@kernel
 def sgd_minibatch(
     X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l2, t, batch
 ):
@@ -1629,13 +1654,7 @@ def sgd_minibatch(
                 a1[r, i] = b1[i] + constant * r1[r, i] * g1[i]
         # h1[r,i] = {0 if a1[r,i] = -∞; {a1[r,i] if a1[r,i] > 0; a1[r,i] exp(-|a1[r,i]|/2)²
         #     otherwise}/(1 + exp(-|a1[r,i]|/2)²) otherwise}
-        for r in range(count):
-            for i in range(48):
-                h1[r, i] = (
-                    zero if a1[r, i] == -real(np.inf) else (a1[r, i] if a1[r, i] > zero
-                    else scaled(a1[r, i], exp(-abs(real(0.5) * a1[r, i])))) / (one
-                    + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r, i])))
-                )
+        each_decay_scaled(h1.reshape(-1), a1.reshape(-1), 48 * count)
         # z2[r,i] = Σ_j<48 U2[i,j] h1[r,j]
         contract_pk_qk(z2, h1, U2, count, 32, 48)
         # w2[r,i] = Σ_j<48 V2[i,j] h1[r,j]
@@ -1711,17 +1730,7 @@ def sgd_minibatch(
         # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
         #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
         #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
-        for r in range(count):
-            for i in range(48):
-                da1[r, i] = (
-                    dh1[r, i] * (one if a1[r, i] == real(np.inf) else zero if a1[r,
-                    i] == -real(np.inf) else (one + scaled(one + a1[r, i], exp(-abs(real(0.5)
-                    * a1[r, i]))) if a1[r, i] > zero else scaled(one + a1[r, i] + exp(-abs(real(0.5)
-                    * a1[r, i])) * exp(-abs(real(0.5) * a1[r, i])), exp(-abs(real(0.5) * a1[r,
-                    i])))) / ((one + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r,
-                    i]))) * (one + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r,
-                    i])))))
-                )
+        each_decay_scaled_494e(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 48 * count)
         # dv1[r] = -Σ_i<48 r1[r,i] da1[r,i] g1[i]/(2 (1e-05 + v1[r])**(3/2))
         for r in range(count):
             total = zero

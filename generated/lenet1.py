@@ -55,7 +55,7 @@ Regenerate with:
     symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 74cddf453fa0af92.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 7b958fb615bc4a23.
 """
 
 import json
@@ -1682,11 +1682,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
                                 for q in range(24):
                                     a1[r, o, p, q] += W1_o_c_u_v * x[r, c, p + u, q + v]
         # h1[r,o,p,q] = tanh(a1[r,o,p,q])
-        for r in range(count):
-            for o in range(4):
-                for p in range(24):
-                    for q in range(24):
-                        h1[r, o, p, q] = tanh(a1[r, o, p, q])
+        each_tanh(h1.reshape(-1), a1.reshape(-1), 2304 * count)
         # h2[r,c,p,q] = Σ_u<2Σ_v<2 h1[r,c,u + 2 p,v + 2 q]/4
         for r in range(count):
             for c in range(4):
@@ -1711,11 +1707,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
                                 for q in range(8):
                                     a3[r, o, p, q] += W3_o_c_u_v * h2[r, c, p + u, q + v]
         # h3[r,o,p,q] = tanh(a3[r,o,p,q])
-        for r in range(count):
-            for o in range(12):
-                for p in range(8):
-                    for q in range(8):
-                        h3[r, o, p, q] = tanh(a3[r, o, p, q])
+        each_tanh(h3.reshape(-1), a3.reshape(-1), 768 * count)
         # h4[r,c,p,q] = Σ_u<2Σ_v<2 h3[r,c,u + 2 p,v + 2 q]/4
         for r in range(count):
             for c in range(12):

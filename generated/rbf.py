@@ -35,7 +35,7 @@ Regenerate with:
 
     symbackprop generate --network rbf.toml -o rbf.py, or build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 10c4468e157a6afe.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e5c8ae62fb6753f5.
 """
 
 import json
@@ -431,6 +431,13 @@ def sgd_overlapped(X, Y, order, W1, W2, b2, learning_rate, decay, t):
 
 
 @kernel
+def each_exp(A, B, count):
+    """Set A[i] = exp(B[i])."""
+    for i in range(count):
+        A[i] = exp(B[i])
+
+
+@kernel
 def contract_pk_qk(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
@@ -719,9 +726,7 @@ def sgd_minibatch(X, Y, order, W1, W2, b2, learning_rate, decay, t, batch):
                     total += (W1[i, j] - x[r, j]) * (W1[i, j] - x[r, j])
                 a1[r, i] = -real(0.5) * total
         # h1[r,i] = exp(a1[r,i])
-        for r in range(count):
-            for i in range(24):
-                h1[r, i] = exp(a1[r, i])
+        each_exp(h1.reshape(-1), a1.reshape(-1), 24 * count)
         # a2[r,i] = Σ_j<24 W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, 1, 24)
         # a2[r,i] ← a2[r,i] + b2[i]

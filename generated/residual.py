@@ -69,7 +69,7 @@ Regenerate with:
     symbackprop generate --network residual.toml -o residual.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 49ed49741d447edb.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: ad0496a1db641d77.
 """
 
 import json
@@ -1206,6 +1206,13 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
 
 
 @kernel
+def each_tanh(A, B, count):
+    """Set A[i] = tanh(B[i])."""
+    for i in range(count):
+        A[i] = tanh(B[i])
+
+
+@kernel
 def contract_pk_kq(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
@@ -1331,9 +1338,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
             for i in range(32):
                 a1[r, i] += b1[i]
         # h1[r,i] = tanh(a1[r,i])
-        for r in range(count):
-            for i in range(32):
-                h1[r, i] = tanh(a1[r, i])
+        each_tanh(h1.reshape(-1), a1.reshape(-1), 32 * count)
         # a2[r,i] = Σ_j<32 W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, 32, 32)
         # a2[r,i] ← a2[r,i] + b2[i] + h1[r,i]
@@ -1341,9 +1346,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
             for i in range(32):
                 a2[r, i] += b2[i] + h1[r, i]
         # h2[r,i] = tanh(a2[r,i])
-        for r in range(count):
-            for i in range(32):
-                h2[r, i] = tanh(a2[r, i])
+        each_tanh(h2.reshape(-1), a2.reshape(-1), 32 * count)
         # a3[r,i] = Σ_j<32 W3[i,j] h2[r,j]
         contract_pk_qk(a3, h2, W3, count, 32, 32)
         # a3[r,i] ← a3[r,i] + b3[i] + h2[r,i]
@@ -1351,9 +1354,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
             for i in range(32):
                 a3[r, i] += b3[i] + h2[r, i]
         # h3[r,i] = tanh(a3[r,i])
-        for r in range(count):
-            for i in range(32):
-                h3[r, i] = tanh(a3[r, i])
+        each_tanh(h3.reshape(-1), a3.reshape(-1), 32 * count)
         # a4[r,i] = Σ_j<32 W4[i,j] h3[r,j]
         contract_pk_qk(a4, h3, W4, count, 10, 32)
         # a4[r,i] ← a4[r,i] + b4[i]

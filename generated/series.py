@@ -49,7 +49,7 @@ Regenerate with:
     symbackprop generate --network series.toml -o series.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 4a4f18c63342c26a.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 4dc0bb6a14921b97.
 """
 
 import json
@@ -1302,10 +1302,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
                             total += W1[o, c, v] * x[r, c, 2 * q + v]
                     a1[r, o, q] = b1_o + total
         # h1[r,o,q] = tanh(a1[r,o,q])
-        for r in range(count):
-            for o in range(8):
-                for q in range(14):
-                    h1[r, o, q] = tanh(a1[r, o, q])
+        each_tanh(h1.reshape(-1), a1.reshape(-1), 112 * count)
         # a2[r,o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] h1[r,c,p + 3 u]
         for r in range(count):
             for o in range(8):
@@ -1318,10 +1315,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
                         for p in range(8):
                             a2[r, o, p] += W2_o_c_u * h1[r, c, 3 * u + p]
         # h2[r,o,p] = tanh(a2[r,o,p])
-        for r in range(count):
-            for o in range(8):
-                for p in range(8):
-                    h2[r, o, p] = tanh(a2[r, o, p])
+        each_tanh(h2.reshape(-1), a2.reshape(-1), 64 * count)
         # flat3[r,p + 8 c] = h2[r,c,p]
         for r in range(count):
             for c in range(8):

@@ -45,7 +45,7 @@ Regenerate with:
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: d3ad955aaf8be7e9.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5f84f0caa7f87225.
 """
 
 import json
@@ -783,6 +783,13 @@ def contract_pk_qk(C, A, B, rows, columns, terms):
 
 
 @kernel
+def each_tanh(A, B, count):
+    """Set A[i] = tanh(B[i])."""
+    for i in range(count):
+        A[i] = tanh(B[i])
+
+
+@kernel
 def contract_pk_kq(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
@@ -994,9 +1001,7 @@ def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batc
             for i in range(32):
                 a2[r, i] += b2[i]
         # h2[r,i] = tanh(a2[r,i])
-        for r in range(count):
-            for i in range(32):
-                h2[r, i] = tanh(a2[r, i])
+        each_tanh(h2.reshape(-1), a2.reshape(-1), 32 * count)
         # a3[r,i] = Σ_j<32 W3[i,j] h2[r,j]
         contract_pk_qk(a3, h2, W3, count, 4, 32)
         # a3[r,i] ← a3[r,i] + b3[i]

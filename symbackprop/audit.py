@@ -20,7 +20,7 @@ from symbackprop.definitions.network import Network
 from symbackprop.forms import remembered_forms
 from symbackprop.notation import formula
 from symbackprop.pipeline import build
-from symbackprop.soundness import derivative
+from symbackprop.soundness import derivative, refuse
 from symbackprop.train.files import replace_file
 from symbackprop.train.plot import new_figure
 from symbackprop.train.store import find_module
@@ -99,6 +99,7 @@ def audit(network: Network, points: int = POINTS) -> list[Audit]:
     """
     if points < 8:
         raise ValueError(f"points is {points}, expected 8 or more")
+    refuse(network)
     g = network.scalar_activation(network.used_activations[0])
     made = []
     for name, expr in {"f": g, "f′": derivative(g)}.items():
@@ -174,7 +175,7 @@ def compiled(expr: Expr, dtype: str, *, exact_form: bool = False) -> Callable[[A
     def generate() -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return build(network, dtype=dtype, exact_form=exact_form).text
+            return build(network, dtype=dtype, exact_form=exact_form, any_formula=True).text
 
     module = find_module(asked, generate)
     one, none = (np.full(shape, v, dtype) for shape, v in (((1, 1), 1), (1, 0)))

@@ -105,6 +105,7 @@ def check_module(
         original = module if isinstance(module, ModuleType) else import_module(path)
         copy = interpreted(text, Path(place))
         rounding = ROUNDINGS * float(np.finfo(spec["dtype"]).eps)
+        _require_a_loss(problem, copy)
         return [
             _digest(path, text),
             _found("central differences", 1e-6, lambda: _central(problem, copy)),
@@ -113,6 +114,18 @@ def check_module(
             _found("exact fractions", 1e-25, lambda: _exact(small, interpreted(text, Path(place), fraction))),
             _found("compiled kernels", rounding, lambda: _compiled(problem, copy, original, compiled)),
         ]
+
+
+def _require_a_loss(problem: Problem, module: ModuleType) -> None:
+    """Raise ValueError if the loss is no finite number where nothing is extreme: there is no gradient to compare."""
+    with np.errstate(all="ignore"):
+        found = complex(module.loss(problem.X, problem.Y, *problem.parameters.values()))
+    if not math.isfinite(found.real) or found.imag:
+        what = f"the loss {problem.spec['loss']} of the output function {problem.spec['output']}"
+        raise ValueError(
+            f"{what} is {found.real:g} at ordinary parameters: "
+            "a logarithm or a root may need outputs between 0 and 1, as of --output-function sigmoid or softmax"
+        )
 
 
 def _path(module: Any, place: Path) -> Path:

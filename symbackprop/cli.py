@@ -275,6 +275,7 @@ def check(module: Annotated[Path, typer.Argument(help="A generated module.")]) -
     typer.echo(typer.style(f"{'check':{width}}  {'difference':>10}  {'allowed':>8}", bold=True))
     for result in results:
         verdict = typer.style("passed", fg="green") if result.passed else typer.style("FAILED", fg="red", bold=True)
+        verdict = "none  " if result.note.startswith("does not apply") else verdict
         line = f"{result.name:{width}}  {result.difference:10.1e}  {result.bar:8.0e}  {verdict}  {result.note}"
         typer.echo(line.rstrip())
     if not all(result.passed for result in results):
@@ -290,11 +291,15 @@ def plot_activation(
 ) -> None:
     """Draw an activation and its derivative, and say where they have kinks."""
     from symbackprop.explain.plot import plot_activation as draw  # noqa: PLC0415 (it loads SymPy)
-    from symbackprop.soundness import advise  # noqa: PLC0415
+    from symbackprop.soundness import advise, kinks  # noqa: PLC0415
 
     check_writable(output)
     network = symbackprop.Network((activation,), constants=choices.named_numbers("--constant", constant or ()))
+    if output.suffix.lower() not in {".png", ""}:
+        raise ValueError(f"the picture is {shown(output)}, expected a name that ends in .png")
     draw(output, network, span)
+    for word in kinks(network.scalar_activation(activation)):
+        typer.echo(f"kink: {word}")
     for word in advise(network):
         typer.echo(f"symbackprop: warning: {word}", err=True)
     typer.echo(f"wrote {shown(output)}")

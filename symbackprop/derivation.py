@@ -53,7 +53,10 @@ def derive(network: Network, *, exact_form: bool = False) -> Derivation:
     ...     print(result)
     ∂l/∂h⁽ᵏ⁾ⱼ = Σᵢ W⁽ᵏ⁺¹⁾ᵢⱼ ∂l/∂a⁽ᵏ⁺¹⁾ᵢ
     """
-    if isinstance(network, Network) and network.layers:
+    if not isinstance(network, Network):
+        raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
+    refuse(network)
+    if network.layers:
         layered = derive_layers(network)
         return _with_forms(network, (), list(layered.sections), exact_form=exact_form)
     parts = sections(network)
@@ -80,9 +83,6 @@ def _with_forms(
 
 def sections(network: Network) -> Sections:
     """Return the derivations of the kinds of layer in a network, each derived once however deep it is."""
-    if not isinstance(network, Network):
-        raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
-    refuse(network)
     kinds = network.used_activations
     return Sections(_output(network), tuple((g, _hidden(network, g)) for g in kinds), _parameters(network))
 
@@ -119,7 +119,7 @@ def _hidden(network: Network, g: Formula) -> Derivation:
 
 def _with_kinks(step: Step, network: Network, g: Formula) -> Step:
     """Add to the step that differentiates an activation where it has kinks, and what is taken there."""
-    if step.rule != "partial derivative" or name_of(step.target.args[0]) != "h^k":
+    if step.rule != "partial derivative" or [name_of(x) for x in step.target.args] != ["h^k", "a^k"]:
         return step
     return replace(step, note="; ".join(kinks(network.scalar_activation(g))))
 

@@ -17,7 +17,7 @@ from symbackprop.definitions.layer import INDICES, shape_after
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import α
 from symbackprop.indices import Reduction, named
-from symbackprop.soundness import kinks, refuse
+from symbackprop.soundness import kinks
 from symbackprop.symbols import Axis, Partial, Place, array, name_of, scalar
 from symbackprop.terms import Derivation, Equation, Step
 
@@ -51,7 +51,6 @@ class Layered:
 
 def derive_layers(network: Network) -> Layered:
     """Derive every gradient of a network of layers, and its SGD update."""
-    refuse(network)
     last = network.depth + 1
     layers = [_equations(network, k) for k in range(1, last + 1)]
     forward = tuple(e for equations in layers for e in equations)

@@ -22,7 +22,7 @@ from symbackprop.loops.verify import verify
 from symbackprop.minibatch import minibatch_kernel
 from symbackprop.notation import formula
 from symbackprop.scheduled import ONE_ROW, SWEEP, deferral_of, deferred_kernel, in_patches, overlapped_kernel
-from symbackprop.soundness import AdviceWarning, advise
+from symbackprop.soundness import AdviceWarning, advise, refuse
 from symbackprop.stages import Stages, stages_of_network
 from symbackprop.train.files import write_text
 
@@ -41,7 +41,14 @@ class Module:
         write_text(path, self.text)
 
 
-def build(network: Network, *, name: str | None = None, dtype: str = "float32", exact_form: bool = False) -> Module:
+def build(
+    network: Network,
+    *,
+    name: str | None = None,
+    dtype: str = "float32",
+    exact_form: bool = False,
+    any_formula: bool = False,
+) -> Module:
     """Derive a network's gradients and generate its kernels.
 
     Parameters
@@ -54,6 +61,8 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
         ``"float32"`` or ``"float64"``.
     exact_form
         Compute the formulas as derived, not in the forms that keep their digits (see docs/numerics.md).
+    any_formula
+        Take formulas that are not real or flat too, which cannot train: a derivative that is measured may be flat.
 
     Returns
     -------
@@ -72,6 +81,10 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
     """
     if dtype not in {"float32", "float64"}:
         raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
+    if not isinstance(network, Network):
+        raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
+    if not any_formula:
+        refuse(network)
     stages = stages_of_network(network)
     for word in advise(network):
         warnings.warn(word, AdviceWarning, stacklevel=2)

@@ -137,7 +137,7 @@ def _require_real(what: str, expr: Expr, symbol: Symbol) -> None:
         point = min(POINTS[wrong], key=abs)
         raise ValueError(
             f"the {what} {formula(expr)} is not real at {symbol} = {point:g}; "
-            "give one that is real for every number, such as sqrt(1 + a**2) or log(1 + exp(a))"
+            f"give one that is real for every number, such as sqrt(1 + {symbol}**2) or log(1 + exp({symbol}))"
         )
 
 
@@ -203,6 +203,7 @@ def _advice(g: Expr) -> list[str]:
         made.append(
             f"has a derivative above {STEEP:g} at a = {place:g}: use a small learning rate, or a flatter formula"
         )
-    if np.allclose(found, found[::-1], rtol=1e-9, equal_nan=True):
+    middle = len(POINTS) // 2
+    if np.allclose(found, found[::-1], rtol=1e-9) and abs(slopes[middle]) < _NEAR and np.isfinite(found).all():
         made.append("is even around 0, where its derivative is 0: units whose pre-activations start at 0 learn nothing")
     return made

@@ -87,3 +87,8 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "max ULP" in capsys.readouterr().out
     assert (tmp_path / "x.png").exists()
     assert cli.run(["audit", "a*a", "--points", "0"]) == 2
+
+
+def test_a_derivative_that_is_flat_is_measured():
+    found = audit(Network(("relu",)), points=16)
+    assert [a.chosen["float32"].largest for a in found] == [0, 0]

@@ -1,16 +1,18 @@
 """What a formula does by its values: refused, noted in the derivation, advised against, drawn."""
 
+import math
+import time
 import warnings
 
 import numpy as np
 import pytest
 import sympy
 
-from symbackprop import Network, build, cli, derive
+from symbackprop import Network, build, check_module, cli, derive
 from symbackprop.definitions.activations import ACTIVATIONS, a
 from symbackprop.explain.plot import plot_activation
 from symbackprop.formula import FUNCTIONS, parse
-from symbackprop.soundness import AdviceWarning, advise, derivative, kinks, values
+from symbackprop.soundness import AdviceWarning, advise, derivative, kinks, refuse, values
 
 AT = np.array([-3.0, -1.0, -0.25, 0.0, 0.25, 1.0, 3.0])
 
@@ -92,6 +94,7 @@ ADVICE = {
     "tanh": [],
     "relu": [],
     "sine": [],
+    "sqrt(abs(a))": [],  # even, but steep at 0
 }
 
 
@@ -109,6 +112,36 @@ def test_advice(text, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.splitlines() == [f"symbackprop: warning: {line}" for line in found]
 
 
+def test_kinks_are_printed(tmp_path, capsys):
+    assert cli.run(["plot-activation", "max(a, 0.1*a)", "-o", str(tmp_path / "x.png")]) == 0
+    assert "kink: its derivative jumps at a = 0 from 0.1 to 1" in capsys.readouterr().out
+
+
+WRONG = {
+    "a loss without outputs": (lambda: Network(loss="y**2"), "does not depend on the outputs f"),
+    "a function of numbers": (lambda: Network((math.tanh,)).activation(math.tanh, "k"), "use SymPy's functions"),
+    "an initial value": (lambda: refuse(Network(("log(exp(a*beta)+1)/beta",), learned={"beta": 0})),
+                         "is not finite with beta = 0"),
+    "twice": (lambda: Network(("slope*a",), learned={"slope": 1}, constants={"slope": 2}), "both a constant and learnt"),
+    "no real loss": (lambda: check_module(build(Network(loss="-y*log(f)-(1-y)*log(1-f)")), compiled=()),
+                     "a logarithm or a root may need outputs between 0 and 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_cannot_be_is_said(name):
+    make, message = WRONG[name]
+    with pytest.raises(ValueError) as caught:
+        make()
+    assert message in str(caught.value)
+
+
+def test_nested_functions_take_their_time_but_end():
+    start = time.process_time()
+    build(Network(("tanh(" * 12 + "a" + ")" * 12,)))
+    assert time.process_time() - start < 20
+
+
 @pytest.mark.parametrize("text", [*ACTIVATIONS, "1/a", "exp(exp(a))", "3"])
 def test_every_activation_can_be_drawn(text, tmp_path):
     assert plot_activation(tmp_path / "g.png", Network((text,))).read_bytes().startswith(b"\x89PNG")
@@ -121,6 +154,8 @@ def test_every_activation_can_be_drawn(text, tmp_path):
         (["tanh", "-o", "x.png", "--span", "0"], "the span is 0.0, expected a positive number"),
         (["tanh", "-o", "x.png", "--span", "nan"], "the span is nan"),
         (["b*a", "-o", "x.png", "--constant", "b"], "--constant is 'b', expected a name, once"),
+        (["sqrt(a)", "-o", "x.png"], "is not real at a = -0.05"),
+        (["tanh", "-o", "x.pdf"], "expected a name that ends in .png"),
     ],
 )
 def test_bad_input_draws_nothing(arguments, message, tmp_path, monkeypatch, capsys):

@@ -77,6 +77,9 @@ def exponentials_scaled(f: Expr, x: Symbol) -> Expr | None:
 
 
 def _in_exponentials(f: Expr, x: Symbol, side: Callable[..., Expr | None], part: Expr = S.One) -> Expr | None:
+    growing = f.atoms(exp, tanh, sinh, cosh)
+    if any(e.args[0].replace(log, lambda _: x).has(exp, tanh, sinh, cosh) for e in growing):
+        return None  # one within another is no rational function of E, and could take minutes to expand
     f = f.replace(lambda e: isinstance(e, tanh | sinh | cosh), lambda e: e.rewrite(exp))
     rates = {e: expand(e.args[0]) / x for e in f.atoms(exp)}
     if not rates or not all(r.is_Rational for r in rates.values()):

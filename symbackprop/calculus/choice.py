@@ -7,6 +7,7 @@ some points and holds only if at others it is no worse than the formula as deriv
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -25,6 +26,7 @@ GOOD = 4.0  # ULP, with every function correctly rounded; what is compiled has u
 POINTS, HELD_OUT = 900, 1200
 CHOOSING, JUDGING = 1, 2  # seeds
 MOST = 12  # candidates
+SECONDS = 8.0  # after which no further kind of candidate is made: the best so far is taken
 TARGETS = (0.0, 0.3, 1.0)
 Recipe = tuple[str, ...]  # the names of the candidates of the regimes, see `assembled`
 
@@ -79,7 +81,10 @@ def _shown(error: float) -> str:
 def candidates(f: Expr, x: Symbol, derived: Expr, kinds: Iterable[str] = FORMS) -> dict[str, Expr]:
     """Return the formula as derived (and made safe by rule), and every form of it of some kinds, by name."""
     found = {"derived": derived}
+    end = time.process_time() + SECONDS
     for name, form in ((name, FORMS[name]) for name in kinds if name in FORMS):
+        if time.process_time() > end:
+            break
         try:
             for n, made in enumerate(islice(form(f, x), MOST)):
                 if made is not None and made not in found.values():

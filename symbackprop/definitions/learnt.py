@@ -92,7 +92,15 @@ def as_texts(used: Mapping[str, float], per_unit: Mapping[str, float]) -> dict[s
 def applied(made: Any, argument: Expr, symbol: Symbol, learnt: Mapping[str, Expr] = MappingProxyType({})) -> Expr:
     """Return a formula of one symbol and of learnt parameters, by their names, or a function of them, at arguments."""
     if callable(made) and not isinstance(made, Expr):
-        return exact(made(argument, **arguments_for(made, learnt)))
+        given = arguments_for(made, learnt)
+        try:
+            return exact(made(argument, **given))
+        except (TypeError, AttributeError) as error:  # it wants a number, not a symbol
+            name = getattr(made, "__name__", repr(made))
+            raise ValueError(
+                f"the function {name:.40} cannot be applied to the symbol {argument}: {error}; use SymPy's functions, "
+                "and Piecewise((x, condition), (y, True)) in place of x if condition else y"
+            ) from None
     made = exact(made)
     swap = {s: learnt[s.name] for s in made.free_symbols if s.name in learnt}
     free = made.free_symbols - set(swap)

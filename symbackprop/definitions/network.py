@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Sum
+from sympy import Add, Expr, Indexed, Integer, Mul, Sum, nan, oo, zoo
 
 from symbackprop.definitions.activations import ACTIVATIONS, PARAMETRIC, Parametric, a
 from symbackprop.definitions.exact import exact
@@ -119,6 +119,8 @@ class Network:
             self._chosen(what, table, choice)
         if self.target not in {None, "label", "vector"}:
             raise ValueError(f"the target is {self.target!r}, expected 'label' or 'vector'")
+        if both := sorted(self.exact_constants.keys() & dict((*self.learned, *self.learned_per_unit)).keys()):
+            raise ValueError(f"{both[0]} is both a constant and learnt, expected one of them")
         require_used(self.exact_constants, [*self.used_activations, self.loss, self.penalty])
         if self.learned or self.learned_per_unit:
             check_used(dict(self.learned), dict(self.learned_per_unit), self.initial_values())
@@ -221,7 +223,11 @@ class Network:
     def scalar_activation(self, g: Formula) -> Expr:
         """Return g(a), a formula of one symbol; what it learns has its initial value."""
         values = {scalar(name): exact(value) for name, value in self._parametric(g)[1].items()}
-        return self._of_names(g).xreplace(values)
+        made = self._of_names(g).xreplace(values)
+        if made.has(zoo, nan, oo):
+            shown = ", ".join(f"{name} = {value}" for name, value in values.items())
+            raise ValueError(f"the activation {formula(self._of_names(g))} is not finite with {shown}; start elsewhere")
+        return made
 
     def activation(self, g: Formula, layer: str) -> Equation:
         """Return h⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ) of one hidden layer."""

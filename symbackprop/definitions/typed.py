@@ -42,9 +42,16 @@ def typed_loss(text: str, constants: Mapping[str, Expr]) -> Loss:
     """Return a typed loss: of f[y], the output of the right class, or summed over the outputs f and targets y."""
     if "[" in text:
         whole = parse(text, {"f": array("f"), "y": LABEL, **constants})
+        _require_outputs(text, whole.has(array("f")))
         return Loss(lambda f, y, axis: whole, "softmax", "label")  # noqa: ARG005 (every loss has the same arguments)
     each = typed("loss", text, constants)
+    _require_outputs(text, each.has(_F))
     return Loss(lambda f, y, axis: axis.sum(lambda i: each.xreplace({_F: f[i], _Y: y[i]})), "identity", "vector")
+
+
+def _require_outputs(text: str, found: bool) -> None:  # noqa: FBT001 (an answer)
+    if not found:
+        raise ValueError(f"the loss {text!r:.60} does not depend on the outputs f, expected one such as (f - y)**2")
 
 
 def exact_constants(given: Mapping[str, Any]) -> dict[str, Expr]:

@@ -10,7 +10,7 @@ import numpy as np
 from symbackprop.definitions.activations import a
 from symbackprop.definitions.network import Network
 from symbackprop.notation import formula
-from symbackprop.soundness import derivative, kinks, values
+from symbackprop.soundness import derivative, kinks, refuse, values
 from symbackprop.train.files import replace_file
 from symbackprop.train.plot import new_figure
 
@@ -39,6 +39,7 @@ def plot_activation(path: str | Path, network: Network, span: float = 6.0) -> Pa
     """
     if not 0 < span <= 1e6:
         raise ValueError(f"the span is {span}, expected a positive number up to 1e6")
+    refuse(network)
     g = network.scalar_activation(network.used_activations[0])
     at = np.linspace(-span, span, 2401)
     figure = new_figure()

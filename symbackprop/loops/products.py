@@ -65,7 +65,8 @@ def _of_each(equation: Equation) -> Call | None:
     called = {type(f).__name__ for f in equation.rhs.atoms(Function) if not isinstance(f, Piecewise)} - {"Abs"}
     whole = Mul(*(axis.size for axis in equation.over))
     elements = [equation.lhs, *equation.rhs.atoms(Indexed)]
-    if len(indices) < 2 or not whole.is_Integer or whole < FEW or not called or equation.is_update:
+    fixed = all(axis.size.is_Integer for axis in equation.over[1:])  # the first may count examples
+    if len(indices) < 2 or not fixed or (whole.is_Integer and whole < FEW) or not called or equation.is_update:
         return None
     if any(e.indices != indices for e in elements) or equation.rhs.has(*Reduction):
         return None
