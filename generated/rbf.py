@@ -35,7 +35,7 @@ Regenerate with:
 
     symbackprop generate --network rbf.toml -o rbf.py, or build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e5c8ae62fb6753f5.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: aabb3ebce7921d73.
 """
 
 import json
@@ -401,15 +401,6 @@ def sgd_overlapped(X, Y, order, W1, W2, b2, learning_rate, decay, t):
             step_da2 = step * da2[i]
             for j in range(24):
                 W2[i, j] -= step_da2 * h1[j]
-        for i in range(-3, -1, -3):
-            step_da2_0 = step * da2[i]
-            step_da2_1 = step * da2[i + 1]
-            step_da2_2 = step * da2[i + 2]
-            for j in range(24):
-                h1_j = h1[j]
-                W2[i, j] -= h1_j * step_da2_0
-                W2[i + 1, j] -= h1_j * step_da2_1
-                W2[i + 2, j] -= h1_j * step_da2_2
         # da1[i] = dh1[i] h1[i]
         for i in range(24):
             da1[i] = dh1[i] * h1[i]

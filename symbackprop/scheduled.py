@@ -13,6 +13,7 @@ from sympy import Expr, Indexed, Integer, Min, Symbol
 
 from symbackprop.calculus.recurrence import Deferral, defer
 from symbackprop.calculus.stability import stabilise
+from symbackprop.definitions.layer import array_of_integers
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import t
 from symbackprop.kernels import (
@@ -20,7 +21,6 @@ from symbackprop.kernels import (
     all_equations,
     arguments_of,
     copied,
-    input_array,
     integer_symbol,
     with_step,
     work_arrays,
@@ -37,7 +37,7 @@ from symbackprop.loops.patches import with_patches
 from symbackprop.loops.products import as_calls
 from symbackprop.notation import formula
 from symbackprop.stages import Stages
-from symbackprop.symbols import LABEL, Finite, name_of, scalar, size
+from symbackprop.symbols import LABEL, Finite, array, name_of, scalar, size
 from symbackprop.terms import Equation
 
 SWEEP = {"i": 3}  # rows of W that are read and updated while one row of the layer below is loaded
@@ -123,7 +123,10 @@ def deferral_of(stages: Stages) -> Deferral | str:
     )
     if any(scalar("h^0") in e.rhs.free_symbols for e in rest):
         return "the inputs are read by more than the first layer's weights"
-    return defer(weights_of_first[0], stages.forward[0])
+    found = defer(weights_of_first[0], stages.forward[0])
+    if not isinstance(found, str) and scalar("h^0") in found.read.rhs.free_symbols:
+        return "the first layer reads the inputs beside its weights too"
+    return found
 
 
 def _rest_of_example(
@@ -213,7 +216,7 @@ def overlapped_kernel(network: Network, stages: Stages, sweep: Mapping[str, int]
     first = stages.forward[0]
     ahead = Equation(
         first.lhs,
-        first.rhs.xreplace({input_array(network, "h^0"): input_array(network, "x_next")}),
+        first.rhs.xreplace({make("h^0"): make("x_next") for make in (array, array_of_integers)}),  # a value, an index
         first.over,
         first.why,
     )

@@ -90,5 +90,10 @@ OWN = {
     "city blocks": own("a[i] = b[i] + sum(abs(W[i,j] - h[j]), j)", i=3),
     "log of a sum": own("a[i] = b[i] + log(sum(exp(W[i,j]*h[j]), j))", rational=False, i=3),
     "outer product": ([dense(3), RATIONAL, layer("a[j,k] = h[j]*h[k] + b[j,k]"), RATIONAL, dense(2)], (3,), SQUARED),
+    "the inputs and their sum first": ([layer("a[i] = h[i] + b[i] + sum(W[i,j]*h[j], j)"), RATIONAL, dense(2)], (3,),
+                                       SQUARED),
+    "rows times their number": ([layer("a[j,d] = E[h[j],d]*h[j]", d=2, rows={"E": 4}), RATIONAL, dense(2)], (3,),
+                                SQUARED),
+    "totals": own("total[i] = b[i] + sum(W[i,j]*h[j], j); a[i] = total[i]*shared[i]", i=3),
     "two weights": own("a[i] = b[i] + sum(V[i,j]*W[i,j]*h[j], j)", i=3),
 }  # fmt: skip

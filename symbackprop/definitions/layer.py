@@ -25,7 +25,8 @@ from symbackprop.indices import outermost
 from symbackprop.symbols import Axis, Maximum, Place, array, name_of, scalar
 from symbackprop.terms import Equation
 
-RESERVED = {"l", "f", "y", "x", "m", "e", "s", "X", "Y", "F", "N", "t"}  # of the network, or of shifted sums
+# of the network, of shifted sums, and of sums and what is shared in kernels
+RESERVED = {"l", "f", "y", "x", "m", "e", "s", "X", "Y", "F", "N", "t", "total", "shared"}
 INDICES = "ijkpquvocdghw"  # others mean something in a kernel: x, y, l, f, t, and r, s, n count examples
 _TAKEN = frozenset("zuvrqpw")
 
@@ -110,6 +111,9 @@ def layer(equations: Any, *, name: str = "", initial: Mapping[str, float] | None
     1
     """
     _require_numbers(values)
+    tables: dict[str, Any] = {"initial": initial, "uses": uses, "rows": rows}
+    for what, table in tables.items():
+        _require_table(what, table, (str,) if what == "uses" else (int,) if what == "rows" else (int, float))
     if isinstance(equations, str):
         made = parse_equations(equations, {n: exact(v) for n, v in values.items()})
         used = {i.name for e in made for i in letters(e)}
@@ -132,6 +136,16 @@ def layer(equations: Any, *, name: str = "", initial: Mapping[str, float] | None
     return _checked(made_layer)
 
 
+def _require_table(what: str, given: Any, kinds: tuple[type, ...]) -> None:
+    values: list[Any] = list(given.values()) if isinstance(given, Mapping) else []
+    fits = given is None or isinstance(given, Mapping)
+    if not fits or not all(isinstance(v, kinds) and not isinstance(v, bool) for v in values) or (
+        what == "rows" and any(v < 1 for v in values)
+    ):  # fmt: skip
+        example = {"uses": {"V": "W1"}, "rows": {"E": 1000}}.get(what, {"g": 1})
+        raise ValueError(f"{what} is {given!r:.60}, expected a table such as {example}")
+
+
 def _require_numbers(values: Mapping[str, Any]) -> None:
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
@@ -142,6 +156,7 @@ def _checked(made: Layer) -> Layer:
     defined: list[str] = []
     for equation in made.equations:
         name = name_of(equation.lhs)
+        _require_whole(equation)
         if name in defined or name == "h":
             raise ValueError(f"{equation.text!r} defines {name} again, expected a name that is new")
         later = {name_of(e.lhs) for e in made.equations} - set(defined)
@@ -154,13 +169,29 @@ def _checked(made: Layer) -> Layer:
         defined.append(name)
     if defined[-1] != "a":
         raise ValueError(f"{made.equations[-1].text!r} is the last equation of a layer, expected one for a")
+    _require_read(made, defined)
+    return made
+
+
+def _require_whole(equation: IndexEquation) -> None:
+    """Raise ValueError if an equation does not define every element of its array, or `a` as one number."""
+    name, places = name_of(equation.lhs), getattr(equation.lhs, "indices", ())
+    if not all(i.is_Symbol for i in places) or len(set(places)) < len(places):
+        raise ValueError(
+            f"{equation.text!r} does not define every element of {name}, expected letters as in {name}[i,j]"
+        )
+    if name == "a" and not places:
+        raise ValueError(f"{equation.text!r} defines one number, expected values such as a[i]")
+
+
+def _require_read(made: Layer, defined: list[str]) -> None:
+    """Raise ValueError if what is said of a name is of none that the layer reads."""
     names = {a.name for e in made.equations for a in accesses(e.rhs)} | {
         s.name for e in made.equations for s in symbols_in(e.rhs)
     }
     for what, word in [(kind, n) for kind in ("initial", "uses", "rows") for n in getattr(made, kind)]:
         if word not in names or word in defined:
             raise ValueError(f"{what} has {word!r}, which the layer {made.name!r:.60} does not read")
-    return made
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,10 @@ class Network:
         given = self.input if isinstance(self.input, tuple | list) else (self.input,)
         found = in_place(self.activations, given) if has_layers(self.activations) else ()
         object.__setattr__(self, "layers", found)
+        if self.input and not found:
+            raise ValueError(f"the input is {self.input!r}, but there is no layer; expected a list such as [dense(10)]")
+        if found and not any(layer.placed.parameters for layer in found):
+            raise ValueError("the network has no parameter: there is nothing to learn; add a layer such as dense(10)")
         object.__setattr__(self, "constants", tuple(sorted(dict(self.constants).items())))
         for what in ("learned", "learned_per_unit"):
             object.__setattr__(self, what, values_of(getattr(self, what), what))
@@ -216,6 +220,9 @@ class Network:
         if make is PREACTIVATIONS["dense"]:
             known = {f"h^{_below(layer)}": (j.size,)}
             return place(made("dense", 1), layer, f"h^{_below(layer)}", f"a^{layer}", known, {"i": i.size}).equations
+        if not callable(make):
+            kind = self.preactivation
+            raise ValueError(f"the pre-activation {kind!r} is a layer: use Network([{kind}(...), ...])")  # noqa: TRY004
         arrays = [array(f"{letter}^{layer}") for letter in "Wb"]
         rhs = named(fresh(exact(make(*arrays, array(f"h^{_below(layer)}"), i.index, j))))  # sums may share an index
         return (Equation(array(f"a^{layer}")[i.index], rhs, (i,), "pre-activation"),)

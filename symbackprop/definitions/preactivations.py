@@ -137,22 +137,26 @@ def made(kind: str, *values: float | str, **named: float | str) -> Layer:
 
 
 def _arguments(kind: str, recipe: Recipe, values: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all arguments of a layer by name."""
+    """Return all arguments of a layer by name; a stride of 0, by default, is the size of the window."""
     wanted = (
         f"{kind}({', '.join(a + (f'={recipe.defaults[a]}' if a in recipe.defaults else '') for a in recipe.arguments)})"
     )
     given = dict(zip(recipe.arguments, values, strict=False)) | dict(named)
     if len(values) > len(recipe.arguments) or set(named) - {*recipe.arguments[len(values) :]}:
         raise ValueError(f"{kind} has other arguments than {(*values, *named)}, expected {wanted}")
-    given = {**recipe.defaults, **given}
+    asked, given = given, {**recipe.defaults, **given}
     if missing := [a for a in recipe.arguments if a not in given]:
         raise ValueError(f"{kind} has no {missing[0]}, expected {wanted}")
-    for argument, value in given.items():
-        if argument in {"weights", "epsilon"}:
+    for argument, value in asked.items():
+        if argument == "weights":
             continue
-        least = 0 if argument in recipe.defaults else 1
+        if argument == "epsilon":
+            if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+                raise ValueError(f"{kind} has epsilon {value!r}, expected a positive number: {wanted}")
+            continue
+        least, what = (0, "an integer, 0 or more") if argument == "padding" else (1, "a positive integer")
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{kind} has {argument} {value!r}, expected a positive integer: {wanted}")
+            raise ValueError(f"{kind} has {argument} {value!r}, expected {what}: {wanted}")
     return given
 
 

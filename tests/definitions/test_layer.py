@@ -80,6 +80,13 @@ WRONG = {
     "more": (lambda: dense(2, 3), "expected dense(units)"),
     "misspelt": (lambda: ["dense(3)", "tanh", "dens(2)"], "unknown layer 'dens': did you mean dense?"),
     "huge": (lambda: [dense(10**9), dense(2)], "expected at most 100000000"),
+    "holes": (lambda: layer("a[2*i] = h[i]"), "does not define every element of a"),
+    "diagonal": (lambda: layer("a[i,i] = h[i]"), "does not define every element of a"),
+    "one number": (lambda: layer("a = sum(W[j]*h[j], j)"), "defines one number"),
+    "uses a number": (lambda: layer("a[i] = h[i]", uses=3), "uses is 3, expected a table"),
+    "stride": (lambda: conv(3, 2, stride=0), "conv has stride 0, expected a positive integer"),
+    "nothing to learn": (lambda: [layer("a[i] = h[i]**2")], "the network has no parameter"),
+    "no layers": (list, "there is no layer"),
     "flat parameter": (lambda: [layer("a[i] = h[i]*(1 if c[i] > 0 else 2)"), dense(2)], "never reaches the loss"),
 }  # fmt: skip
 

@@ -64,6 +64,8 @@ def tile(
 
 def _backwards(main: Loop, rest: Loop) -> tuple[Loop, ...]:
     """Return a tiled loop, whose turns are independent, and the turns left after it, in the opposite order."""
+    if not _turns([main]):
+        return (replace(rest, why=main.why),)
     turned = replace(main, start=main.stop - main.step, stop=main.start - 1, step=-main.step, why="")
     return (replace(rest, why=main.why), turned) if _turns([rest]) else (replace(turned, why=main.why),)
 
