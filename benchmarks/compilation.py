@@ -15,8 +15,7 @@ import numpy as np
 CACHE = tempfile.TemporaryDirectory()
 os.environ["NUMBA_CACHE_DIR"] = CACHE.name  # before numba is imported
 
-from symbackprop import Network, build  # noqa: E402
-from symbackprop.train.network_file import read_network  # noqa: E402
+from symbackprop import Network, build, network_of_file  # noqa: E402
 
 
 def main():
@@ -48,11 +47,7 @@ def main():
 
 
 def described(asked):
-    if asked.network is None:
-        return Network(("tanh",) * asked.hidden_layers, penalty="l2")
-    found = read_network(asked.network)
-    layers, shape = found.pop("layers"), found.pop("input")
-    return Network(layers, input=tuple(shape), **found)
+    return network_of_file(asked.network) if asked.network else Network(("tanh",) * asked.hidden_layers, penalty="l2")
 
 
 def timed(run):

@@ -35,10 +35,10 @@ Derived:
 Update after each example:
 
     step = learning_rate/(1 + t decay)
-    W1[i,j] ← W1[i,j] - step da1[i] x[j] - 2 step l2 W1[i,j]
+    W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j])
     b1[i] ← b1[i] - step da1[i]
-    W2[i,j] ← W2[i,j] - step ds_2[i] h1[j] - 2 step l2 W2[i,j]
-    W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+    W2[i,j] ← W2[i,j] + step (-ds_2[i] h1[j] - 2 l2 W2[i,j])
+    W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
     b3[i] ← b3[i] - step da3[i]
 
 Schedules:
@@ -63,7 +63,7 @@ Regenerate with:
     symbackprop generate --network attention.toml -o attention.py, or build(Network([...]))
         in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: bc54aa45d29f0ea5.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 24fd457d422b25f3.
 """
 
 import json
@@ -626,7 +626,7 @@ def sgd(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t):
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[i,j] ← W1[i,j] - step da1[i] x[j] - 2 step l2 W1[i,j]
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j])
         step_l2_x2 = l2_x2 * step
         for i in range(32):
             step_da1 = step * da1[i]
@@ -635,12 +635,12 @@ def sgd(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t):
         # b1[i] ← b1[i] - step da1[i]
         for i in range(32):
             b1[i] -= step * da1[i]
-        # W2[i,j] ← W2[i,j] - step ds_2[i] h1[j] - 2 step l2 W2[i,j]
+        # W2[i,j] ← W2[i,j] + step (-ds_2[i] h1[j] - 2 l2 W2[i,j])
         for i in range(32):
             step_ds_2 = step * ds_2[i]
             for j in range(32):
                 W2[i, j] -= step_ds_2 * h1[j] + step_l2_x2 * W2[i, j]
-        # W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
         for i in range(10):
             step_da3 = step * da3[i]
             for j in range(32):
@@ -748,7 +748,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t)
             da3_j = da3[j]
             for i in range(32):
                 dh2[i] += da3_j * W3[j, i]
-        # W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(10):
             step_da3 = step * da3[i]
@@ -772,7 +772,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t)
             ds_2_j = ds_2[j]
             for i in range(32):
                 dh1[i] += ds_2_j * W2[j, i]
-        # W2[i,j] ← W2[i,j] - step ds_2[i] h1[j] - 2 step l2 W2[i,j]
+        # W2[i,j] ← W2[i,j] + step (-ds_2[i] h1[j] - 2 l2 W2[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(32):
             step_ds_2 = step * ds_2[i]
@@ -785,8 +785,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t)
             da1[i] = dh1[i] * (one - h1[i] * h1[i])
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
-        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] - step da1[i] x[j] - 2 step l2
-        #     W1[i,j]; a1[i] = b1[i] + Σ_j<64 W1[i,j] x_next[j]
+        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j]);
+        #     a1[i] = b1[i] + Σ_j<64 W1[i,j] x_next[j]
         step_l2_x2 = real(2) * step * l2
         for i in range(32):
             b1[i] -= step * da1[i]
@@ -1120,7 +1120,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
                 da3_j = da3[j]
                 for i in range(32):
                     dh2[i] += da3_j * W3[j, i]
-            # W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+            # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(10):
                 step_da3 = step * da3[i]
@@ -1144,7 +1144,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
                 ds_2_j = ds_2[j]
                 for i in range(32):
                     dh1[i] += ds_2_j * W2[j, i]
-            # W2[i,j] ← W2[i,j] - step ds_2[i] h1[j] - 2 step l2 W2[i,j]
+            # W2[i,j] ← W2[i,j] + step (-ds_2[i] h1[j] - 2 l2 W2[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(32):
                 step_ds_2 = step * ds_2[i]

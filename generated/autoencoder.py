@@ -29,9 +29,9 @@ Derived:
 Update after each example:
 
     step = learning_rate/(1 + t decay)
-    W1[i,j] ← W1[i,j] - step (da1[i] x[j] + da4[j] h3[i])
+    W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - da4[j] h3[i])
     b1[i] ← b1[i] - step da1[i]
-    W2[i,j] ← W2[i,j] - step (dh2[i] h1[j] + da3[j] h2[i])
+    W2[i,j] ← W2[i,j] + step (-dh2[i] h1[j] - da3[j] h2[i])
     b2[i] ← b2[i] - step dh2[i]
     b3[i] ← b3[i] - step da3[i]
     b4[i] ← b4[i] - step da4[i]
@@ -65,7 +65,7 @@ Regenerate with:
     symbackprop generate --network autoencoder.toml -o autoencoder.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: c8c3b2ca1518fb65.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8f2851c3adc5bc08.
 """
 
 import json
@@ -574,7 +574,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[i,j] ← W1[i,j] - step (da1[i] x[j] + da4[j] h3[i])
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - da4[j] h3[i])
         for i in range(128):
             step_da1 = step * da1[i]
             step_h3 = step * h3[i]
@@ -583,7 +583,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
         # b1[i] ← b1[i] - step da1[i]
         for i in range(128):
             b1[i] -= step * da1[i]
-        # W2[i,j] ← W2[i,j] - step (dh2[i] h1[j] + da3[j] h2[i])
+        # W2[i,j] ← W2[i,j] + step (-dh2[i] h1[j] - da3[j] h2[i])
         for i in range(16):
             step_dh2 = step * dh2[i]
             step_h2 = step * h2[i]
@@ -742,7 +742,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
             dh2_j = dh2[j]
             for i in range(128):
                 dh1[i] += dh2_j * W2[j, i]
-        # W2[i,j] ← W2[i,j] - step (dh2[i] h1[j] + da3[j] h2[i])
+        # W2[i,j] ← W2[i,j] + step (-dh2[i] h1[j] - da3[j] h2[i])
         for i in range(16):
             step_dh2 = step * dh2[i]
             step_h2 = step * h2[i]
@@ -762,7 +762,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
             )
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
-        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] - step (da1[i] x[j] + da4[j] h3[i]);
+        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - da4[j] h3[i]);
         #     a1[i] = b1[i] + Σ_j<64 W1[i,j] x_next[j]
         for i in range(0, 126, 3):
             b1[i] -= step * da1[i]

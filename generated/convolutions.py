@@ -41,12 +41,12 @@ Derived:
 Update after each example:
 
     step = learning_rate/(1 + t decay)
-    W1[o,c,u,v] ← W1[o,c,u,v] - 2 step l2 W1[o,c,u,v] - step Σ_j<8Σ_i<8 padded1[c,j + u,i + v]
-        da1[o,j,i]
+    W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8 padded1[c,j + u,i + v]
+        da1[o,j,i])
     b1[o] ← b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
-    W3[o,c,u,v] ← W3[o,c,u,v] - 2 step l2 W3[o,c,u,v] - step Σ_j<2Σ_i<2 h2[c,j + u,i + v] da3[o,j,i]
+    W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_j<2Σ_i<2 h2[c,j + u,i + v] da3[o,j,i])
     b3[o] ← b3[o] - step Σ_j<2Σ_i<2 da3[o,j,i]
-    W4[i,j] ← W4[i,j] - step da4[i] flat4[j] - 2 step l2 W4[i,j]
+    W4[i,j] ← W4[i,j] + step (-da4[i] flat4[j] - 2 l2 W4[i,j])
     b4[i] ← b4[i] - step da4[i]
 
 Schedules:
@@ -61,7 +61,7 @@ Regenerate with:
     symbackprop generate --network convolutions.toml -o convolutions.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: f5c4c11a025c4e6a.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5bc6f7f60909c6cc.
 """
 
 import json
@@ -776,8 +776,8 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[o,c,u,v] ← W1[o,c,u,v] - 2 step l2 W1[o,c,u,v] - step Σ_j<8Σ_i<8 padded1[c,j +
-        #     u,i + v] da1[o,j,i]
+        # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8 padded1[c,j + u,i +
+        #     v] da1[o,j,i])
         step_l2_x2 = l2_x2 * step
         for o in range(8):
             for c in range(1):
@@ -795,8 +795,8 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
                 for i in range(8):
                     total += da1[o, j, i]
             b1[o] -= step * total
-        # W3[o,c,u,v] ← W3[o,c,u,v] - 2 step l2 W3[o,c,u,v] - step Σ_j<2Σ_i<2 h2[c,j + u,i +
-        #     v] da3[o,j,i]
+        # W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_j<2Σ_i<2 h2[c,j + u,i + v]
+        #     da3[o,j,i])
         for o in range(12):
             for c in range(8):
                 for u in range(3):
@@ -814,7 +814,7 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
                 for i in range(2):
                     total += da3[o, j, i]
             b3[o] -= step * total
-        # W4[i,j] ← W4[i,j] - step da4[i] flat4[j] - 2 step l2 W4[i,j]
+        # W4[i,j] ← W4[i,j] + step (-da4[i] flat4[j] - 2 l2 W4[i,j])
         for i in range(10):
             step_da4 = step * da4[i]
             for j in range(48):
@@ -1217,7 +1217,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2
             da4_j = da4[j]
             for i in range(48):
                 dflat4[i] += da4_j * W4[j, i]
-        # W4[i,j] ← W4[i,j] - step da4[i] flat4[j] - 2 step l2 W4[i,j]
+        # W4[i,j] ← W4[i,j] + step (-da4[i] flat4[j] - 2 l2 W4[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(10):
             step_da4 = step * da4[i]
@@ -1248,8 +1248,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2
                     dh2[c, p, q] = zero
         # dpatches3[u,j,i,k,p] = Σ_o<12 W3[o,u,j,i] da3[o,k,p]
         contract_kp_kq(dpatches3.reshape(72, 4), W3.reshape(12, 72), da3.reshape(12, 4), 72, 4, 12)
-        # W3[o,c,u,v] ← W3[o,c,u,v] - 2 step l2 W3[o,c,u,v] - step Σ_j<2Σ_i<2
-        #     patches3[c,u,v,j,i] da3[o,j,i]
+        # W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_j<2Σ_i<2 patches3[c,u,v,j,i]
+        #     da3[o,j,i])
         scale_and_add_pk_qk(W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4), 12, 72, 4, -real(2) * step * l2, -step)
         # dh2[u,j + k,i + p] ← dpatches3[u,j,i,k,p] + dh2[u,j + k,i + p]
         for u in range(8):
@@ -1283,8 +1283,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2
                 for i in range(8):
                     total += da1[o, j, i]
             b1[o] -= step * total
-        # W1[o,c,u,v] ← W1[o,c,u,v] - 2 step l2 W1[o,c,u,v] - step Σ_j<8Σ_i<8
-        #     patches1[c,u,v,j,i] da1[o,j,i]
+        # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8 patches1[c,u,v,j,i]
+        #     da1[o,j,i])
         scale_and_add_pk_qk(W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64), 8, 9, 64, -real(2) * step * l2, -step)
         # padded1[c,i,j] = {x_next[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
         #     otherwise}

@@ -47,14 +47,14 @@ Derived:
 Update after each example:
 
     step = learning_rate/(1 + t decay)
-    W1[i,j] ← W1[i,j] - step dz1[i] x[j] - 2 step l2 W1[i,j]
+    W1[i,j] ← W1[i,j] + step (-dz1[i] x[j] - 2 l2 W1[i,j])
     b1[i] ← b1[i] - step da1[i]
     g1[i] ← g1[i] - step da1[i] r1[i]/√(1e-05 + v1)
-    U2[i,j] ← U2[i,j] - step dz2[i] h1[j] - 2 step l2 U2[i,j]
-    V2[i,j] ← V2[i,j] - step dw2[i] h1[j] - 2 step l2 V2[i,j]
+    U2[i,j] ← U2[i,j] + step (-dz2[i] h1[j] - 2 l2 U2[i,j])
+    V2[i,j] ← V2[i,j] + step (-dw2[i] h1[j] - 2 l2 V2[i,j])
     c2[i] ← c2[i] - step dc2[i]
     d2[i] ← d2[i] - step dd2[i]
-    W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+    W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
     b3[i] ← b3[i] - step da3[i]
 
 Computed in forms that keep their digits (errors with every function correctly rounded):
@@ -89,7 +89,7 @@ Regenerate with:
     symbackprop generate --network gated.toml -o gated.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 580846a75c2e7e84.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 6a45b4dd23a3b7ad.
 """
 
 import json
@@ -770,7 +770,7 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[i,j] ← W1[i,j] - step dz1[i] x[j] - 2 step l2 W1[i,j]
+        # W1[i,j] ← W1[i,j] + step (-dz1[i] x[j] - 2 l2 W1[i,j])
         step_l2_x2 = l2_x2 * step
         for i in range(48):
             step_dz1 = step * dz1[i]
@@ -783,12 +783,12 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         step_constant = ratio(step, sqrt(real(1e-05) + v1))
         for i in range(48):
             g1[i] -= step_constant * da1[i] * r1[i]
-        # U2[i,j] ← U2[i,j] - step dz2[i] h1[j] - 2 step l2 U2[i,j]
+        # U2[i,j] ← U2[i,j] + step (-dz2[i] h1[j] - 2 l2 U2[i,j])
         for i in range(32):
             step_dz2 = step * dz2[i]
             for j in range(48):
                 U2[i, j] -= step_dz2 * h1[j] + step_l2_x2 * U2[i, j]
-        # V2[i,j] ← V2[i,j] - step dw2[i] h1[j] - 2 step l2 V2[i,j]
+        # V2[i,j] ← V2[i,j] + step (-dw2[i] h1[j] - 2 l2 V2[i,j])
         for i in range(32):
             step_dw2 = step * dw2[i]
             for j in range(48):
@@ -799,7 +799,7 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         # d2[i] ← d2[i] - step dd2[i]
         for i in range(32):
             d2[i] -= step * dd2[i]
-        # W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
         for i in range(10):
             step_da3 = step * da3[i]
             for j in range(32):
@@ -922,7 +922,7 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
             da3_j = da3[j]
             for i in range(32):
                 dh2[i] += da3_j * W3[j, i]
-        # W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(10):
             step_da3 = step * da3[i]
@@ -959,8 +959,8 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
                 total += V2[j, i] * dw2[j]
                 total2 += U2[j, i] * dz2[j]
             dh1[i] = total + total2
-        # U2[i,j] ← U2[i,j] - step dz2[i] h1[j] - 2 step l2 U2[i,j]; V2[i,j] ← V2[i,j] - step
-        #     dw2[i] h1[j] - 2 step l2 V2[i,j]
+        # U2[i,j] ← U2[i,j] + step (-dz2[i] h1[j] - 2 l2 U2[i,j]); V2[i,j] ← V2[i,j] + step
+        #     (-dw2[i] h1[j] - 2 l2 V2[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(32):
             step_dz2 = step * dz2[i]
@@ -1007,7 +1007,7 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]; g1[i] ← g1[i] - step da1[i] r1[i]/√(1e-05 + v1);
-        #     W1[i,j] ← W1[i,j] - step dz1[i] x[j] - 2 step l2 W1[i,j]; z1[i] = Σ_j<64 W1[i,j]
+        #     W1[i,j] ← W1[i,j] + step (-dz1[i] x[j] - 2 l2 W1[i,j]); z1[i] = Σ_j<64 W1[i,j]
         #     x_next[j]
         step_constant = ratio(step, sqrt(real(1e-05) + v1))
         step_l2_x2 = real(2) * step * l2
@@ -1361,7 +1361,7 @@ def sgd_deferred(
                 da3_j = da3[j]
                 for i in range(32):
                     dh2[i] += da3_j * W3[j, i]
-            # W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+            # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(10):
                 step_da3 = step * da3[i]
@@ -1406,8 +1406,8 @@ def sgd_deferred(
                 dh1[i] = total2_0 + total_0
                 dh1[i + 1] = total2_1 + total_1
                 dh1[i + 2] = total2_2 + total_2
-            # U2[i,j] ← U2[i,j] - step dz2[i] h1[j] - 2 step l2 U2[i,j]; V2[i,j] ← V2[i,j] - step
-            #     dw2[i] h1[j] - 2 step l2 V2[i,j]
+            # U2[i,j] ← U2[i,j] + step (-dz2[i] h1[j] - 2 l2 U2[i,j]); V2[i,j] ← V2[i,j] + step
+            #     (-dw2[i] h1[j] - 2 l2 V2[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(32):
                 step_dz2 = step * dz2[i]

@@ -55,7 +55,7 @@ Regenerate with:
     symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 7b958fb615bc4a23.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 1c928cf338a3526a.
 """
 
 import json
@@ -860,7 +860,7 @@ def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
 
 
 @kernel
-def sum_opq_cpuqv_o_ocuv_f965(A, B, C, D, count):
+def sum_opq_cpuqv_o_ocuv_f965(A, B, C, D):
     """Set A[o,p,q] = C[o] + Σ_c<1Σ_u<5Σ_v<5 B[o,c,u,v] D[c,p + u,q + v]."""
     for o in range(0, 4, 4):
         C_o_0 = C[o]
@@ -868,7 +868,7 @@ def sum_opq_cpuqv_o_ocuv_f965(A, B, C, D, count):
         C_o_2 = C[o + 2]
         C_o_3 = C[o + 3]
         for p in range(24):
-            for q in range(count):
+            for q in range(24):
                 A[o, p, q] = C_o_0
                 A[o + 1, p, q] = C_o_1
                 A[o + 2, p, q] = C_o_2
@@ -896,7 +896,7 @@ def sum_opq_cpuqv_o_ocuv_f965(A, B, C, D, count):
                         B_o_c_u_v_4_1 = B[o + 1, c, u, v + 4]
                         B_o_c_u_v_4_2 = B[o + 2, c, u, v + 4]
                         B_o_c_u_v_4_3 = B[o + 3, c, u, v + 4]
-                        for q in range(count):
+                        for q in range(24):
                             D_c_pu_qv1 = D[c, p + u, q + v + 1]
                             D_c_pu_qv2 = D[c, p + u, q + v + 2]
                             D_c_pu_qv3 = D[c, p + u, q + v + 3]
@@ -1190,7 +1190,7 @@ def add_pk_qk(C, A, B, rows, columns, terms, factor):
 
 
 @kernel
-def update_ocuv_cjuiv_oji_ddcf(A, B, C, step, count):
+def update_ocuv_cjuiv_oji_ddcf(A, B, C, step):
     """Update A[o,c,u,v] ← A[o,c,u,v] - step Σ_j<24Σ_i<24 B[c,j + u,i + v] C[o,j,i]."""
     for o in range(0, 4, 4):
         for c in range(1):
@@ -1201,7 +1201,7 @@ def update_ocuv_cjuiv_oji_ddcf(A, B, C, step, count):
                         total_3_1 = total_3_2 = total_3_3 = total_4_0 = total_4_1 = total_4_2 = \
                         total_4_3 = zero
                     for j in range(24):
-                        for i in range(count):
+                        for i in range(24):
                             B_c_ju_iv = B[c, j + u, i + v]
                             C_o_j_i = C[o, j, i]
                             C_o1_j_i = C[o + 1, j, i]
@@ -1282,7 +1282,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
     row = order[0]
     x = X[row]
     # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
-    sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x, 24)
+    sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x)
     for n in range(updates):
         row = order[n]
         x = X[row]
@@ -1449,9 +1449,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
                     total += da1[o, j, i]
             b1[o] -= step * total
         # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
-        update_ocuv_cjuiv_oji_ddcf(W1, x, da1, step, 24)
+        update_ocuv_cjuiv_oji_ddcf(W1, x, da1, step)
         # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x_next[c,p + u,q + v]
-        sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x_next, 24)
+        sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x_next)
         done += 1
     return done, losses
 

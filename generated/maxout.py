@@ -26,9 +26,9 @@ Derived:
 Update after each example:
 
     step = learning_rate/(1 + t decay)
-    W1[i,k,j] ← W1[i,k,j] - step dz1[i,k] x[j] - 2 step l2 W1[i,k,j]
+    W1[i,k,j] ← W1[i,k,j] + step (-dz1[i,k] x[j] - 2 l2 W1[i,k,j])
     b1[i,k] ← b1[i,k] - step dz1[i,k]
-    W2[i,j] ← W2[i,j] - step da2[i] h1[j] - 2 step l2 W2[i,j]
+    W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
     b2[i] ← b2[i] - step da2[i]
 
 Schedules:
@@ -43,7 +43,7 @@ Regenerate with:
     symbackprop generate --network maxout.toml -o maxout.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 0dd63e6df948a43b.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 38868eee1afe3b42.
 """
 
 import json
@@ -465,7 +465,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[i,k,j] ← W1[i,k,j] - step dz1[i,k] x[j] - 2 step l2 W1[i,k,j]
+        # W1[i,k,j] ← W1[i,k,j] + step (-dz1[i,k] x[j] - 2 l2 W1[i,k,j])
         step_l2_x2 = l2_x2 * step
         for i in range(32):
             for k in range(3):
@@ -476,7 +476,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for i in range(32):
             for k in range(3):
                 b1[i, k] -= step * dz1[i, k]
-        # W2[i,j] ← W2[i,j] - step da2[i] h1[j] - 2 step l2 W2[i,j]
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
         for i in range(10):
             step_da2 = step * da2[i]
             for j in range(32):
@@ -564,7 +564,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
             da2_j = da2[j]
             for i in range(32):
                 dh1[i] += da2_j * W2[j, i]
-        # W2[i,j] ← W2[i,j] - step da2[i] h1[j] - 2 step l2 W2[i,j]
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(10):
             step_da2 = step * da2[i]
@@ -579,8 +579,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
                 dz1[i, k] = dh1_i * (one if k == w1[i] else zero)
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
-        # b1[i,k] ← b1[i,k] - step dz1[i,k]; W1[i,k,j] ← W1[i,k,j] - step dz1[i,k] x[j] - 2
-        #     step l2 W1[i,k,j]; z1[i,k] = b1[i,k] + Σ_j<64 W1[i,k,j] x_next[j]
+        # b1[i,k] ← b1[i,k] - step dz1[i,k]; W1[i,k,j] ← W1[i,k,j] + step (-dz1[i,k] x[j] - 2
+        #     l2 W1[i,k,j]); z1[i,k] = b1[i,k] + Σ_j<64 W1[i,k,j] x_next[j]
         step_l2_x2 = real(2) * step * l2
         for i in range(0, 30, 3):
             for k in range(3):

@@ -38,13 +38,13 @@ Derived:
 Update after each example:
 
     step = learning_rate/(1 + t decay)
-    W1[i,j] ← W1[i,j] - step da1[i] x[j] - 2 step l2 W1[i,j]
+    W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j])
     b1[i] ← b1[i] - step da1[i]
-    W2[i,j] ← W2[i,j] - step da2[i] h1[j] - 2 step l2 W2[i,j]
+    W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
     b2[i] ← b2[i] - step da2[i]
-    W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+    W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
     b3[i] ← b3[i] - step da3[i]
-    W4[i,j] ← W4[i,j] - step da4[i] h3[j] - 2 step l2 W4[i,j]
+    W4[i,j] ← W4[i,j] + step (-da4[i] h3[j] - 2 l2 W4[i,j])
     b4[i] ← b4[i] - step da4[i]
 
 Schedules:
@@ -69,7 +69,7 @@ Regenerate with:
     symbackprop generate --network residual.toml -o residual.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: ad0496a1db641d77.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e4e11c5c0aa67cff.
 """
 
 import json
@@ -629,7 +629,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[i,j] ← W1[i,j] - step da1[i] x[j] - 2 step l2 W1[i,j]
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j])
         step_l2_x2 = l2_x2 * step
         for i in range(32):
             step_da1 = step * da1[i]
@@ -638,7 +638,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         # b1[i] ← b1[i] - step da1[i]
         for i in range(32):
             b1[i] -= step * da1[i]
-        # W2[i,j] ← W2[i,j] - step da2[i] h1[j] - 2 step l2 W2[i,j]
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
         for i in range(32):
             step_da2 = step * da2[i]
             for j in range(32):
@@ -646,7 +646,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         # b2[i] ← b2[i] - step da2[i]
         for i in range(32):
             b2[i] -= step * da2[i]
-        # W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
         for i in range(32):
             step_da3 = step * da3[i]
             for j in range(32):
@@ -654,7 +654,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         # b3[i] ← b3[i] - step da3[i]
         for i in range(32):
             b3[i] -= step * da3[i]
-        # W4[i,j] ← W4[i,j] - step da4[i] h3[j] - 2 step l2 W4[i,j]
+        # W4[i,j] ← W4[i,j] + step (-da4[i] h3[j] - 2 l2 W4[i,j])
         for i in range(10):
             step_da4 = step * da4[i]
             for j in range(32):
@@ -756,7 +756,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
             da4_j = da4[j]
             for i in range(32):
                 dh3[i] += da4_j * W4[j, i]
-        # W4[i,j] ← W4[i,j] - step da4[i] h3[j] - 2 step l2 W4[i,j]
+        # W4[i,j] ← W4[i,j] + step (-da4[i] h3[j] - 2 l2 W4[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(10):
             step_da4 = step * da4[i]
@@ -775,7 +775,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
             da3_j = da3[j]
             for i in range(32):
                 dh2[i] += da3_j * W3[j, i]
-        # W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(32):
             step_da3 = step * da3[i]
@@ -794,7 +794,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
             da2_j = da2[j]
             for i in range(32):
                 dh1[i] += da2_j * W2[j, i]
-        # W2[i,j] ← W2[i,j] - step da2[i] h1[j] - 2 step l2 W2[i,j]
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(32):
             step_da2 = step * da2[i]
@@ -807,8 +807,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
             da1[i] = dh1[i] * (one - h1[i] * h1[i])
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
-        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] - step da1[i] x[j] - 2 step l2
-        #     W1[i,j]; a1[i] = b1[i] + Σ_j<64 W1[i,j] x_next[j]
+        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j]);
+        #     a1[i] = b1[i] + Σ_j<64 W1[i,j] x_next[j]
         step_l2_x2 = real(2) * step * l2
         for i in range(32):
             b1[i] -= step * da1[i]
@@ -1136,7 +1136,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                 da4_j = da4[j]
                 for i in range(32):
                     dh3[i] += da4_j * W4[j, i]
-            # W4[i,j] ← W4[i,j] - step da4[i] h3[j] - 2 step l2 W4[i,j]
+            # W4[i,j] ← W4[i,j] + step (-da4[i] h3[j] - 2 l2 W4[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(10):
                 step_da4 = step * da4[i]
@@ -1155,7 +1155,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                 da3_j = da3[j]
                 for i in range(32):
                     dh2[i] += da3_j * W3[j, i]
-            # W3[i,j] ← W3[i,j] - step da3[i] h2[j] - 2 step l2 W3[i,j]
+            # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(32):
                 step_da3 = step * da3[i]
@@ -1174,7 +1174,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                 da2_j = da2[j]
                 for i in range(32):
                     dh1[i] += da2_j * W2[j, i]
-            # W2[i,j] ← W2[i,j] - step da2[i] h1[j] - 2 step l2 W2[i,j]
+            # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(32):
                 step_da2 = step * da2[i]

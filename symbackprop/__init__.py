@@ -24,6 +24,7 @@ _PUBLIC = {
     "Wanted": "symbackprop.calculus.chain",
     "check_module": "symbackprop.check",
     "render": "symbackprop.explain",
+    "network_of_file": "symbackprop.network_file",
     "layer": "symbackprop.definitions.layer",
     "sum_over": "symbackprop.index_formula",
     "max_over": "symbackprop.index_formula",

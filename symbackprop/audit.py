@@ -19,7 +19,7 @@ from symbackprop.definitions.activations import a
 from symbackprop.definitions.network import Network
 from symbackprop.forms import remembered_forms
 from symbackprop.notation import formula
-from symbackprop.pipeline import build
+from symbackprop.pipeline import assembled
 from symbackprop.soundness import derivative, refuse
 from symbackprop.train.files import replace_file
 from symbackprop.train.plot import new_figure
@@ -175,7 +175,7 @@ def compiled(expr: Expr, dtype: str, *, exact_form: bool = False) -> Callable[[A
     def generate() -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return build(network, dtype=dtype, exact_form=exact_form, any_formula=True).text
+            return assembled(network, "audit", dtype, exact_form=exact_form).text
 
     module = find_module(asked, generate)
     one, none = (np.full(shape, v, dtype) for shape, v in (((1, 1), 1), (1, 0)))

@@ -100,8 +100,9 @@ def check_module(
         problem = draw(spec, _sizes(spec, sizes), seed)
         fixed = "sizes" in spec
         few = 3 if len(problem.sizes) < 4 and not fixed else 1  # fractions grow with every layer and every update
-        small = draw(spec, problem.sizes if fixed else tuple(min(n, 2) for n in problem.sizes), seed, 2, few)
-        large = draw(spec, problem.sizes if fixed else tuple(n + 7 for n in problem.sizes), seed, 5, 17)
+        other = [tuple(min(n, 2) for n in problem.sizes), tuple(n + 7 for n in problem.sizes)]
+        least, most = [problem.sizes] * 2 if fixed else other
+        small, large = draw(spec, least, seed, 2, few), draw(spec, most, seed, 5, 17)
         original = module if isinstance(module, ModuleType) else import_module(path)
         copy = interpreted(text, Path(place))
         rounding = ROUNDINGS * float(np.finfo(spec["dtype"]).eps)

@@ -92,7 +92,7 @@ def derive(
     learn: Learn = None,
     learn_per_unit: LearnPerUnit = None,
     loss: Loss = "nll",
-    penalty: Penalty = "l2",
+    penalty: Penalty = None,
     step_size: StepSize = "inverse",
     output_function: OutputFunction = None,
     constant: Constant = None,
@@ -102,14 +102,13 @@ def derive(
     """Print the derivation of every gradient, each step with the rule it applies."""
     asked = _asked(
         network,
-        choices.hidden_activations(activation or [], hidden_layers),
-        given=bool(activation or hidden_layers is not None),
+        activation,
+        hidden_layers,
         loss=loss,
-        penalty="l2" if penalty is None else penalty,
+        penalty=penalty,
         step_size=step_size,
         output=output_function,
-        constants=choices.named_numbers("--constant", constant or ()),
-        **_learnt(learn, learn_per_unit),
+        **_named(constant, learn, learn_per_unit),
     )
     derivation = symbackprop.derive(_network(asked), exact_form=exact_form)
     typer.echo(symbackprop.render(derivation, form))
@@ -124,7 +123,7 @@ def generate(
     learn: Learn = None,
     learn_per_unit: LearnPerUnit = None,
     loss: Loss = "nll",
-    penalty: Penalty = "l2",
+    penalty: Penalty = None,
     initializer: Initializer = "glorot",
     step_size: StepSize = "inverse",
     dtype: Dtype = "float32",
@@ -139,17 +138,16 @@ def generate(
     check_writable(output)
     asked = _asked(
         network,
-        choices.hidden_activations(activation or [], hidden_layers),
-        given=bool(activation or hidden_layers is not None),
+        activation,
+        hidden_layers,
         loss=loss,
-        penalty="l2" if penalty is None else penalty,
+        penalty=penalty,
         initializer=initializer,
         step_size=step_size,
         dtype=dtype,
         output=output_function,
-        constants=choices.named_numbers("--constant", constant or ()),
         exact_form=exact_form,
-        **_learnt(learn, learn_per_unit),
+        **_named(constant, learn, learn_per_unit),
     )
     made = _built(asked, output.stem)
     if output.exists():
@@ -206,17 +204,16 @@ def train(
     widths = choices.hidden_widths(hidden, hidden_layers)
     asked = _asked(
         network,
-        choices.hidden_activations(activation or [], None if widths is None else len(widths)),
-        given=bool(activation or widths is not None),
+        activation,
+        None if widths is None else len(widths),
         loss=loss,
         penalty=choices.penalty_for(penalty, l1=l1, l2=l2),
         initializer=initializer,
         step_size=step_size,
         dtype=dtype,
         output=output_function,
-        constants=choices.named_numbers("--constant", constant or ()),
         exact_form=exact_form,
-        **_learnt(learn, learn_per_unit),
+        **_named(constant, learn, learn_per_unit),
     )
     settings = choices.settings(
         choices.output_for(asked["loss"], asked.get("output")),
@@ -357,19 +354,31 @@ def _check_places(data: Path | None, module: Path | None, output: Path, plot: Pa
         check_plotting()
 
 
-def _asked(path: Path | None, activations: list[str], *, given: bool, **options: Any) -> dict[str, Any]:
-    """Return the request for a module: what a file says of the network goes before the options."""
+def _asked(
+    path: Path | None, activation: list[str] | None, depth: int | None, *, penalty: str | None, **options: Any
+) -> dict[str, Any]:
+    """Return the request for a module; a file says all of its network, and no penalty if it names none."""
     if path is None:
-        return choices.request(activations, **options)
-    if given:
+        activations = choices.hidden_activations(activation or [], depth)
+        return choices.request(activations, penalty="l2" if penalty is None else penalty, **options)
+    if activation or depth is not None:
         raise ValueError(f"{path} says which layers there are; leave out --activation, --hidden and --hidden-layers")
     found = read_network(path)
     layers, shape = found.pop("layers"), found.pop("input")
-    return choices.request(layers, shape=shape, **{**options, **found})
+    return choices.request(
+        layers, shape=shape, **{"penalty": "none" if penalty is None else penalty, **options, **found}
+    )
 
 
-def _learnt(learn: list[str] | None, learn_per_unit: list[str] | None) -> dict[str, Any]:
-    given = {"learned": ("--learn", learn), "learned_per_unit": ("--learn-per-unit", learn_per_unit)}
+def _named(
+    constant: list[str] | None, learn: list[str] | None, learn_per_unit: list[str] | None
+) -> dict[str, dict[str, float]]:
+    """Return the numbers that were given as NAME=VALUE, by what they are."""
+    given = {
+        "constants": ("--constant", constant),
+        "learned": ("--learn", learn),
+        "learned_per_unit": ("--learn-per-unit", learn_per_unit),
+    }
     return {field: choices.named_numbers(option, texts or ()) for field, (option, texts) in given.items()}
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sympy import Expr
-
 from symbackprop.calculus.chain import Wanted, backpropagate, compose
-from symbackprop.calculus.rules import contract
 from symbackprop.definitions.network import Formula, Network
 from symbackprop.definitions.schedules import α
 from symbackprop.forms import remembered_forms, stable_section
-from symbackprop.indices import named
-from symbackprop.layered import derive_layers
-from symbackprop.soundness import kinks, refuse
-from symbackprop.symbols import Axis, Partial, name_of, scalar
+from symbackprop.layered import derive_layers, regularised, updated
+from symbackprop.soundness import refuse, with_kinks
+from symbackprop.symbols import Axis
 from symbackprop.terms import Derivation, Equation, Step
 
 
@@ -111,17 +107,10 @@ def _hidden(network: Network, g: Formula) -> Derivation:
     names = dict(zip(network.activations, network.names()["activations"], strict=True))
     mark = "" if len(names) == 1 else f", {names[g]}"
     made = backpropagate((above, activation), wanted, f"Hidden layer k = 1..L{mark}")
-    made = replace(made, steps=tuple(_with_kinks(step, network, g) for step in made.steps))
+    made = replace(made, steps=tuple(with_kinks(step, network, g, "k") for step in made.steps))
     updates = [_learnt_update(want, gradient) for want, gradient in zip(learnt, made.results[1:], strict=False)]
     results = (*made.results, *(Equation(u.target, u.after, u.over, "update") for u in updates))
     return Derivation(made.title, made.given, (*made.steps, *updates), results)
-
-
-def _with_kinks(step: Step, network: Network, g: Formula) -> Step:
-    """Add to the step that differentiates an activation where it has kinks, and what is taken there."""
-    if step.rule != "partial derivative" or [name_of(x) for x in step.target.args] != ["h^k", "a^k"]:
-        return step
-    return replace(step, note="; ".join(kinks(network.scalar_activation(g))))
 
 
 def _learnt_update(want: Wanted, gradient: Equation) -> Step:
@@ -143,17 +132,7 @@ def _parameters(network: Network) -> Derivation:
 
 
 def _update(network: Network, want: Wanted, gradient: Equation) -> tuple[list[Step], Equation]:
-    """Return θ ← θ + αΔ, Δ = -∂l/∂θ - λ∂Ω/∂θ, for one parameter."""
-    θ, steps = want.element, []
-    slopes: list[tuple[Expr, Expr, Expr]] = []
-    for coefficient, Ω in zip(network.penalties(), network.penalised("k"), strict=True):
-        slope = named(contract(Ω, 1 + 0 * θ, want.name, want.axes))
-        if slope != 0:
-            local = Partial(Ω.lhs, θ)
-            steps.append(Step("regulariser", local, local, slope, want.axes, (Ω,)))
-            slopes.append((scalar(coefficient), local, slope))
-    stated = θ + α * (-gradient.lhs - sum(λ * local for λ, local, _ in slopes))
-    update = θ + α * (-gradient.rhs - sum(λ * slope for λ, _, slope in slopes))
-    given = (gradient, *network.penalised("k"))
-    steps.append(Step("update", θ, stated, update, want.axes, given, "θ ← θ + αΔ, Δ = -∂l/∂θ - λ∂Ω/∂θ"))
-    return steps, Equation(θ, update, want.axes, "update")
+    """Return the update of one parameter, and the steps to it."""
+    steps, slopes = regularised(network, "k", want)
+    update = updated(want, slopes, gradient.rhs, (gradient, *network.penalised("k")))
+    return [*steps, update], Equation(want.element, update.after, want.axes, "update")

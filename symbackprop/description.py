@@ -121,7 +121,7 @@ def _schedules(deferral: Deferral | str) -> list[str]:
 def _title(network: Network) -> str:
     names = network.names()
     if network.layers:
-        items = (_item(network, k) for k in range(1, network.depth + 2))
+        items = (network.item(k) for k in range(1, network.depth + 2))
         shape = " x ".join(map(str, network.input_sizes))
         return f"Exact per-example SGD: {shape}, {', '.join(items)}; {_kinds(names)}"
     hidden = " and ".join([", ".join(names["activations"][:-1]), names["activations"][-1]] if network.depth > 1 else
@@ -133,12 +133,6 @@ def _title(network: Network) -> str:
 def _kinds(names: dict[str, Any]) -> str:
     penalty = f", penalty {names['penalty']}" if names["penalty"] != "none" else ""
     return f"{names['output']} output, {names['loss']} loss{penalty}, {names['step_size']} step size"
-
-
-def _item(network: Network, k: int) -> str:
-    """Return a layer and its activation as they are written."""
-    g = network.names()["activations"][k - 1] if k <= network.depth else "none"
-    return network.layers[k - 1].placed.layer.name + (f", {g}" if g != "none" else "")
 
 
 def command_of(network: Network, spec: dict[str, Any]) -> str:
@@ -169,7 +163,7 @@ def default_name(network: Network) -> str:
     """Return a file name made of the choices: tanh_nll_l2."""
     names = network.names()
     if network.layers:
-        kinds = (re.match(r"\w*", _item(network, k)) for k in range(1, network.depth + 2))
+        kinds = (re.match(r"\w*", network.item(k)) for k in range(1, network.depth + 2))
         return "_".join([*(m[0] for m in kinds if m), names["loss"]])[:60].strip("_")
     hidden = list(dict.fromkeys(names["activations"])) or ["linear"]
     depth = [str(network.depth)] if network.depth > 1 else []

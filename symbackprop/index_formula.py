@@ -16,7 +16,7 @@ from sympy import Eq, Expr, Indexed, IndexedBase, Integer, Ne, Sum, Symbol
 
 from symbackprop.formula import COMPARISONS, FUNCTIONS, Parser, Value, message
 from symbackprop.spelling import RefusedError, tree_of
-from symbackprop.symbols import Maximum, array, scalar
+from symbackprop.symbols import Maximum, array, array_of_integers, index, name_of, scalar, symbols_in
 
 NAME = r"[A-Za-z][A-Za-z_]*"
 REDUCTIONS: dict[str, Any] = {"sum": Sum, "max": Maximum}
@@ -33,19 +33,9 @@ class IndexEquation:
     text: str
 
 
-def index(name: str) -> Symbol:
-    """Return an index."""
-    return Symbol(name, integer=True, nonnegative=True)
-
-
 def extent(name: str) -> Symbol:
     """Return how far an index runs, as long as that is not known."""
     return Symbol(f"size({name})", integer=True, positive=True)
-
-
-def symbols_in(expr: Any) -> set[Symbol]:
-    """Return the names and indices that an expression reads, without SymPy's array elements among them."""
-    return {s for s in expr.free_symbols if isinstance(s, Symbol)}
 
 
 def over(kind: Any, body: Expr, indices: Iterable[Symbol]) -> Expr:
@@ -210,7 +200,7 @@ class _IndexParser(Parser):
                 return left + right if isinstance(node.op, ast.Add) else left - right
             case ast.Subscript():
                 read = self._element(node).expr
-                return IndexedBase(Symbol(str(read.base.label), integer=True))[read.indices]
+                return array_of_integers(name_of(read))[read.indices]
         raise RefusedError(node.col_offset, "an index that is none; allowed are i, 2*i + j - 1 and the like")
 
     def _call(self, node: ast.Call) -> Value:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from string import ascii_lowercase
 from typing import Any
 
-from sympy import Add, Basic, Dummy, Expr, Mul, Sum, Symbol
+from sympy import Add, Basic, Dummy, Expr, Mul, Sum
 
 from symbackprop.symbols import Maximum
+from symbackprop.symbols import index as index_of
 
 Reduction = (Sum, Maximum)
 
@@ -38,7 +39,7 @@ def canonical(expr: Expr) -> Expr:
 
     def rename(reduction: Expr) -> Expr:
         depth = len(reduction.function.atoms(*Reduction))
-        swap = {limit[0]: _index(f"·{depth}{n}") for n, limit in enumerate(reduction.limits)}
+        swap = {limit[0]: index_of(f"·{depth}{n}") for n, limit in enumerate(reduction.limits)}
         limits = [(swap[i], low, high) for i, low, high in reduction.limits]
         return reduction.func(reduction.function.xreplace(swap), *limits)
 
@@ -54,15 +55,11 @@ def named(expr: Expr, taken: frozenset[str] = frozenset()) -> Any:
         return expr.func(*(named(a, taken) for a in expr.args))
     swap = {}
     for index, _, _ in expr.limits:
-        swap[index] = _index(next(n for n in (*"ijrsuvpq", *ascii_lowercase) if n not in taken))
+        swap[index] = index_of(next(n for n in (*"ijrsuvpq", *ascii_lowercase) if n not in taken))
         taken |= {swap[index].name}
     return expr.func(
         named(expr.function.xreplace(swap), taken), *((swap[i], low, high) for i, low, high in expr.limits)
     )
-
-
-def _index(name: str) -> Symbol:
-    return Symbol(name, integer=True, nonnegative=True)
 
 
 def summed(body: Expr, *limits: tuple[Expr, Expr, Expr]) -> Expr:

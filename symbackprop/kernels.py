@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from sympy import Expr, Indexed, IndexedBase, Integer, Symbol
 
 from symbackprop.calculus.stability import stabilise
-from symbackprop.definitions.layer import array_of_integers
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import t, α
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
@@ -16,7 +15,7 @@ from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.notation import formula
 from symbackprop.stages import Stages, read_at
-from symbackprop.symbols import LABEL, Finite, array, scalar, size
+from symbackprop.symbols import LABEL, Finite, array, array_of_integers, index, scalar, size
 from symbackprop.terms import Equation
 
 STEP = scalar("step")
@@ -51,19 +50,11 @@ def work_arrays(equations: Iterable[Equation], arguments: Iterable[Argument]) ->
     """Return the arrays that some equations write and no argument holds, each once."""
     known = {a.name for a in arguments}
     found = {
-        e.name: Argument(e.name, array_sizes(e), "label" if e.lhs.base.label.is_integer else "")
+        e.name: Argument(e.name, e.shape, "label" if e.lhs.base.label.is_integer else "")
         for e in stabilise(equations)
         if isinstance(e.lhs, Indexed) and e.name not in known and not e.is_update
     }
     return tuple(found.values())
-
-
-def array_sizes(equation: Equation) -> tuple[Expr, ...]:
-    """Return the sizes of the array that an equation defines."""
-    if all(i.is_Symbol or i.is_Integer for i in equation.lhs.indices):
-        return tuple(axis.size for axis in equation.over) or (Integer(1),)
-    last = {axis.index: axis.size - 1 for axis in equation.over}
-    return tuple(i.xreplace(last) + 1 for i in equation.lhs.indices)
 
 
 def example_arguments(network: Network) -> tuple[Argument, Argument, str]:
@@ -89,7 +80,7 @@ def forward_kernel(network: Network, stages: Stages) -> Kernel:
     X, _, _ = example_arguments(network)
     F = Argument("F", (N, network.output_size))
     arguments = (X, *weights(network), F)
-    s = Symbol("n", integer=True, nonnegative=True)
+    s = index("n")
     body = (*_example(s, with_target=False), Row("f", "F", s), *_statements(stages.forward))
     work = tuple(w for w in work_arrays(stages.forward, arguments) if w.name != "f")
     return _kernel("forward", "Write the outputs of every example of X to F.", arguments, work, (Loop(s, N, body),))
@@ -100,7 +91,7 @@ def loss_kernel(network: Network, stages: Stages) -> Kernel:
     X, Y, _ = example_arguments(network)
     arguments = (X, Y, *weights(network))
     equations = (*stages.forward, stages.loss)
-    s, mean = Symbol("n", integer=True, nonnegative=True), scalar("mean")
+    s, mean = index("n"), scalar("mean")
     body = (*_example(s), *_statements(equations), Accumulate(mean, stages.loss.lhs))
     doc = "Return the mean loss of the examples, without the penalty."
     loop = (Assign(mean, Integer(0)), Loop(s, N, body))
@@ -131,7 +122,7 @@ def sgd_kernel(network: Network, stages: Stages) -> Kernel:
     arguments = (X, Y, order, *weights(network), *settings)
     equations = (*stages.forward, stages.loss, *stages.backward)
     updates = with_step(stages.updates)
-    s, row = (Symbol(n, integer=True, nonnegative=True) for n in ("n", "row"))
+    s, row = (index(n) for n in ("n", "row"))
     losses, done = scalar("losses"), Symbol("done", integer=True)
     step = network.step_size_formula.xreplace({t: t + s})
     body = (
@@ -166,16 +157,11 @@ def input_array(network: Network, name: str) -> IndexedBase:
 def copied(network: Network, to: IndexedBase, r: Expr) -> Loop:
     """Return the loops that copy the example X[row] to the row r of another array."""
     names = ["j"] if len(network.input_sizes) == 1 else [*"cpqij"[: len(network.input_sizes)]]
-    indices = tuple(map(integer_symbol, names))
-    body: Body = (Assign(to[(r, *indices)], input_array(network, "X")[(integer_symbol("row"), *indices)]),)
-    for index, extent in reversed(list(zip(indices, network.input_sizes, strict=True))):
-        body = (Loop(index, extent, body),)
+    indices = tuple(map(index, names))
+    body: Body = (Assign(to[(r, *indices)], input_array(network, "X")[(index("row"), *indices)]),)
+    for i, extent in reversed(list(zip(indices, network.input_sizes, strict=True))):
+        body = (Loop(i, extent, body),)
     return body[0]  # type: ignore[return-value]
-
-
-def integer_symbol(name: str) -> Symbol:
-    """Return a counter or an index."""
-    return Symbol(name, integer=True, nonnegative=True)
 
 
 def all_equations(stages: Stages) -> tuple[Equation, ...]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Integer, Mul, Symbol
+from sympy import Add, Expr, Integer, Symbol
 
-from symbackprop.calculus.chain import Wanted, backpropagate, compose
+from symbackprop.calculus.chain import Wanted, adjoint, backpropagate, compose
 from symbackprop.calculus.rules import contract
-from symbackprop.definitions.layer import INDICES, shape_after
+from symbackprop.definitions.layer import INDICES
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import α
 from symbackprop.indices import Reduction, named
-from symbackprop.soundness import kinks
-from symbackprop.symbols import Axis, Partial, Place, array, name_of, scalar
+from symbackprop.soundness import with_kinks
+from symbackprop.symbols import Axis, Partial, Place, array, index, names_in, scalar
 from symbackprop.terms import Derivation, Equation, Step
 
 
@@ -62,12 +62,13 @@ def derive_layers(network: Network) -> Layered:
     for k in range(last, 0, -1):
         wanted = [_wanted(e) for e in reversed(layers[k - 1]) if _is_wanted(e, learns)]
         made = [_derived(want, users, (output,) if k == last else ()) for want in wanted]
-        title = f"Layer {k}: {_title(network, k)}"
+        title = f"Layer {k}: {network.item(k)}"
         more = (output, loss) if k == last else ()
         first = steps if k == last else []
         found = [e for d in made for e in d.results]
         given = (*layers[k - 1], *more)
-        noted = tuple(_with_kinks(step, network, k) for d in made for step in d.steps)
+        g = network.hidden[k - 1] if k < last else None
+        noted = tuple(with_kinks(step, network, g, str(k)) for d in made for step in d.steps)
         sections.append(Derivation(title, given, (*first, *noted), tuple(found)))
         backward += found
     parameters = [_parameter(network, users, str(k), name, axes) for k in range(1, last + 1)
@@ -89,19 +90,16 @@ def derive_layers(network: Network) -> Layered:
 
 def _for_kernels(equation: Equation) -> Equation:
     """Return an equation without the indices r, s and n, which count examples in kernels."""
-    bound = {limit[0] for node in equation.rhs.atoms(*Reduction) for limit in node.limits}
-    used = bound | {axis.index for axis in equation.over}
-    free = [letter for letter in INDICES if Symbol(letter, integer=True, nonnegative=True) not in used]
-    swap = {
-        i: Symbol(free.pop(0), integer=True, nonnegative=True) for i in sorted(used, key=str) if i.name not in INDICES
-    }
+    used = {*equation.ranges} | {limit[0] for node in equation.rhs.atoms(*Reduction) for limit in node.limits}
+    free = [letter for letter in INDICES if index(letter) not in used]
+    swap = {i: index(free.pop(0)) for i in sorted(used, key=str) if i.name not in INDICES}
     over = tuple(Axis(swap.get(a.index, a.index).name, a.size) for a in equation.over)
     return Equation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), over, equation.why)
 
 
 def _inserted(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[Equation]:
     """Return the equations with those of a stored gradient as soon as all that they read is known."""
-    read = {s.name for e in gradient for s in e.rhs.free_symbols if s.name.startswith("∂")} - {gradient[0].name}
+    read = {n for e in gradient for n in names_in(e.rhs) if n.startswith("∂")} - {gradient[0].name}
     at = 1 + max((n for n, e in enumerate(backward) if e.name in read), default=-1)
     return [*backward[:at], *gradient, *backward[at:]]
 
@@ -111,17 +109,11 @@ def _equations(network: Network, k: int) -> tuple[Equation, ...]:
     return (*network.layer(str(k)), *((network.activation(g, str(k)),) if g is not None else ()))
 
 
-def _title(network: Network, k: int) -> str:
-    name = network.layers[k - 1].placed.layer.name
-    g = network.names()["activations"][k - 1] if k <= network.depth else "none"
-    return name if g == "none" else f"{name}, {g}"
-
-
 def _learns(network: Network, forward: Iterable[Equation]) -> set[str]:
     """Return the arrays that depend on parameters: the others need no adjoint."""
     found = {n for k in range(1, network.depth + 2) for n in network.parameters(str(k))}
     for equation in forward:
-        if {s.name for s in equation.rhs.free_symbols} & found:
+        if names_in(equation.rhs) & found:
             found.add(equation.name)
     return found
 
@@ -135,23 +127,14 @@ def _wanted(equation: Equation) -> Wanted:
     indices = getattr(equation.lhs, "indices", ())
     if all(isinstance(i, Symbol) for i in indices):
         return Wanted(equation.name, equation.over, equation.why)
-    shape = shape_after(equation)
-    return Wanted(equation.name, tuple(Axis(letter, n) for letter, n in zip("ijk", shape, strict=False)), equation.why)
+    axes = tuple(Axis(letter, n) for letter, n in zip("ijk", equation.shape, strict=False))
+    return Wanted(equation.name, axes, equation.why)
 
 
 def _derived(want: Wanted, equations: tuple[Equation, ...], stored: tuple[Equation, ...]) -> Derivation:
     # where a maximum is does not change with what it is the maximum of
-    users = tuple(e for e in equations if scalar(want.name) in e.rhs.free_symbols and not e.rhs.has(Place))
+    users = tuple(e for e in equations if want.name in names_in(e.rhs) and not e.rhs.has(Place))
     return backpropagate(users, [want], stored=stored if want.name.startswith("a^") else (), scattered=True)
-
-
-def _with_kinks(step: Step, network: Network, k: int) -> Step:
-    if step.rule != "partial derivative" or k > network.depth or network.hidden[k - 1] is None:
-        return step
-    q, p = step.target.args
-    if name_of(q) != f"h^{k}" or name_of(p) != f"a^{k}":
-        return step
-    return replace(step, note="; ".join(kinks(network.scalar_activation(network.hidden[k - 1]))))
 
 
 @dataclass(frozen=True)
@@ -176,42 +159,58 @@ def _parameter(
         texts = [e.text for e in network.layers[int(layer) - 1].placed.layer.equations]
         raise ValueError(f"the parameter {name.partition('^')[0]} of {'; '.join(texts)!r} never reaches the loss: "
                          "its derivative is 0 everywhere")  # fmt: skip
-    steps: list[Step] = list(derived.steps)
-    slopes = []
-    if name in network.weights(layer):
-        for coefficient, Ω in zip(network.penalties(), network.penalised(layer), strict=True):
-            local = Partial(Ω.lhs, θ)
-            slope = named(contract(Ω, 1 + 0 * θ, name, axes))
-            steps.append(Step("regulariser", local, local, slope, axes, (Ω,)))
-            slopes.append(scalar(coefficient) * slope)
+    steps, slopes = regularised(network, layer, want)
     # a sum over all elements would be computed again for each of them: one for all units of a layer is stored first
     alone = not axes and any(getattr(e, "over", ()) for e in users if θ in e.rhs.free_symbols)
     stored = alone or _reads_parameters(network, (gradient, *added), θ)
-    penalty = sum(slopes, Integer(0))
-    mark = "θ ← θ + αΔ, Δ = -∂l/∂θ" + (" - λ∂Ω/∂θ" if slopes else "")
-    whole = θ - α * (gradient.lhs if stored or added else gradient.rhs) - α * penalty
-    steps.append(Step("update", θ, θ + α * (-gradient.lhs - penalty), θ - α * (gradient.lhs + penalty), axes,
-                      (gradient,), mark))  # fmt: skip
+    penalty = Add(*(λ * slope for λ, _, slope in slopes))
+    whole = updated(
+        want, slopes, gradient.lhs if stored or added else gradient.rhs, (gradient, *network.penalised(layer))
+    )
     if stored or not added:
-        updates = [Equation(θ, whole, axes, "update")]
+        updates = [Equation(θ, whole.after, axes, "update")]
     else:
-        rest = θ - α * gradient.rhs - α * penalty
+        rest = updated(want, slopes, gradient.rhs, ()).after
         updates = [Equation(θ, rest, axes, "update")] if rest != θ else []
         updates += [_directly(e, name) for e in added]
     objective: tuple[Equation, ...] = () if penalty == 0 else (replace(gradient, rhs=gradient.lhs + penalty),)
     if not stored:
         objective = (replace(gradient, rhs=gradient.rhs + penalty), *added)
-    return _Parameter(name, tuple(steps), derived.results, tuple(updates), objective, stored)
+    everything = (*derived.steps, *steps, whole)
+    return _Parameter(name, everything, derived.results, tuple(updates), objective, stored)
+
+
+Slope = tuple[Expr, Expr, Expr]  # λ, ∂Ω/∂θ, and what that is
+
+
+def regularised(network: Network, layer: str, want: Wanted) -> tuple[list[Step], list[Slope]]:
+    """Return the steps to the slopes of a layer's penalties along one parameter, and those slopes that are not 0."""
+    θ, steps = want.element, []
+    slopes: list[Slope] = []
+    for coefficient, Ω in zip(network.penalties(), network.penalised(layer), strict=True):
+        slope = named(contract(Ω, Integer(1), want.name, want.axes))
+        if slope != 0:
+            local = Partial(Ω.lhs, θ)
+            steps.append(Step("regulariser", local, local, slope, want.axes, (Ω,)))
+            slopes.append((scalar(coefficient), local, slope))
+    return steps, slopes
+
+
+def updated(want: Wanted, slopes: list[Slope], gradient: Expr, given: tuple[Equation, ...]) -> Step:
+    """Return θ ← θ + αΔ, Δ = -∂l/∂θ - λ∂Ω/∂θ, with a gradient as derived, or as stored."""
+    θ = want.element
+    stated = θ + α * (-adjoint(θ) - Add(*(λ * local for λ, local, _ in slopes)))
+    update = θ + α * (-gradient - Add(*(λ * slope for λ, _, slope in slopes)))
+    return Step("update", θ, stated, update, want.axes, given, "θ ← θ + αΔ, Δ = -∂l/∂θ - λ∂Ω/∂θ")
 
 
 def _reads_parameters(network: Network, gradient: tuple[Equation, ...], θ: Expr) -> bool:
     """Whether a gradient depends on other parameters, or on other elements: all must be the old ones."""
     every = {n for k in range(1, network.depth + 2) for n in network.parameters(str(k))}
-    labels = {str(s) for e in gradient for s in e.rhs.xreplace({θ: Integer(0)}).free_symbols}
-    return bool(labels & every)
+    return any(names_in(e.rhs.xreplace({θ: Integer(0)})) & every for e in gradient)
 
 
 def _directly(added: Equation, name: str) -> Equation:
     """Return θ[...] ← θ[...] - α s from ∂l/∂θ[...] ← ∂l/∂θ[...] + s."""
     target = array(name)[added.lhs.indices]
-    return Equation(target, target - α * Mul(1, added.rhs - added.lhs), added.over, "update")
+    return Equation(target, target - α * (added.rhs - added.lhs), added.over, "update")

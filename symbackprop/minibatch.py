@@ -17,17 +17,15 @@ from symbackprop.kernels import (
     STEP,
     all_equations,
     arguments_of,
-    array_sizes,
     copied,
     input_array,
-    integer_symbol,
     with_step,
 )
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
 from symbackprop.notation import formula
 from symbackprop.scheduled import matrices, piece
 from symbackprop.stages import Stages
-from symbackprop.symbols import LABEL, Axis, Finite, array, name_of, scalar, size
+from symbackprop.symbols import LABEL, Axis, Finite, array, array_of_integers, index, name_of, scalar, size
 from symbackprop.terms import Equation
 
 EXAMPLES = Axis("r", size("count"))
@@ -63,11 +61,11 @@ def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
     taken = frozenset(a.name for a in arguments)
     equations = stabilise(all_equations(stages))
     own = frozenset({"h^0", "y", *(e.name for e in equations)})
-    label = IndexedBase(Symbol("y", integer=True))[EXAMPLES.index]
+    label = array_of_integers("y")[EXAMPLES.index]
     swap = {LABEL: label} if network.target_kind == "label" else {}
     per_example = [batched(Equation(e.lhs, e.rhs.xreplace(swap), e.over, e.why), own) for e in equations]
     updates = [mean_update(e, own) for e in with_step(stages.updates)]
-    start, update, done = (integer_symbol(n) for n in ("start", "update", "done"))
+    start, update, done = (index(n) for n in ("start", "update", "done"))
     batch, total = size("batch"), scalar("total_l")
     losses = Equation(total, Sum(_indexed(stages.loss.lhs, own), EXAMPLES.limits), ())
     body = (
@@ -103,11 +101,11 @@ def _indexed(expr: Expr, own: frozenset[str]) -> Expr:
 
 def _gather(network: Network, start: Expr) -> Loop:
     """Copy the batch's examples and targets to contiguous rows."""
-    r, row = EXAMPLES.index, integer_symbol("row")
-    j = integer_symbol("j")
+    r, row = EXAMPLES.index, index("row")
+    j = index("j")
     copies: Body = (copied(network, input_array(network, "h^0"), r),)
     if network.target_kind == "label":
-        copies += (Assign(IndexedBase(Symbol("y", integer=True))[r], IndexedBase(Symbol("Y", integer=True))[row]),)
+        copies += (Assign(array_of_integers("y")[r], array_of_integers("Y")[row]),)
     else:
         copies += (Loop(j, network.output_size, (Assign(array("y")[r, j], array("Y")[row, j]),)),)
     return Loop(r, EXAMPLES.size, (Row("row", "order", start + r), *copies), "the examples of the batch, row by row")
@@ -118,7 +116,7 @@ def _work(network: Network, equations: Iterable[Equation], batch: Expr) -> tuple
     y = Argument("y", (batch,), "label") if network.target_kind == "label" else Argument("y", (batch, outputs))
     x = Argument("h^0", (batch, *network.input_sizes), "label" if network.reads_integers else "")
     found = {
-        e.name: Argument(e.name, (batch, *array_sizes(e)[1:]), "label" if e.lhs.base.label.is_integer else "")
+        e.name: Argument(e.name, (batch, *e.shape[1:]), "label" if e.lhs.base.label.is_integer else "")
         for e in equations
         if not e.is_update
     }

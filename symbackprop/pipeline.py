@@ -41,14 +41,7 @@ class Module:
         write_text(path, self.text)
 
 
-def build(
-    network: Network,
-    *,
-    name: str | None = None,
-    dtype: str = "float32",
-    exact_form: bool = False,
-    any_formula: bool = False,
-) -> Module:
+def build(network: Network, *, name: str | None = None, dtype: str = "float32", exact_form: bool = False) -> Module:
     """Derive a network's gradients and generate its kernels.
 
     Parameters
@@ -61,8 +54,6 @@ def build(
         ``"float32"`` or ``"float64"``.
     exact_form
         Compute the formulas as derived, not in the forms that keep their digits (see docs/numerics.md).
-    any_formula
-        Take formulas that are not real or flat too, which cannot train: a derivative that is measured may be flat.
 
     Returns
     -------
@@ -83,11 +74,15 @@ def build(
         raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
     if not isinstance(network, Network):
         raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
-    if not any_formula:
-        refuse(network)
-    stages = stages_of_network(network)
+    refuse(network)
     for word in advise(network):
         warnings.warn(word, AdviceWarning, stacklevel=2)
+    return assembled(network, name or default_name(network), dtype, exact_form=exact_form)
+
+
+def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> Module:
+    """Return the module of a network whose formulas were looked at, or are to be measured whatever they are."""
+    stages = stages_of_network(network)
     derived = stages
     stages, notes = (stages, ()) if exact_form else _in_stable_forms(stages)
     deferral = deferral_of(stages)
@@ -101,7 +96,7 @@ def build(
     kernels.append(minibatch_kernel(network, stages))
     for kernel in kernels:
         verify(kernel)
-    spec = specification(network, name or default_name(network), dtype, refused, exact_form=exact_form)
+    spec = specification(network, name, dtype, refused, exact_form=exact_form)
     step = network.step_size_formula
     scalars = {
         "initial_scale": network.chosen_initializer.scale,

@@ -13,7 +13,6 @@ from sympy import Expr, Indexed, Integer, Min, Symbol
 
 from symbackprop.calculus.recurrence import Deferral, defer
 from symbackprop.calculus.stability import stabilise
-from symbackprop.definitions.layer import array_of_integers
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import t
 from symbackprop.kernels import (
@@ -21,12 +20,11 @@ from symbackprop.kernels import (
     all_equations,
     arguments_of,
     copied,
-    integer_symbol,
     with_step,
     work_arrays,
 )
 from symbackprop.loops.contract import contract
-from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row, Statement, names_in
+from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row, Statement
 from symbackprop.loops.lower import lower, totals
 from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.fuse import fuse
@@ -37,7 +35,7 @@ from symbackprop.loops.patches import with_patches
 from symbackprop.loops.products import as_calls
 from symbackprop.notation import formula
 from symbackprop.stages import Stages
-from symbackprop.symbols import LABEL, Finite, array, name_of, scalar, size
+from symbackprop.symbols import LABEL, Finite, array, array_of_integers, index, name_of, names_in, scalar, size
 from symbackprop.terms import Equation
 
 SWEEP = {"i": 3}  # rows of W that are read and updated while one row of the layer below is loaded
@@ -161,10 +159,10 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
     arguments = arguments_of(network, "block")
     taken = frozenset(a.name for a in arguments)
     updates, block, count = size("updates"), size("block"), size("count")
-    start, r, done = (integer_symbol(name) for name in ("start", "r", "done"))
+    start, r, done = (index(name) for name in ("start", "r", "done"))
     others = [e for e in _first_updates(stages) if e.lhs != deferral.after.lhs]
     per_example = (
-        Row("row", "order", start + r), Row(LABEL.name, "Y", integer_symbol("row")),
+        Row("row", "order", start + r), Row(LABEL.name, "Y", index("row")),
         *piece((deferral.read,), PAST, taken), *_rest_of_example(network, stages, start + r, taken, SWEEP),
         *piece((*others, *deferral.saved), {}, taken), Accumulate(done, Integer(1)),
     )  # fmt: skip
@@ -181,7 +179,7 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
 
 
 def _nothing_done() -> Body:
-    return (Assign(scalar("losses"), Integer(0)), Assign(integer_symbol("done"), Integer(0)))
+    return (Assign(scalar("losses"), Integer(0)), Assign(index("done"), Integer(0)))
 
 
 def _inputs(deferral: Deferral) -> Indexed:
@@ -212,7 +210,7 @@ def overlapped_kernel(network: Network, stages: Stages, sweep: Mapping[str, int]
     """
     arguments = arguments_of(network)
     taken = frozenset(a.name for a in arguments)
-    updates, n, row, done = size("updates"), *map(integer_symbol, ("n", "row", "done"))
+    updates, n, row, done = size("updates"), *map(index, ("n", "row", "done"))
     first = stages.forward[0]
     ahead = Equation(
         first.lhs,

@@ -6,19 +6,21 @@ All of it is found by values: of the formula and of its derivative, at points fr
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from sympy import Abs, Add, And, Expr, Max, Min, Mul, Not, Or, Piecewise, Poly, PolynomialError, Pow, Symbol
-from sympy.core.function import Function
+from sympy import Abs, Expr, Poly, PolynomialError, Symbol
 from sympy.core.relational import Relational
 
 from symbackprop.calculus.rules import desugar, signs, slope
 from symbackprop.definitions.activations import ACTIVATIONS, a
 from symbackprop.definitions.network import Formula, Network
 from symbackprop.definitions.penalties import PENALTIES, w
+from symbackprop.evaluation import evaluated
 from symbackprop.notation import formula
+from symbackprop.symbols import name_of
+from symbackprop.terms import Step
 
 POINTS = np.linspace(-50, 50, 2001)
 STEEP = 1e3
@@ -41,68 +43,7 @@ def values(expr: Expr, symbol: Symbol, at: Numbers) -> Numbers:
         If the formula has a function without known values.
     """
     with np.errstate(all="ignore"):
-        return np.broadcast_to(np.asarray(_values(expr, symbol, at.astype(complex))), at.shape)
-
-
-def _values(expr: Any, symbol: Symbol, at: Numbers) -> Any:
-    if isinstance(expr, Piecewise):
-        conditions = [np.broadcast_to(_values(c, symbol, at), at.shape) for _, c in expr.args]
-        return np.select(conditions, [np.broadcast_to(_values(e, symbol, at), at.shape) for e, _ in expr.args])
-    parts = [_values(arg, symbol, at) for arg in expr.args]
-    match expr:
-        case Symbol():
-            return at
-        case Add():
-            return sum(parts[1:], parts[0])
-        case Mul():
-            return math.prod(parts[1:], start=parts[0])
-        case Pow():
-            return parts[0] ** parts[1]
-        case Max() | Min():
-            return _extreme(np.fmax if isinstance(expr, Max) else np.fmin, parts)
-        case Function():
-            return _function(expr, parts)
-    return _truth(expr, parts) if expr.is_Boolean or isinstance(expr, Relational) else complex(expr)
-
-
-def _truth(expr: Any, parts: list[Any]) -> Any:
-    match expr:
-        case Relational():
-            return getattr(np, _COMPARISONS[expr.rel_op])(np.real(parts[0]), np.real(parts[1]))
-        case And() | Or():
-            return (np.logical_and if isinstance(expr, And) else np.logical_or).reduce(np.broadcast_arrays(*parts))
-        case Not():
-            return np.logical_not(parts[0])
-    return bool(expr)
-
-
-def _extreme(choose: Callable[..., Any], parts: list[Any]) -> Any:
-    found = np.real(parts[0])
-    for part in parts[1:]:
-        found = choose(found, np.real(part))
-    return found + 0j
-
-
-_COMPARISONS = {
-    "<": "less",
-    "<=": "less_equal",
-    ">": "greater",
-    ">=": "greater_equal",
-    "==": "equal",
-    "!=": "not_equal",
-}
-_NUMPY = {"atan": "arctan", "asin": "arcsin", "acos": "arccos", "asinh": "arcsinh", "acosh": "arccosh",
-          "atanh": "arctanh", "Abs": "abs"}  # fmt: skip
-
-
-def _function(expr: Function, parts: list[Any]) -> Any:
-    name = type(expr).__name__
-    if name in {"erf", "erfc", "gamma"}:
-        return np.vectorize(getattr(math, name), otypes=[complex])(np.real(parts[0]))
-    found = getattr(np, _NUMPY.get(name, name), None)
-    if not callable(found):
-        raise ValueError(f"the formula {expr} has {name}, whose values are not known")  # noqa: TRY004 (a formula)
-    return found(*parts)
+        return np.broadcast_to(np.asarray(evaluated(expr, {symbol: at.astype(complex)})), at.shape)
 
 
 def derivative(g: Expr) -> Expr:
@@ -164,6 +105,14 @@ def kinks(g: Expr) -> list[str]:
                 f"its derivative jumps at a = {place:g} from {before:.4g} to {after:.4g}, and is {at:.4g} there"
             )
     return made
+
+
+def with_kinks(step: Step, network: Network, g: Formula | None, layer: str) -> Step:
+    """Add to the step that differentiates an activation where it has kinks, and what is taken there."""
+    names = [name_of(x) for x in step.target.args] if step.rule == "partial derivative" else []
+    if g is None or names != [f"h^{layer}", f"a^{layer}"]:
+        return step
+    return replace(step, note="; ".join(kinks(network.scalar_activation(g))))
 
 
 def _same(one: float, other: float) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Abs, Eq, Expr, Function, Indexed, IndexedBase, Piecewise, S, Sum, Symbol, erfc, exp, sqrt
+from sympy import Abs, Basic, Eq, Expr, Function, Indexed, IndexedBase, Piecewise, S, Sum, Symbol, erfc, exp, sqrt
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.logic.boolalg import BooleanFunction
 
@@ -100,6 +100,11 @@ class scaled(_Defined):
         return self.args[0] * self.args[1] ** 2
 
 
+def index(name: str) -> Symbol:
+    """Return an index, or a counter."""
+    return Symbol(name, integer=True, nonnegative=True)
+
+
 @dataclass(frozen=True)
 class Axis:
     """An index with its range 0..size-1; the only maker of index symbols."""
@@ -110,7 +115,7 @@ class Axis:
     @property
     def index(self) -> Symbol:
         """The index symbol of this axis."""
-        return Symbol(self.name, integer=True, nonnegative=True)
+        return index(self.name)
 
     @property
     def limits(self) -> tuple[Expr, Expr, Expr]:
@@ -137,12 +142,27 @@ def array(name: str) -> IndexedBase:
     return IndexedBase(Symbol(name, real=True), real=True)
 
 
-LABEL = Symbol("y", integer=True, nonnegative=True)
+def array_of_integers(name: str) -> IndexedBase:
+    """Return an array whose elements are indices of others: class numbers, rows of a table, places of maxima."""
+    return IndexedBase(index(name))
+
+
+LABEL = index("y")
 
 
 def indicator(left: Expr, right: Expr) -> Expr:
     """Return 1[left = right]."""
     return Piecewise((1, Eq(left, right)), (0, True))
+
+
+def symbols_in(expr: Basic) -> set[Symbol]:
+    """Return the names and indices that an expression reads, without SymPy's array elements among them."""
+    return {s for s in expr.free_symbols if isinstance(s, Symbol)}
+
+
+def names_in(expr: Basic) -> frozenset[str]:
+    """Return the names of the arrays, scalars and indices that an expression reads."""
+    return frozenset(s.name for s in symbols_in(expr))
 
 
 def name_of(target: Expr) -> str:

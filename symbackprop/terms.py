@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
-from sympy import Expr, Integer
+from sympy import Expr, Integer, Symbol
 
+from symbackprop.indices import Reduction, outermost
 from symbackprop.notation import formula
 from symbackprop.numeric import World
 from symbackprop.symbols import Axis, name_of
@@ -39,6 +40,20 @@ class Equation:
         """Whether it is an update of the elements that its indices lead to, not of each element once."""
         places = [i for i in getattr(self.lhs, "indices", ()) if not i.is_Integer]
         return self.is_update and (len(places) != len(self.over) or {a.index for a in self.over} != {*places})
+
+    @property
+    def ranges(self) -> dict[Symbol, Expr]:
+        """How far each index runs: those of the left side, then those of sums and maxima, outer before inner."""
+        made = {axis.index: axis.size for axis in self.over}
+        for node in outermost(self.rhs, *Reduction):
+            made |= {index: high + 1 for index, _, high in reversed(node.limits)}
+        return made
+
+    @property
+    def shape(self) -> tuple[Expr, ...]:
+        """The sizes of the array that it defines: flat where an index joins several, empty for a scalar."""
+        last = {axis.index: axis.size - 1 for axis in self.over}
+        return tuple(place.xreplace(last) + 1 for place in getattr(self.lhs, "indices", ()))
 
     def written(self, *, code: bool = False) -> str:
         """Return the equation as mathematics, or with the names of the generated code."""

@@ -79,7 +79,7 @@ OWN = {
                               "p[i,j] = exp(s[i,j])/sum(exp(s[i,v]), v); a[c,i] = sum(p[i,j]*h[c,j], j)", k=2),
                         "tanh", dense(2)], (2, 3), NLL),
     "zeros beyond the edges": own(
-        "a[p] = b[p] + sum(w[u]*(h[p+u-1] if 1 <= p+u and p+u <= size(p) else 0), u)", u=3, p=4),
+        "a[p] = b[p] + sum(w[u]*(h[p+u-1] if 1 <= p+u and p+u <= size(p) else 0), u)", u=3),
     "skipping a layer": ([dense(3), RATIONAL,
                           layer("a[i] = b[i] + sum(W[i,j]*h[j], j) + sum(V[i,k]*z[k], k)", i=3, uses={"z": "x"}),
                           RATIONAL, dense(2)], (3,), SQUARED),

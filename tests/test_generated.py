@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from symbackprop import Network, build
-from symbackprop.train.network_file import read_network
+from symbackprop import Network, build, cli, network_of_file
 
 FOLDER = Path(__file__).parent.parent / "generated"
 CANONICAL = {
@@ -21,14 +20,7 @@ CANONICAL = {
 }
 
 
-def described(path):
-    """The network that a file describes."""
-    asked = read_network(path)
-    layers, shape = asked.pop("layers"), asked.pop("input")
-    return Network(layers, input=tuple(shape), **asked), "float32"
-
-
-CANONICAL |= {path.stem: described(path) for path in sorted(FOLDER.glob("*.toml"))}
+CANONICAL |= {path.stem: (network_of_file(path), "float32") for path in sorted(FOLDER.glob("*.toml"))}
 
 
 @pytest.mark.parametrize("name", CANONICAL)
@@ -39,6 +31,13 @@ def test_committed_module_is_what_the_generator_writes(name, request):
     if request.config.getoption("--rewrite"):
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
+def test_the_command_in_its_header_writes_a_module_of_layers_again(path, tmp_path):
+    made = tmp_path / f"{path.stem}.py"
+    assert cli.run(["generate", "--network", str(path), "-o", str(made)]) == 0
+    assert made.read_text("utf-8") == path.with_suffix(".py").read_text("utf-8")
 
 
 def test_no_other_module_is_committed():

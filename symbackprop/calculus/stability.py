@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sympy import Add, Dummy, Expr, Indexed, Mul, Piecewise, Pow, S, Sum, exp, expand_log, log
+from sympy import Add, Dummy, Expr, Indexed, Piecewise, S, Sum, exp, expand_log, log
 from sympy.codegen.cfunctions import expm1, log1p
 
 from symbackprop.indices import Reduction, canonical, factor_out, named, rebuild
@@ -30,8 +30,8 @@ def stabilise(equations: Iterable[Equation]) -> tuple[Equation, ...]:
 
 
 def by_rules(rhs: Expr) -> Expr:
-    """Return a formula with its logarithms split, quotients of exponentials turned, and its primitives named."""
-    return primitives(turn_quotients(split_log(rhs)))
+    """Return a formula with its logarithms split and its primitives named."""
+    return primitives(split_log(rhs))
 
 
 def shift_by_maximum(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:
@@ -109,20 +109,6 @@ def split_log(rhs: Expr) -> Expr:
         return Piecewise((u + log(1 + exp(-u)), u > 0), (log(1 + exp(u)), True))
 
     return rhs.replace(is_softplus, split)
-
-
-def turn_quotients(rhs: Expr) -> Expr:
-    """Write exp(u)/(1 + exp(u)) as 1/(1 + exp(-u)), which is no infinity divided by infinity."""
-
-    def turned(*factors: Expr) -> Expr:
-        for below in (f for f in factors if isinstance(f, Pow) and f.exp == -1):
-            above = next((f for f in factors if isinstance(f, exp) and below.base == 1 + f), None)
-            if above is not None:
-                rest = [f for f in factors if f not in {above, below}]
-                return Mul(*rest, 1 / (1 + exp(-above.args[0])))
-        return Mul(*factors)
-
-    return rhs.replace(Mul, turned)
 
 
 def primitives(rhs: Expr) -> Expr:

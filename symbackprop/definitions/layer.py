@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sympy import Add, Expr, Indexed, IndexedBase, Integer, Mul, Sum, Symbol, exp, floor, preorder_traversal
+from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol, exp, floor, preorder_traversal
 
 from symbackprop.definitions.exact import exact
 from symbackprop.definitions.shapes import (
@@ -20,9 +20,20 @@ from symbackprop.definitions.shapes import (
     shape_of,
     sizes_of,
 )
-from symbackprop.index_formula import NAME, IndexEquation, as_equation, index, parse_equations, symbols_in
+from symbackprop.index_formula import NAME, IndexEquation, as_equation, parse_equations
 from symbackprop.indices import outermost
-from symbackprop.symbols import Axis, Maximum, Place, array, name_of, scalar
+from symbackprop.symbols import (
+    Axis,
+    Maximum,
+    Place,
+    array,
+    array_of_integers,
+    index,
+    name_of,
+    names_in,
+    scalar,
+    symbols_in,
+)
 from symbackprop.terms import Equation
 
 # of the network, of shifted sums, and of sums and what is shared in kernels
@@ -49,8 +60,6 @@ class Layer:
         What a name stands for that is elsewhere in the network: ``{"V": "W1", "u": "h1"}``.
     rows
         How many rows a table has that is read at integers.
-    around
-        How many zeros a copy of the layer below has at each end, where its indices are i and j.
     """
 
     name: str
@@ -59,7 +68,6 @@ class Layer:
     initial: Mapping[str, float] = field(default_factory=dict)
     uses: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
-    around: int = 0
 
     @property
     def rank(self) -> int:
@@ -160,7 +168,7 @@ def _checked(made: Layer) -> Layer:
         if name in defined or name == "h":
             raise ValueError(f"{equation.text!r} defines {name} again, expected a name that is new")
         later = {name_of(e.lhs) for e in made.equations} - set(defined)
-        read = {a.name for a in accesses(equation.rhs)} | {s.name for s in symbols_in(equation.rhs)}
+        read = names_in(equation.rhs)
         if cycle := sorted(read & later):
             raise ValueError(f"{equation.text!r} reads {cycle[0]} before it is defined: equations go in order")
         for word in {name, *(a.name for a in accesses(equation.rhs))}:
@@ -186,9 +194,7 @@ def _require_whole(equation: IndexEquation) -> None:
 
 def _require_read(made: Layer, defined: list[str]) -> None:
     """Raise ValueError if what is said of a name is of none that the layer reads."""
-    names = {a.name for e in made.equations for a in accesses(e.rhs)} | {
-        s.name for e in made.equations for s in symbols_in(e.rhs)
-    }
+    names = {name for e in made.equations for name in names_in(e.rhs)}
     for what, word in [(kind, n) for kind in ("initial", "uses", "rows") for n in getattr(made, kind)]:
         if word not in names or word in defined:
             raise ValueError(f"{what} has {word!r}, which the layer {made.name!r:.60} does not read")
@@ -224,14 +230,7 @@ class Placed:
     @property
     def shape(self) -> Shape:
         """The sizes of the layer's values."""
-        return shape_after(self.output)
-
-
-def shape_after(equation: Equation) -> Shape:
-    """Return the shape of what an equation defines; flat where its index joins several."""
-    sizes = {axis.index: axis.size for axis in equation.over}
-    made = IndexEquation(equation.lhs, equation.rhs, equation.written())
-    return shape_of(made, equation.lhs, sizes)
+        return self.output.shape
 
 
 def place(made: Layer, number: str, below: str, output: str, known: Mapping[str, Shape],
@@ -260,7 +259,7 @@ def place(made: Layer, number: str, below: str, output: str, known: Mapping[str,
     for word, name in names.items():
         if word in made.uses and name not in known:
             raise ValueError(f"the layer {made.name!r:.60} uses {made.uses[word]!r}, which no earlier layer has")
-    sizes = {**_integers(made.sizes), **_around(made, known.get(below, ())), **(given or {})}
+    sizes = {**{letter: Integer(n) for letter, n in made.sizes.items()}, **(given or {})}
     placing = _Placing(made, number, names, dict(known), sizes)
     return placing.done()
 
@@ -269,15 +268,6 @@ def _global(name: str) -> str:
     """Return W^1 for W1, h^0 for x."""
     letter, layer_ = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
     return "h^0" if name == "x" else f"{letter}^{layer_}"
-
-
-def _around(made: Layer, shape: Shape) -> dict[str, Expr]:
-    """Return how far the indices of a copy with zeros around run."""
-    return {i: n + 2 * made.around for i, n in zip("ji", reversed(shape), strict=False)} if made.around else {}
-
-
-def _integers(sizes: Mapping[str, int]) -> dict[str, Expr]:
-    return {letter: Integer(size) for letter, size in sizes.items()}
 
 
 class _Placing:
@@ -300,7 +290,9 @@ class _Placing:
         reached = _reached({self.equations[-1].name}, self.equations)
         for name in (*(e.name for e in self.equations), *self.parameters):
             if name not in reached:
-                text = next(e.text for e in self.layer.equations if name in map(self._name, _names(e)))
+                text = next(
+                    e.text for e in self.layer.equations if name in map(self._name, {name_of(e.lhs), *names_in(e.rhs)})
+                )
                 raise ValueError(f"{name.partition('^')[0]} in {text!r} never reaches a, and would learn nothing")
         return Placed(self.layer, tuple(self.equations), self.parameters, self.fans, self.values)
 
@@ -424,21 +416,11 @@ def _apart(made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> tuple[IndexEqua
     return IndexEquation(made.lhs.xreplace(bound), made.rhs.xreplace(bound), made.text), renamed
 
 
-def array_of_integers(name: str) -> Any:
-    """Return an array whose elements are indices of others."""
-    return IndexedBase(Symbol(name, integer=True, nonnegative=True))
-
-
-def _names(equation: IndexEquation) -> set[str]:
-    return {name_of(equation.lhs), *(a.name for a in accesses(equation.rhs)), *(
-        s.name for s in equation.rhs.free_symbols)}  # fmt: skip
-
-
 def _reached(found: set[str], equations: Iterable[Equation]) -> set[str]:
     """Return the names from which some arrays are computed, these included."""
     for equation in reversed([*equations]):
         if equation.name in found:
-            found |= {s.name for s in symbols_in(equation.rhs)}
+            found |= names_in(equation.rhs)
     return found
 
 

@@ -327,6 +327,11 @@ class Network:
             equations.append(Equation(scalar(f"Ω{mark}^{layer}"), Add(*terms), (), "penalty"))
         return equations
 
+    def item(self, k: int) -> str:
+        """Return a layer of a network of layers, and its activation, as they are written."""
+        g = self._name(self.hidden[k - 1] if k <= self.depth else None)
+        return self.layers[k - 1].placed.layer.name + (f", {g}" if g != "none" else "")
+
     def names(self) -> dict[str, Any]:
         """Return the choices as plain strings, formulas as text, and the constants where there are any."""
         loss = _text(self.loss) if isinstance(self.loss, str) else formula(self.losses().rhs)

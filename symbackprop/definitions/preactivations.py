@@ -10,7 +10,7 @@ Goodfellow et al. 2013. Convolution and average pooling: LeCun et al. 1998. Tied
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from symbackprop.definitions.layer import Layer, layer
@@ -35,7 +35,7 @@ class Recipe:
     defaults, initial
         Values of arguments, and of parameters that start alike.
     padding
-        The equation of the copy with zeros around, whose last indices are i and j.
+        The equation of the copy with zeros around.
     """
 
     equations: str
@@ -132,8 +132,7 @@ def made(kind: str, *values: float | str, **named: float | str) -> Layer:
     constants |= {n: v for n, v in given.items() if n == "epsilon"}
     uses = {"V": str(given["weights"])} if "weights" in given else {}
     rows = {"E": given["vocabulary"]} if "vocabulary" in given else {}
-    found = layer(text, name=name, initial=recipe.initial, uses=uses, rows=rows, **sizes, **constants)
-    return replace(found, around=pad) if pad else found
+    return layer(text, name=name, initial=recipe.initial, uses=uses, rows=rows, **sizes, **constants)
 
 
 def _arguments(kind: str, recipe: Recipe, values: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sympy import Add, Integer, Mul
 
-from symbackprop.definitions.layer import Layer, Placed, place, shape_after
+from symbackprop.definitions.layer import Layer, Placed, place
 from symbackprop.definitions.layer import layer as own_layer
 from symbackprop.definitions.preactivations import PREACTIVATIONS, made
 from symbackprop.definitions.shapes import Shape
@@ -104,7 +104,7 @@ def in_place(items: Sequence[Any], given: Sequence[int]) -> tuple[InPlace, ...]:
             found = _fitted(layer, str(k), below, output, known)
         except ValueError as error:
             raise ValueError(f"layer {k}, {layer.name:.60}: {error}") from None
-        known |= {e.name: _shape(e) for e in found.equations}
+        known |= {e.name: e.shape for e in found.equations}
         known |= {name: tuple(a.size for a in axes) for name, axes in found.parameters.items()}
         if wide := next((name for name, axes in known.items() if Mul(*axes) > LARGEST), None):
             raise ValueError(
@@ -119,10 +119,6 @@ def in_place(items: Sequence[Any], given: Sequence[int]) -> tuple[InPlace, ...]:
             f"the last layer, {pairs[-1][0].name:.60}, has {len(known[below])} axes; end with dense(outputs)"
         )
     return tuple(made_)
-
-
-def _shape(equation: Equation) -> Shape:
-    return shape_after(equation) if getattr(equation.lhs, "indices", ()) else ()
 
 
 def _input_shape(given: Any) -> Shape:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sympy import Expr, Indexed, Integer, Piecewise, Sum, Symbol
-from sympy.core.relational import Relational
+from sympy import And, Expr, Ge, Gt, Indexed, Integer, Le, Lt, Piecewise, Sum, Symbol
 
-from symbackprop.index_formula import IndexEquation, affine, extent, symbols_in
+from symbackprop.evaluation import evaluated
+from symbackprop.index_formula import IndexEquation, affine, extent
 from symbackprop.notation import formula
-from symbackprop.symbols import Maximum, name_of
+from symbackprop.symbols import Maximum, index, name_of, symbols_in
 
 Shape = tuple[Expr, ...]
 GRID = 10**6  # values of indices that are tried where a condition guards a read
@@ -87,6 +87,7 @@ def sizes_of(
         Sizes by the letter of the index.
     around
         The other equations of the layer: an index of whose size this one says nothing may run over an axis there.
+        Last of all a condition may restrict the index, as in h[j] if j <= i; then it runs over the axis as well.
 
     Raises
     ------
@@ -95,19 +96,20 @@ def sizes_of(
     """
     found = {i: given[i.name] for i in letters(equation) if i.name in given}
     bounds = [b for access in accesses(equation.rhs) if access.name in known for b in _bounds(access, known, equation)]
+    free = [b for b in bounds if not b.ceilings]
     for i in letters(equation):
-        if i not in found and (whole := _whole(i, bounds, equation)) is not None:
+        if i not in found and (whole := _whole(i, free, equation)) is not None:
             found[i] = whole
     while more := _reached(bounds, found):
         found |= more
     for i in letters(equation):
         if i not in found:
-            elsewhere = [b.size for e in around for a in accesses(e.rhs) if a.name in known
-                         for b in _bounds(a, known, e) if b.place == i and not b.guarded]  # fmt: skip
-            if len(set(elsewhere)) == 1:
-                found[i] = elsewhere[0]
-                continue
-            raise ValueError(f"the size of {i} is found nowhere in {equation.text!r}; give it, as in {i}=8")
+            elsewhere = [*bounds, *(b for e in around for a in accesses(e.rhs) if a.name in known
+                                    for b in _bounds(a, known, e))]  # fmt: skip
+            sizes = {b.size for b in elsewhere if b.place == i}
+            if len(sizes) != 1:
+                raise ValueError(f"the size of {i} is found nowhere in {equation.text!r}; give it, as in {i}=8")
+            (found[i],) = sizes
         if found[i].is_Integer and found[i] < 1:
             raise ValueError(f"the index {i} of {equation.text!r} has no value: a window is larger than its axis")
     return found
@@ -122,9 +124,22 @@ class _Bound:
     size: Expr
 
     @property
-    def guarded(self) -> bool:
-        """Whether a condition excludes some values of its indices."""
-        return any(g.free_symbols & self.place.free_symbols for g in self.access.guards)
+    def ceilings(self) -> tuple[Expr, ...]:
+        """What conditions say that `place` is at most."""
+        every = [g for guard in self.access.guards for g in And.make_args(guard)]
+        pairs = [pair for g in every if (pair := _at_most(g)) is not None]
+        found = [(right + self.place - left).expand() for left, right in pairs if (self.place - left).is_number]
+        return tuple(found)
+
+
+def _at_most(condition: Any) -> tuple[Expr, Expr] | None:
+    """Return the sides of left ≤ right for a comparison of whole numbers."""
+    match condition:
+        case Le() | Lt():
+            return condition.lhs, condition.rhs - int(isinstance(condition, Lt))
+        case Ge() | Gt():
+            return condition.rhs, condition.lhs - int(isinstance(condition, Gt))
+    return None
 
 
 def _bounds(access: Access, known: Mapping[str, Shape], equation: IndexEquation) -> list[_Bound]:
@@ -139,8 +154,8 @@ def _bounds(access: Access, known: Mapping[str, Shape], equation: IndexEquation)
 
 def _whole(i: Symbol, bounds: list[_Bound], equation: IndexEquation) -> Expr | None:
     """Return the size of the axes over which an index runs alone, if it is nowhere shifted."""
-    alone = [b for b in bounds if b.place == i and not b.guarded]
-    shifted = [b for b in bounds if b.place != i and b.place.has(i) and not b.guarded]
+    alone = [b for b in bounds if b.place == i]
+    shifted = [b for b in bounds if b.place != i and b.place.has(i)]
     if not alone or any(b.access.name == s.access.name for b in alone for s in shifted):
         return None
     first, *others = alone
@@ -157,21 +172,33 @@ def _reached(bounds: list[_Bound], found: Mapping[Symbol, Expr]) -> dict[Symbol,
     """Return one more size: of an index that is alone unknown where it is read, as far as every read allows."""
     limits: dict[Symbol, list[Expr]] = {}
     for bound in bounds:
-        if bound.guarded:
-            continue
-        parts = affine(bound.place, [s for s in symbols_in(bound.place) if not s.name.startswith("size(")])
-        unknown = [i for i in parts[0] if i not in found] if parts else []
-        if parts and len(unknown) == 1 and parts[0][unknown[0]] > 0:
-            (i,) = unknown
-            others = sum((f * (found[j] - 1) for j, f in parts[0].items() if j != i and f > 0), Integer(0))
-            rest = bound.size - 1 - parts[1] - others
-            limits.setdefault(i, []).append(rest // parts[0][i] + 1 if parts[0][i] > 1 else rest + 1)
-    waiting = {i for b in bounds for i in symbols_in(b.place) if i not in found and i not in limits}
+        for i, end in _by_conditions(bound) if bound.ceilings else _by_itself(bound, found):
+            if i not in found:
+                limits.setdefault(i, []).append(end)
+    free = [symbols_in(b.place) for b in bounds if not b.ceilings]
+    waiting = {i for read in free for i in read if i not in found and i not in limits}
     for i, ends in limits.items():
-        known = all(e.is_Integer for e in ends)
-        if not waiting & {j for b in bounds if b.place.has(i) for j in symbols_in(b.place)}:
-            return {i: min(ends) if known else ends[0]}
+        if not waiting & {j for read in free if i in read for j in read}:
+            return {i: min(ends) if all(e.is_Integer for e in ends) else ends[0]}
     return {}
+
+
+def _by_itself(bound: _Bound, found: Mapping[Symbol, Expr]) -> Iterator[tuple[Symbol, Expr]]:
+    """Yield how far the one unknown index of a read may run."""
+    parts = affine(bound.place, symbols_in(bound.place))
+    unknown = [i for i in parts[0] if i not in found] if parts else []
+    if parts and len(unknown) == 1 and parts[0][unknown[0]] > 0:
+        (i,) = unknown
+        others = sum((f * (found[j] - 1) for j, f in parts[0].items() if j != i and f > 0), Integer(0))
+        yield i, (bound.size - 1 - parts[1] - others) // parts[0][i] + 1
+
+
+def _by_conditions(bound: _Bound) -> Iterator[tuple[Symbol, Expr]]:
+    """Yield how far an index runs if a condition such as i < size(i) - 1 is just to keep a read on its axis."""
+    for ceiling in bound.ceilings:
+        names = [s.name.removeprefix("size(")[:-1] for s in ceiling.free_symbols if s.name.startswith("size(")]
+        if len(names) == 1 and ceiling.free_symbols == {extent(names[0])} and ceiling.coeff(extent(names[0])) == 1:
+            yield index(names[0]), bound.size - 1 - (ceiling - extent(names[0]))
 
 
 def filled(equation: IndexEquation, sizes: Mapping[Symbol, Expr]) -> IndexEquation:
@@ -202,39 +229,11 @@ def _outside(place: Expr, size: Expr, guards: tuple[Any, ...], sizes: Mapping[Sy
     if int(np.prod([int(sizes[i]) for i in symbols], dtype=object)) > GRID:
         raise ValueError(f"the condition around {place} has too many indices to be checked")
     grid = dict(zip(symbols, np.ogrid[tuple(slice(int(sizes[i])) for i in symbols)], strict=True)) if symbols else {}
-    values = _numbers(place, grid)
+    values = np.real(evaluated(place, grid))
     wrong = (values < 0) | (values >= int(size))
     for guard in guards:
-        wrong = wrong & _numbers(guard, grid)
+        wrong = wrong & evaluated(guard, grid)
     return int(np.broadcast_to(values, np.shape(wrong))[wrong][0]) if np.any(wrong) else None
-
-
-def _numbers(expr: Any, grid: Mapping[Symbol, Any]) -> Any:
-    """Return the values of an index, or of a condition of indices, for all values of the indices."""
-    if expr in grid:
-        return grid[expr]
-    if expr.is_Integer:
-        return np.asarray(int(expr))
-    if expr.is_Boolean and not expr.args:
-        return np.asarray(bool(expr))
-    parts = [_numbers(a, grid) for a in expr.args]
-    if isinstance(expr, Relational):
-        name = {"<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal", "==": "equal",
-                "!=": "not_equal"}[expr.rel_op]  # fmt: skip
-        return getattr(np, name)(*parts)
-    combine: dict[str, Any] = {
-        "Add": np.add,
-        "Mul": np.multiply,
-        "And": np.logical_and,
-        "Or": np.logical_or,
-        "Not": np.logical_not,
-    }
-    made = parts[0]
-    if type(expr).__name__ == "Not":
-        return np.logical_not(made)
-    for part in parts[1:]:
-        made = combine[type(expr).__name__](made, part)
-    return made
 
 
 def shape_of(equation: IndexEquation, element: Indexed, sizes: Mapping[Symbol, Expr], rows: int | None = None) -> Shape:

@@ -110,7 +110,7 @@ def contract_groups(equation: Equation) -> tuple[Call | Equation, ...]:
     flat = {group: Axis(letter, Mul(*(sizes[i] for i in group)))
             for letter, group in zip("pqk", (rows, columns, terms), strict=True)}  # fmt: skip
     place = Dummy(real=True)
-    term = equation.rhs.xreplace({total: place})
+    term = equation.rhs.xreplace({total: place}).expand()
     factor = term.coeff(place)
     rest = (term - factor * place).expand()
     scale = (rest / equation.lhs).expand() if equation.is_update else Integer(0)

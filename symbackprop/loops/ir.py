@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from sympy import Basic, Expr, Indexed, Integer, Symbol
 
-from symbackprop.symbols import name_of
+from symbackprop.symbols import name_of, names_in
 
 
 @dataclass(frozen=True)
@@ -165,11 +165,6 @@ def written(body: Body) -> frozenset[str]:
         elif isinstance(statement, Call):
             names |= {str(statement.value_of(name)) for name in statement.kernel.changed}
     return frozenset(names)
-
-
-def names_in(expr: Basic) -> frozenset[str]:
-    """Return the names of the arrays, scalars and indices that an expression reads."""
-    return frozenset(s.name for s in expr.free_symbols if isinstance(s, Symbol))
 
 
 def exposed(body: Body) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 
@@ -69,17 +69,23 @@ def _scattered(equation: Equation) -> Body | None:
     if any(outermost(value, kind) for kind in Reduction):
         return None
     ranges = [(axis.index, Integer(0), axis.size) for axis in equation.over]
-    reads = [equation.lhs, *value.atoms(Indexed)]
-    last = max(ranges, key=lambda r: (contiguity(r[0], reads), _extent(r[2]), ranges.index(r)))
+    inner = innermost(equation.ranges, [equation.lhs, *value.atoms(Indexed)])
+    last = next(r for r in ranges if r[0] == inner)
     widest = max(value.atoms(Indexed) or {equation.lhs}, key=lambda e: (len(e.indices), str(e)))
     first = [r for r in ranges if r != last and widest.has(r[0])]
     order = [*first, *(r for r in ranges if r != last and r not in first), last]
     return nest(order, conditions, (Accumulate(equation.lhs, value),))
 
 
-def _extent(size: Expr) -> int:
-    """Return how many turns a loop has, where that is fixed."""
-    return int(size) if size.is_Integer else 0
+def innermost(ranges: Mapping[Symbol, Expr], elements: Iterable[Indexed]) -> Symbol:
+    """Return the index that moves along most rows; of several the one with most turns, and of these the last."""
+    elements, order = list(elements), list(ranges)
+
+    def key(i: Symbol) -> tuple[int, int, int]:
+        turns = int(ranges[i]) if ranges[i].is_Integer else 0
+        return contiguity(i, elements), turns, order.index(i)
+
+    return max(order, key=key)
 
 
 def contiguity(index: Symbol, elements: Iterable[Indexed]) -> int:
@@ -169,12 +175,12 @@ def _row_by_row(equation: Equation) -> Body | None:
 
 
 def _rows_are_better(equation: Equation, total: Sum) -> bool:
-    """Whether the last index of the left side runs along more rows than the last of the sum; ties go to the longer."""
-    last, (bound, low, high) = equation.over[-1], total.limits[0]
-    elements = [equation.lhs, *total.function.atoms(Indexed)]
-    rows, sums = contiguity(last.index, elements), contiguity(bound, elements)
-    longer = (last.size - (high - low + 1)).is_positive
-    return rows > sums or (rows == sums and bool(longer))
+    """Whether the last index of the left side is rather to be innermost than the last of the sum."""
+    last, (bound, _, high) = equation.over[-1], total.limits[0]
+    if bound == last.index:  # a sum of its own for every element
+        return False
+    ranges = {last.index: last.size, bound: high + 1}
+    return innermost(ranges, [equation.lhs, *total.function.atoms(Indexed)]) == last.index
 
 
 def expand_over(expr: Expr, total: Expr) -> Expr:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from sympy import Expr, Indexed, Integer, Mul, Sum, Symbol
 
 from symbackprop.indices import Reduction, outermost
-from symbackprop.loops.registers import innermost, register_tile
+from symbackprop.loops.lower import innermost
+from symbackprop.loops.registers import register_tile
 from symbackprop.notation import split
 from symbackprop.symbols import Axis, array
 from symbackprop.terms import Equation
@@ -69,13 +70,14 @@ def with_patches(forward: Iterable[Equation], others: Iterable[Iterable[Equation
 
 
 def _ranges(equation: Equation) -> dict[Symbol, int]:
-    limits = [(limit[0], limit[2] + 1) for node in equation.rhs.atoms(*Reduction) for limit in node.limits]
-    found = [*((axis.index, axis.size) for axis in equation.over), *limits]
-    return {i: int(n) for i, n in found if n.is_Integer}
+    return {i: int(n) for i, n in equation.ranges.items() if n.is_Integer}
 
 
 def _is_short(equation: Equation) -> bool:
-    return bool(register_tile(equation)) and _ranges(equation)[innermost(equation)] < SHORT
+    if not register_tile(equation):
+        return False
+    elements = [equation.lhs, *equation.rhs.atoms(Indexed)]
+    return _ranges(equation)[innermost(equation.ranges, elements)] < SHORT
 
 
 def _patch_of(equation: Equation) -> _Patch | None:

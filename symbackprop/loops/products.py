@@ -13,16 +13,16 @@ from dataclasses import replace
 
 from sympy import Basic, Expr, Function, Indexed, IndexedBase, Mul, Piecewise, Symbol
 
-from symbackprop.indices import Reduction, outermost
+from symbackprop.indices import Reduction
 from symbackprop.loops.contract import contract_groups
-from symbackprop.loops.ir import Argument, Body, Call, If, Kernel, Loop, Statement
+from symbackprop.loops.ir import Argument, Body, Call, Kernel
 from symbackprop.loops.lower import lower
 from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import CannotTileError, tile
-from symbackprop.loops.registers import innermost, register_tile
-from symbackprop.symbols import Axis, array, size
+from symbackprop.loops.registers import register_tile
+from symbackprop.symbols import Axis, array, size, symbols_in
 from symbackprop.terms import Equation
 
 LETTERS = "ABCDEFGHKLMOQRSTUVWZ"
@@ -42,12 +42,9 @@ def _of_products(equation: Equation) -> Call | None:
     factors = register_tile(equation)
     if not factors:
         return None
-    inner = innermost(equation)
     renamed, values = _with_arguments(equation)
-    extent = _extent(renamed, inner)
-    opened = _opened(tuple(replace(s, why="") for s in lower(renamed)), inner)
-    names = frozenset(a.name for a in _arguments(values))
-    body = hoist(share(opened), names)
+    loops = tuple(replace(s, why="") for s in lower(renamed))
+    body = hoist(share(loops), frozenset(a.name for a in _arguments(values)))
     try:
         body = scalarize(tile(body, factors))
     except CannotTileError:
@@ -56,7 +53,7 @@ def _of_products(equation: Equation) -> Call | None:
     marks = "_".join([own, *sorted({_pattern(e) for e in renamed.rhs.atoms(Indexed)} - {own})])
     verb = "scatter" if renamed.is_scattered else "update" if renamed.is_update else "sum"
     kernel = _kernel(f"{verb}_{marks}_{_digest(renamed, sorted(factors.items()))}", renamed, values, body)
-    return Call(kernel, (*values, extent), equation.written(code=True))
+    return Call(kernel, values, equation.written(code=True))
 
 
 def _of_each(equation: Equation) -> Call | None:
@@ -68,9 +65,11 @@ def _of_each(equation: Equation) -> Call | None:
     fixed = all(axis.size.is_Integer for axis in equation.over[1:])  # the first may count examples
     if len(indices) < 2 or not fixed or (whole.is_Integer and whole < FEW) or not called or equation.is_update:
         return None
-    if any(e.indices != indices for e in elements) or equation.rhs.has(*Reduction):
-        return None
-    if equation.rhs.free_symbols & set(indices) and any(i in _outside(equation.rhs) for i in indices):
+    if (
+        any(e.indices != indices for e in elements)
+        or equation.rhs.has(*Reduction)
+        or _outside(equation.rhs) & {*indices}
+    ):
         return None
     renamed, values = _with_arguments(equation)
     i = Axis("i", COUNT)
@@ -79,7 +78,7 @@ def _of_each(equation: Equation) -> Call | None:
     body = hoist(share(tuple(replace(s, why="") for s in lower(row))), frozenset(map(str, values)))
     simple = isinstance(row.rhs, Function) and len(row.rhs.atoms(Indexed)) == 1
     mark = "" if simple else f"_{_digest(row)}"
-    kernel = _kernel(f"each_{'_'.join(sorted(called))}{mark}", row, values, body)
+    kernel = _kernel(f"each_{'_'.join(sorted(called))}{mark}", row, values, body, Argument(COUNT.name, (), "size"))
     rows = tuple((-1,) for v in values if isinstance(v, IndexedBase))
     return Call(kernel, (*values, whole), equation.written(code=True), rows)
 
@@ -100,10 +99,7 @@ def _with_arguments(equation: Equation) -> tuple[Equation, tuple[Basic, ...]]:
     bases = [equation.lhs.base, *sorted({e.base for e in equation.rhs.atoms(Indexed)} - {equation.lhs.base}, key=str)]
     swap = dict(zip(bases, map(array, LETTERS), strict=False))
     labels = {b.label for b in bases}
-    bound = {limit[0] for r in equation.rhs.atoms(*Reduction) for limit in r.limits} | {a.index for a in equation.over}
-    scalars = sorted(
-        (s for s in equation.rhs.free_symbols if isinstance(s, Symbol) and s not in labels | bound), key=str
-    )
+    scalars = sorted(symbols_in(equation.rhs) - labels - {a.index for a in equation.over}, key=str)
     made = Equation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), equation.over, equation.why)
     return made, (*bases, *scalars)
 
@@ -112,32 +108,12 @@ def _arguments(values: Sequence[Basic]) -> tuple[Argument, ...]:
     arrays = [v for v in values if isinstance(v, IndexedBase)]
     scalars = [v for v in values if not isinstance(v, IndexedBase)]
     return (*(Argument(letter) for letter, _ in zip(LETTERS, arrays, strict=False)),
-            *(Argument(s.name) for s in scalars), Argument(COUNT.name, (), "size"))  # fmt: skip
+            *(Argument(s.name) for s in scalars))  # fmt: skip
 
 
-def _kernel(name: str, equation: Equation, values: Sequence[Basic], body: Body) -> Kernel:
+def _kernel(name: str, equation: Equation, values: Sequence[Basic], body: Body, *more: Argument) -> Kernel:
     doc = f"{'Update' if equation.is_update else 'Set'} {equation.written(code=True)}."
-    return Kernel(re.sub(r"\W", "", name), _arguments(values), (), body, (), doc)
-
-
-def _extent(equation: Equation, inner: Symbol) -> Expr:
-    """Return how far the innermost index runs."""
-    limits = {limit[0]: limit[2] + 1 for node in outermost(equation.rhs, *Reduction) for limit in node.limits}
-    return limits.get(inner) or next(axis.size for axis in equation.over if axis.index == inner)
-
-
-def _opened(body: Body, inner: Symbol) -> Body:
-    """Return loops of which the innermost runs as far as an argument says."""
-    made: list[Statement] = []
-    for statement in body:
-        match statement:
-            case Loop(index) if index == inner and statement.start == 0:
-                made.append(replace(statement, stop=COUNT))
-            case Loop() | If():
-                made.append(replace(statement, body=_opened(statement.body, inner)))
-            case _:
-                made.append(statement)
-    return tuple(made)
+    return Kernel(re.sub(r"\W", "", name), (*_arguments(values), *more), (), body, (), doc)
 
 
 def _pattern(element: Indexed) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sympy import Expr, Indexed, Mul, Symbol
 
 from symbackprop.indices import Reduction, outermost
-from symbackprop.loops.lower import contiguity
+from symbackprop.loops.lower import innermost
 from symbackprop.terms import Equation
 
 WINDOW = 8  # turns of a sum that are written out whole
@@ -22,7 +22,7 @@ def register_tile(equation: Equation) -> dict[str, int]:
     elements = [equation.lhs, *product.atoms(Indexed)]
     if len(ranges) < 4 or len(elements) < 3:
         return {}
-    inner = _innermost(ranges, elements)
+    inner = innermost(equation.ranges, elements)
     others = [i for i in ranges if i != inner]
     own = equation.lhs.free_symbols
     short = [
@@ -37,28 +37,15 @@ def register_tile(equation: Equation) -> dict[str, int]:
     return made
 
 
-def innermost(equation: Equation) -> Symbol:
-    """Return the index of the loop that `lower` makes the innermost."""
-    product, ranges = _product(equation)
-    return _innermost(ranges, [equation.lhs, *product.atoms(Indexed)])
-
-
-def _innermost(ranges: dict[Symbol, int], elements: list[Indexed]) -> Symbol:
-    order = list(ranges)
-    return max(ranges, key=lambda i: (contiguity(i, elements), ranges[i], order.index(i)))
-
-
 def _product(equation: Equation) -> tuple[Expr, dict[Symbol, int]]:
     """Return the product that an equation adds up, and the sizes of its indices where all are fixed."""
     nodes = outermost(equation.rhs, *Reduction)
     value = nodes[0].function if len(nodes) == 1 else equation.rhs - equation.lhs if equation.is_scattered else None
     if not isinstance(value, Mul):
         return Mul(), {}
-    limits = [(i, high + 1) for i, _, high in reversed(nodes[0].limits)] if nodes else []
-    sizes = [*((axis.index, axis.size) for axis in equation.over), *limits]
-    if not all(n.is_Integer for _, n in sizes):
+    if not all(n.is_Integer for n in equation.ranges.values()):
         return Mul(), {}
-    return value, {i: int(n) for i, n in sizes}
+    return value, {i: int(n) for i, n in equation.ranges.items()}
 
 
 def _is_shared(index: Symbol, elements: list[Indexed]) -> bool:

@@ -162,16 +162,16 @@ def output_for(loss: str, output: str | None) -> str:
     return output or named.get(loss, "softmax" if "[" in loss else "identity")
 
 
-def penalty_for(given: str | None, *, l1: float | None, l2: float | None) -> str:
-    """Return the penalty: the one named, else the one whose coefficient is given, else l2.
+def penalty_for(given: str | None, *, l1: float | None, l2: float | None) -> str | None:
+    """Return the penalty: the one named, else the one whose coefficient is given.
 
     >>> penalty_for(None, l1=0.1, l2=None), penalty_for(None, l1=None, l2=None), penalty_for("l1", l1=None, l2=0.1)
-    ('l1', 'l2', 'l1')
+    ('l1', None, 'l1')
     """
     if given is not None:
         return given
     asked = [name for name, value in (("l1", l1), ("l2", l2)) if value is not None]
-    return "+".join(asked) or "l2"
+    return "+".join(asked) or None
 
 
 def hyperparameters(spec: Spec, given: Mapping[str, float | None]) -> dict[str, float]:

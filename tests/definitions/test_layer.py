@@ -25,6 +25,11 @@ SHAPES = {
                    {"v^2": (1, 1), "w^2": (1, 1)}),
     "twice": (layer("a[i] = h[2*i] - b[i]"), (5,), (3,), {"b^2": (3,)}, {}),
     "Toeplitz": (layer("a[i] = sum(w[i+j]*h[j], j)", i=4), (3,), (4,), {"w^2": (6,)}, {"w^2": (3, 4)}),
+    "padded": (layer("a[p] = h[p-2] if 2 <= p < size(p) - 2 else b[p]"), (5,), (9,), {"b^2": (9,)}, {"b^2": (1, 9)}),
+    "before and after": (layer("a[i] = (h[i-1] if i > 0 else 0) + (h[i+1] if i < size(i) - 1 else b)"), (5,), (5,),
+                         {"b^2": ()}, {"b^2": (1, 1)}),
+    "what was before": (layer("a[i] = sum(W[i,j]*h[j] if j <= i else 0, j)", i=4), (4,), (4,), {"W^2": (4, 4)},
+                        {"W^2": (4, 4)}),
     "elsewhere": (layer("s[i] = sum(W[i,j]*h[j], j); a[i] = s[i]*h[i]"), (3,), (3,), {"W^2": (3, 3)},
                   {"W^2": (3, 1)}),
 }  # fmt: skip

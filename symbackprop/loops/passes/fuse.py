@@ -22,11 +22,10 @@ from symbackprop.loops.ir import (
     Statement,
     exposed,
     expressions,
-    names_in,
     walk,
     written,
 )
-from symbackprop.symbols import name_of
+from symbackprop.symbols import name_of, names_in
 
 
 def fuse(body: Body) -> Body:

@@ -21,12 +21,11 @@ from symbackprop.loops.ir import (
     Statement,
     expressions,
     map_values,
-    names_in,
     walk,
     written,
 )
 from symbackprop.notation import identifier
-from symbackprop.symbols import name_of, scalar
+from symbackprop.symbols import name_of, names_in, scalar
 
 
 def scalarize(body: Body) -> Body:
