@@ -125,6 +125,12 @@ class MathPrinter(StrPrinter):
             return "1/" + self.parenthesize(base ** (-power), PRECEDENCE["Pow"])
         return super()._print_Pow(expr, rational)
 
+    def _print_Max(self, expr: Expr) -> str:
+        return f"max({', '.join(sorted(self._print(a) for a in expr.args))})"
+
+    def _print_Min(self, expr: Expr) -> str:
+        return f"min({', '.join(sorted(self._print(a) for a in expr.args))})"
+
     def _print_Abs(self, expr: Expr) -> str:
         return f"|{self._print(expr.args[0])}|"
 

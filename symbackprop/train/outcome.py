@@ -57,7 +57,8 @@ class Outcome:
     def title(self) -> str:
         """What was trained on what, for a picture."""
         sizes = "-".join(map(str, self.model.sizes))
-        activations = ", ".join(dict.fromkeys(self.model.spec["activations"])) or "no hidden layer"
+        used = [g for g in self.model.spec["activations"] if g != "none"]
+        activations = ", ".join(dict.fromkeys(used)) or "no activation"
         return f"{self.data}: {sizes}, {activations}, {self.model.spec['loss']}"
 
 
