@@ -61,7 +61,7 @@ Regenerate with:
     symbackprop generate --network convolutions.toml -o convolutions.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5bc6f7f60909c6cc.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: faeb013f987e789e.
 """
 
 import json
@@ -1780,6 +1780,8 @@ class Trainer:
     ----------
     parameters : dict of str to ndarray
         W1, b1, ... updated in place.
+    state : dict of str to ndarray
+        What updates keep beside the parameters: velocities, and means, which then are what predicts.
     t : int
         Updates done so far; the step size counts in it.
     """
@@ -1795,8 +1797,12 @@ class Trainer:
         self.parameters = {}
         for name, axes in SPEC["parameters"].items():
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
+        self.state = {name: _zeros(self.parameters[of].shape) for name, of in SPEC.get("state", {}).items()}
+        self.masks_seed = int(generator.integers(2**62))
 
-    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
+    def sgd(
+        self, X, y, *, order=None, learning_rate=0.1, batch_size=1, sample_weight=None, dropout=None, **hyperparameters
+    ):
         """Update after each example of X[order]; return the mean loss, each example's taken before its update.
 
         Parameters
@@ -1809,6 +1815,10 @@ class Trainer:
             As in SPEC["hyperparameters"].
         batch_size : int
             Above 1: update after so many examples, by the mean of their gradients.
+        sample_weight : array of shape (examples,), optional
+            The factor of each example's loss, in a module that is weighted; 1 by default.
+        dropout : float, optional
+            How often a hidden unit is left out, in a module with dropout; 0.5 by default.
 
         Raises
         ------
@@ -1817,15 +1827,17 @@ class Trainer:
         FloatingPointError
             If the loss or a parameter is no longer finite; the parameters are those from before the call.
         """
-        X, y = self._examples(X, y)
-        order = _order(order, len(X))
-        settings = self._settings(learning_rate, hyperparameters)
+        data = self._examples(X, y, sample_weight)
+        order = _order(order, len(data[0]))
+        settings, rate = self._settings(learning_rate, hyperparameters), _rate(dropout)
         kernel, extra = self._kernel(settings, batch_size)
         size = max(1, self.BLOCK // batch_size) * batch_size
-        before, t, total = {k: v.copy() for k, v in self.parameters.items()}, self.t, 0.0
+        values = {**self.parameters, **self.state}
+        before, t, total = {k: v.copy() for k, v in values.items()}, self.t, 0.0
         for start in range(0, order.size, size):
             block = order[start : start + size]
-            done, losses = kernel(X, y, block, *self.parameters.values(), *map(real, settings), self.t, *extra)
+            masks = self._masks(rate, block.size)
+            done, losses = kernel(*data, block, *masks, *values.values(), *map(real, settings), self.t, *extra)
             self.t += -(-int(done) // batch_size)
             total += float(losses)
             last = start + int(done)
@@ -1833,7 +1845,7 @@ class Trainer:
                 number, step = min(last + 1, order.size), step_size(*settings, self.t)
                 self.t = t
                 for name, value in before.items():
-                    self.parameters[name][...] = value
+                    values[name][...] = value
                 raise FloatingPointError(
                     f"training became non-finite at example {order[number - 1]} (number {number} of {order.size}), "
                     f"step size {step:.6g}; the parameters are back as they were: try a smaller learning rate"
@@ -1844,7 +1856,7 @@ class Trainer:
         """Return the outputs f, shape (examples, outputs)."""
         X = self._inputs(X)
         F = np.empty((len(X), self.sizes[-1]), real)
-        forward(X, *self.parameters.values(), F)
+        forward(X, *self._predicting(), F)
         return F
 
     def predict(self, X):
@@ -1854,10 +1866,9 @@ class Trainer:
             return F.argmax(axis=1)
         return (F > 0.5).astype(np.int64) if SPEC["output"] == "sigmoid" else F
 
-    def loss(self, X, y):
+    def loss(self, X, y, sample_weight=None):
         """Return the mean of l over the examples, without the penalty."""
-        X, y = self._examples(X, y)
-        return float(loss(X, y, *self.parameters.values()))
+        return float(loss(*self._examples(X, y, sample_weight), *self._predicting()))
 
     def save(self, path):
         """Write the parameters, t and SPEC to an .npz file, whole or not at all."""
@@ -1866,7 +1877,7 @@ class Trainer:
         header = {"spec": json.dumps(SPEC), "sizes": self.sizes, "t": self.t}
         try:
             with temporary.open("wb") as file:
-                np.savez(file, **header, **self.parameters)
+                np.savez(file, **header, **self.parameters, **self.state)
                 file.flush()
                 os.fsync(file.fileno())
             temporary.replace(path)
@@ -1879,7 +1890,7 @@ class Trainer:
         try:
             with np.load(path, allow_pickle=False) as file:
                 network, sizes, t = json.loads(str(file["spec"]))["network"], file["sizes"], int(file["t"])
-                values = {name: file[name] for name in file.files if name in SPEC["parameters"]}
+                values = {name: file[name] for name in file.files if name not in {"spec", "sizes", "t"}}
         except (FileNotFoundError, IsADirectoryError, PermissionError):
             raise
         except Exception as error:  # json, zipfile and zlib raise their own kinds on damaged files
@@ -1888,13 +1899,14 @@ class Trainer:
             raise ValueError(f"{path} holds a network {network}, expected {SPEC['network']}")
         if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
             raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
-        for name, axes in SPEC["parameters"].items():
-            shape = _shape(axes, sizes)
+        of = SPEC.get("state", {})
+        for name in (*SPEC["parameters"], *of):
+            shape = _shape(SPEC["parameters"][of.get(name, name)], sizes)
             if name not in values or values[name].shape != shape or not _fits(values[name]):
                 raise ValueError(f"{path} is damaged: {name} is not an array of {shape} finite numbers")
         trainer = cls(sizes.tolist())
         trainer.t = t
-        for name, value in trainer.parameters.items():
+        for name, value in (*trainer.parameters.items(), *trainer.state.items()):
             value[...] = values[name]
         return trainer
 
@@ -1912,13 +1924,29 @@ class Trainer:
             return SCHEDULES["overlapped"], ()
         return SCHEDULES["deferred"], (examples,)
 
+    def _masks(self, rate, updates):
+        """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
+        generator = np.random.default_rng([self.masks_seed, self.t])
+        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC.get("masks", {}).values()]
+        return [((generator.random(shape) >= rate) / (1 - rate)).astype(real) for shape in shapes]
+
+    def _predicting(self):
+        """Return the parameters that predict: their means, where these are kept."""
+        means = [self.state[f"mean_{name}"] for name in self.parameters if f"mean_{name}" in self.state]
+        return means if means and self.t else self.parameters.values()
+
     def _is_finite(self):
         return all(map(_all_finite, self.parameters.values()))
 
     def _settings(self, learning_rate, hyperparameters):
         if not (_is_number(learning_rate) and learning_rate > 0):
             raise ValueError(f"learning_rate is {learning_rate!r}, expected a positive number")
-        return [learning_rate, *_known(hyperparameters, SPEC["hyperparameters"], "hyperparameter").values()]
+        values = _known(hyperparameters, SPEC["hyperparameters"], "hyperparameter")
+        for name in (n for n in SPEC.get("above_0", ()) if values[n] == 0):
+            raise ValueError(f"{name} is {values[name]!r}, expected a positive number")
+        for name in (n for n in SPEC.get("below_1", ()) if values[n] >= 1):
+            raise ValueError(f"{name} is {values[name]!r}, expected a number below 1")
+        return [learning_rate, *values.values()]
 
     def _inputs(self, X):
         """Return inputs as the kernels take them: contiguous, finite, with all axes of an example."""
@@ -1928,7 +1956,7 @@ class Trainer:
         made = _indices(X, self.sizes[0]) if "vocabulary" in SPEC else _matrix("X", X, self.sizes[0])
         return made.reshape(len(made), *axes)
 
-    def _examples(self, X, y):
+    def _examples(self, X, y, sample_weight=None):
         X = self._inputs(X)
         outputs = self.sizes[-1]
         if SPEC["target"] == "label":
@@ -1946,7 +1974,7 @@ class Trainer:
                 raise ValueError(f"y has values from {y.min()} to {y.max()}, expected 0 to 1")
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
-        return X, y
+        return (X, y, *_weights(sample_weight, len(X)))
 
 
 SMALLEST_DECAY = 2.0**-10
@@ -1987,6 +2015,27 @@ def _known(given, defaults, what):
     return {name: given.get(name, default) for name, default in defaults.items()}
 
 
+def _weights(given, examples):
+    """Return the weights of examples where a module takes them."""
+    if "weighted" not in SPEC:
+        if given is not None:
+            raise ValueError("sample_weight is given, but this module is not weighted; generate it with --weighted")
+        return ()
+    made = np.ones(examples, real) if given is None else np.ascontiguousarray(given, real)
+    if made.shape != (examples,) or not _all_finite(made) or made.min() < 0:
+        raise ValueError(f"sample_weight has shape {made.shape}, expected {examples} finite numbers, none below 0")
+    return (made,)
+
+
+def _rate(dropout):
+    if dropout is not None and "masks" not in SPEC:
+        raise ValueError("dropout is given, but this module has none; generate it with --dropout")
+    rate = 0.5 if dropout is None else dropout
+    if not (_is_number(rate) and 0 <= rate < 1):
+        raise ValueError(f"dropout is {dropout!r}, expected a number from 0 to below 1")
+    return rate
+
+
 def _is_number(value):
     return isinstance(value, int | float | np.integer | np.floating) and abs(value) <= float(np.finfo(real).max)
 
@@ -2001,8 +2050,14 @@ def _shape(axes, sizes):
     return tuple(int(axis) if isinstance(axis, str) else int(sizes[axis]) for axis in axes) or (1,)
 
 
-def _initial(generator, name, shape, scales):
+def _zeros(shape):
     values = at_cache_line(int(np.prod(shape)), np.empty(0, real)).reshape(shape)
+    values[...] = 0
+    return values
+
+
+def _initial(generator, name, shape, scales):
+    values = _zeros(shape)
     fans = SPEC["initial"].get("fans", {name: shape[::-1]} if len(shape) > 1 else {})
     if name not in fans:  # biases, gains, and what activations learn
         values[...] = SPEC["initial"]["values"].get(name, 0)

@@ -120,7 +120,7 @@ def check_module(
 def _require_a_loss(problem: Problem, module: ModuleType) -> None:
     """Raise ValueError if the loss is no finite number where nothing is extreme: there is no gradient to compare."""
     with np.errstate(all="ignore"):
-        found = complex(module.loss(problem.X, problem.Y, *problem.parameters.values()))
+        found = complex(module.loss(problem.X, problem.Y, *problem.weight, *problem.parameters.values()))
     if not math.isfinite(found.real) or found.imag:
         what = f"the loss {problem.spec['loss']} of the output function {problem.spec['output']}"
         raise ValueError(
@@ -249,29 +249,66 @@ def _moved(problem: Problem, module: ModuleType, name: str, at: tuple[int, ...],
 
 def _updates(problem: Problem, large: Problem, module: ModuleType) -> Finding:
     """Compare `sgd` with its definition, and the other kernels with theirs, on whole tiles and on rests."""
-    differences = [difference(problem.updated(module, "sgd", t)[2:], _defined(problem, module, t)) for t in (0, 7)]
+    whole = problem.whole()
+    differences = [difference(whole.updated(module, "sgd", t)[2:], _defined(whole, module, t)) for t in (0, 7)]
     others = [name for name in vars(module) if name.startswith("sgd_")]
     for name in others:
         batch = large.together if "batch" in arguments(getattr(module, name)) else 1
-        expected = _defined(large, module, 7, batch) if batch > 1 else large.updated(module, "sgd", 7)[2:]
-        differences.append(difference(large.updated(module, name, 7)[2:], expected))
+        found = large.whole() if batch > 1 else large
+        expected = _defined(found, module, 7, batch) if batch > 1 else large.updated(module, "sgd", 7)[2:]
+        differences.append(difference(found.updated(module, name, 7)[2:], expected))
     return float(np.max(differences)), ", ".join(["sgd", *others])
 
 
 def _defined(problem: Problem, module: ModuleType, start: int, batch: int = 1) -> list[Array]:
-    """Return the parameters after θ ← θ - α_t ∂(l + λΩ)/∂θ, update after update, of the mean gradient of each batch."""
+    """Return parameters and state after update upon update by the mean of Δ over each batch."""
     now = problem
     for n, first in enumerate(range(0, len(problem.order), batch)):
-        slopes = _mean_gradient(now, module, problem.order[first : first + batch])
-        α = _step_size(problem, module, start + n)
-        values = [p - α * slope for p, slope in zip(now.parameters.values(), slopes, strict=True)]
-        now = replace(now, parameters=dict(zip(now.parameters, values, strict=True)))
-    return list(now.parameters.values())
+        examples = problem.order[first : first + batch]
+        slopes = _clipped_gradient(now, module, examples) if "clip" in _rules(now) else _mean_gradient(
+            now, module, examples
+        )  # fmt: skip
+        now = _updated_once(now, slopes, _step_size(problem, module, start + n), start + n)
+    return [*now.parameters.values(), *now.state.values()]
+
+
+def _rules(problem: Problem) -> list[str]:
+    return str(problem.spec.get("update", "sgd")).split("+")
+
+
+def _updated_once(problem: Problem, slopes: list[Array], α: Any, t: int) -> Problem:
+    """Return the problem after θ ← θ + αΔ or its kin, Δ = -`slopes`, as the literature has it."""
+    rules, state, made = _rules(problem), dict(problem.state), {}
+    for (name, θ), slope in zip(problem.parameters.items(), slopes, strict=True):
+        step = -α * slope
+        if {"momentum", "nesterov"} & {*rules}:
+            μ = problem.settings["momentum"]
+            state[f"v{name}"] = v = μ * state[f"v{name}"] + step
+            step = v if "momentum" in rules else μ * v + step
+        made[name] = θ + step
+        if "max_norm" in rules and problem.is_weight(name):
+            rows = np.sqrt((made[name] ** 2).sum(axis=tuple(range(1, θ.ndim)), keepdims=True))
+            made[name] = made[name] * np.minimum(1, problem.settings["max_weights"] / rows)
+        if "average" in rules:
+            mean = state[f"mean_{name}"]
+            state[f"mean_{name}"] = mean + (made[name] - mean) / (t + 1)
+    return replace(problem, parameters=made, state=state)
 
 
 def _mean_gradient(problem: Problem, module: ModuleType, examples: Array) -> list[Array]:
     each = [problem.gradient(module, n)[1:] for n in examples]
     return [sum(slopes) / len(each) for slopes in zip(*each, strict=True)]
+
+
+def _clipped_gradient(problem: Problem, module: ModuleType, examples: Array) -> list[Array]:
+    """Return the mean gradient, each example's of l bounded in its norm, that of the penalty not."""
+    bare, total = problem.without(*problem.coefficients(module)), []
+    for n in examples:
+        slopes = bare.gradient(module, n)[1:]
+        factor = min(1, problem.settings["max_gradient"] / math.sqrt(sum(float((s**2).sum()) for s in slopes)))
+        whole = problem.gradient(module, n)[1:]
+        total.append([w - (1 - factor) * s for w, s in zip(whole, slopes, strict=True)])
+    return [sum(slopes) / len(total) for slopes in zip(*total, strict=True)]
 
 
 def _step_size(problem: Problem, module: ModuleType, t: int) -> Any:

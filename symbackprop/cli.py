@@ -67,7 +67,12 @@ Constant = Annotated[
     list[str] | None, _option("A number that formulas use by its name; may be repeated.", metavar="NAME=VALUE")
 ]
 Initializer = Annotated[str, _option("glorot, he, lecun, fan_in or normal.")]
-StepSize = Annotated[str, _option("constant, or inverse: α/(1+δt).")]
+StepSize = Annotated[str, _option("constant, inverse: α/(1+δt), power, steps, cosine, warmup, or several joined by +.")]
+Update = Annotated[
+    str, _option("sgd, momentum or nesterov, and joined by + clip, max_norm, average (see docs/updates.md).")
+]
+Weighted = Annotated[bool, typer.Option("--weighted", help="A weight for every example, a factor of its loss.")]
+Dropout = Annotated[bool, typer.Option("--dropout", help="Hidden units are left out at random while training.")]
 Learn = Annotated[
     list[str] | None,
     _option("Parameter of an activation to be learnt, one a layer, from this value.", metavar="NAME=X", default=False),
@@ -94,6 +99,9 @@ def derive(
     loss: Loss = "nll",
     penalty: Penalty = None,
     step_size: StepSize = "inverse",
+    update: Update = "sgd",
+    weighted: Weighted = False,  # noqa: FBT002 (a flag)
+    dropout: Dropout = False,  # noqa: FBT002 (a flag)
     output_function: OutputFunction = None,
     constant: Constant = None,
     exact_form: ExactForm = False,  # noqa: FBT002 (a flag)
@@ -107,6 +115,9 @@ def derive(
         loss=loss,
         penalty=penalty,
         step_size=step_size,
+        update=update,
+        weighted=weighted,
+        dropout=dropout,
         output=output_function,
         **_named(constant, learn, learn_per_unit),
     )
@@ -126,6 +137,9 @@ def generate(
     penalty: Penalty = None,
     initializer: Initializer = "glorot",
     step_size: StepSize = "inverse",
+    update: Update = "sgd",
+    weighted: Weighted = False,  # noqa: FBT002 (a flag)
+    dropout: Dropout = False,  # noqa: FBT002 (a flag)
     dtype: Dtype = "float32",
     output_function: OutputFunction = None,
     constant: Constant = None,
@@ -144,6 +158,9 @@ def generate(
         penalty=penalty,
         initializer=initializer,
         step_size=step_size,
+        update=update,
+        weighted=weighted,
+        dropout=dropout,
         dtype=dtype,
         output=output_function,
         exact_form=exact_form,
@@ -180,6 +197,10 @@ def train(
     penalty: Penalty = None,
     initializer: Initializer = "glorot",
     step_size: StepSize = "inverse",
+    update: Update = "sgd",
+    dropout: Annotated[
+        float | None, _option("How often a hidden unit is left out.", default="never", metavar="X")
+    ] = None,
     dtype: Dtype = "float32",
     output_function: OutputFunction = None,
     constant: Constant = None,
@@ -190,6 +211,10 @@ def train(
     decay: Annotated[float | None, _option("δ of α/(1+δt).", default="1e-5", metavar="X")] = None,
     l2: Annotated[float | None, _option("λ of ΣW².", default="1e-4", metavar="X")] = None,
     l1: Annotated[float | None, _option("λ of Σ|W|.", default="1e-5", metavar="X")] = None,
+    hyperparameter: Annotated[
+        list[str] | None,
+        _option("A constant of the step size or the update, as momentum=0.9.", "--set", metavar="NAME=X"),
+    ] = None,
     strength: Annotated[float | None, _option("λ of a penalty that is a formula.", default="1e-4", metavar="X")] = None,
     seed: Annotated[int, _option("Of the cut, the first weights and the orders.", metavar="N")] = 0,
     look_ahead: Annotated[int, _option("Epochs to wait for a better validation error.", metavar="N")] = 15,
@@ -201,6 +226,7 @@ def train(
     """Train a network, keep the parameters of its best epoch, and test it."""
     _check_places(data, module, output, plot)
     given = {"decay": decay, "l2": l2, "l1": l1, "penalty": strength}
+    given |= choices.named_numbers("--set", hyperparameter or ())
     widths = choices.hidden_widths(hidden, hidden_layers)
     asked = _asked(
         network,
@@ -210,6 +236,8 @@ def train(
         penalty=choices.penalty_for(penalty, l1=l1, l2=l2),
         initializer=initializer,
         step_size=step_size,
+        update=update,
+        dropout=dropout is not None,
         dtype=dtype,
         output=output_function,
         exact_form=exact_form,
@@ -231,7 +259,7 @@ def train(
         kernels,
         examples,
         spec["sizes"][1:-1] if "sizes" in spec else choices.hidden_widths(hidden, len(spec["activations"])) or [],
-        replace(settings, hyperparameters=choices.hyperparameters(spec, given)),
+        replace(settings, hyperparameters=choices.hyperparameters(spec, given) | choices.dropout(spec, dropout)),
         None if module else asked,
         progress_report(spec),
         _say,

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from symbackprop.calculus.chain import Wanted, backpropagate, compose
 from symbackprop.definitions.network import Formula, Network
-from symbackprop.definitions.schedules import α
 from symbackprop.forms import remembered_forms, stable_section
-from symbackprop.layered import derive_layers, regularised, updated
+from symbackprop.layered import derive_layers
 from symbackprop.soundness import refuse, with_kinks
 from symbackprop.symbols import Axis
 from symbackprop.terms import Derivation, Equation, Step
+from symbackprop.updating import afterwards, equations, regularised, updated
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def derive(network: Network, *, exact_form: bool = False) -> Derivation:
     parts = sections(network)
     given = (
         network.pre_activation("k"),
-        *(network.activation(g, "k") for g, _ in parts.hidden),
+        *(e for g, _ in parts.hidden for e in network.activated(g, "k")),
         network.outputs(), network.losses(), *network.penalised("k"),
     )  # fmt: skip
     made = [parts.output, *(section for _, section in parts.hidden), parts.parameters]
@@ -99,24 +99,24 @@ def _output(network: Network) -> Derivation:
 
 
 def _hidden(network: Network, g: Formula) -> Derivation:
-    above, activation = network.pre_activation("k+1"), network.activation(g, "k")
-    (j,) = activation.over
+    above, activated = network.pre_activation("k+1"), network.activated(g, "k")
+    (j,) = activated[0].over
     i = network.pre_activation("k").over[0]
     learnt = [Wanted(name, axes, "learnt parameters") for name, axes in network.learnt(g, "k").items()]
-    wanted = [Wanted("h^k", (j,), "hidden layer"), *learnt, Wanted("a^k", (i,), "pre-activation")]
+    masked = [Wanted("u^k", (j,), "dropout")] if network.dropout else []
+    wanted = [Wanted("h^k", (j,), "hidden layer"), *masked, *learnt, Wanted("a^k", (i,), "pre-activation")]
     names = dict(zip(network.activations, network.names()["activations"], strict=True))
     mark = "" if len(names) == 1 else f", {names[g]}"
-    made = backpropagate((above, activation), wanted, f"Hidden layer k = 1..L{mark}")
+    made = backpropagate((above, *activated), wanted, f"Hidden layer k = 1..L{mark}")
     made = replace(made, steps=tuple(with_kinks(step, network, g, "k") for step in made.steps))
-    updates = [_learnt_update(want, gradient) for want, gradient in zip(learnt, made.results[1:], strict=False)]
-    results = (*made.results, *(Equation(u.target, u.after, u.over, "update") for u in updates))
-    return Derivation(made.title, made.given, (*made.steps, *updates), results)
+    gradients = [e for e in made.results if e.why == "learnt parameters"]
+    updates = [s for want, e in zip(learnt, gradients, strict=True) for s in _learnt_update(network, want, e)]
+    return Derivation(made.title, made.given, (*made.steps, *updates), (*made.results, *equations(updates)))
 
 
-def _learnt_update(want: Wanted, gradient: Equation) -> Step:
-    """Return θ ← θ + αΔ by the stored ∂l/∂θ: the gradient of another parameter may read θ, so all come before."""
-    update = want.element - α * gradient.lhs
-    return Step("update", want.element, update, update, want.axes, (gradient,), "θ ← θ + αΔ, Δ = -∂l/∂θ")
+def _learnt_update(network: Network, want: Wanted, gradient: Equation) -> list[Step]:
+    """Return the update by the stored ∂l/∂θ: the gradient of another parameter may read θ, so all come before."""
+    return [*updated(network, want, [], gradient.lhs, (gradient,)), *afterwards(network, "k", want)]
 
 
 def _parameters(network: Network) -> Derivation:
@@ -125,14 +125,9 @@ def _parameters(network: Network) -> Derivation:
     gradients = backpropagate((layer,), wanted, "Parameters of layer k = 1..L+1, and their update")
     steps, results = list(gradients.steps), list(gradients.results)
     for want, gradient in zip(wanted, gradients.results, strict=True):
-        made, update = _update(network, want, gradient)
-        steps += made
-        results.append(update)
+        before, slopes = regularised(network, "k", want)
+        given = (gradient, *network.penalised("k"))
+        made = [*updated(network, want, slopes, gradient.rhs, given), *afterwards(network, "k", want)]
+        steps += [*before, *made]
+        results += equations(made)
     return Derivation(gradients.title, (layer, *network.penalised("k")), tuple(steps), tuple(results))
-
-
-def _update(network: Network, want: Wanted, gradient: Equation) -> tuple[list[Step], Equation]:
-    """Return the update of one parameter, and the steps to it."""
-    steps, slopes = regularised(network, "k", want)
-    update = updated(want, slopes, gradient.rhs, (gradient, *network.penalised("k")))
-    return [*steps, update], Equation(want.element, update.after, want.axes, "update")

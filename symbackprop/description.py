@@ -11,13 +11,16 @@ from typing import Any
 from sympy import Expr, Mul, Symbol
 
 from symbackprop.calculus.recurrence import Deferral
+from symbackprop.definitions import schedules, updates
 from symbackprop.definitions.network import Network
 from symbackprop.emit.module import Header
-from symbackprop.kernels import hyperparameters, parameter_sizes, with_step
+from symbackprop.kernels import hyperparameters, masks, parameter_sizes, state, with_step
 from symbackprop.notation import formula, identifier
 from symbackprop.stages import Stages
+from symbackprop.updating import state_of
 
 FORMAT = 1
+_ABOUT_TRAINING = {"initializer", "step_size", "learned", "learned_per_unit", "update", "weighted", "dropout"}
 
 
 def specification(
@@ -26,6 +29,9 @@ def specification(
     """Return SPEC: the choices as strings, the shapes by layer, the hyperparameters with their defaults."""
     initializer = network.chosen_initializer
     names = network.names()
+    constants = hyperparameters(network)
+    ranges = {"above_0": schedules.ABOVE_0 | updates.ABOVE_0, "below_1": updates.BELOW_1}
+    bounded = {name: found for name, of in ranges.items() if (found := [identifier(c) for c in constants if c in of])}
     return {
         "format": FORMAT,
         "name": name,
@@ -38,7 +44,10 @@ def specification(
             for n, sizes in parameter_sizes(network).items()
         },
         **_fixed(network),
-        "hyperparameters": {identifier(c): 0.0 for c in hyperparameters(network)},
+        "hyperparameters": {identifier(c): value for c, value in constants.items()},
+        **bounded,
+        **({"state": _state(network)} if state(network) else {}),
+        **({"masks": _masks(network)} if network.dropout else {}),
         "initial": {
             "distribution": initializer.distribution,
             "defaults": dict(initializer.defaults),
@@ -48,6 +57,15 @@ def specification(
         "refused": refused,
         "network": _identity(names),
     }
+
+
+def _state(network: Network) -> dict[str, str]:
+    """Return of which parameter each array of the state is."""
+    return {identifier(n): identifier(name) for name in parameter_sizes(network) for n in state_of(network, name)}
+
+
+def _masks(network: Network) -> dict[str, list[int | str]]:
+    return {identifier(name.replace("^", "s^")): [_axis(s) for s in sizes] for name, sizes in masks(network).items()}
 
 
 def _axis(extent: Expr) -> int | str:
@@ -73,7 +91,7 @@ def _fans(network: Network) -> dict[str, list[int]]:
 
 def _identity(names: dict[str, Any]) -> str:
     """Return what the meaning of parameters depends on, and not where or how fast they start."""
-    shown = {k: v for k, v in names.items() if k not in {"initializer", "step_size", "learned", "learned_per_unit"}}
+    shown = {k: v for k, v in names.items() if k not in _ABOUT_TRAINING}
     for field in ("learned", "learned_per_unit"):
         if names[field]:
             shown[field] = ", ".join(text.partition("=")[0] for text in names[field])
@@ -94,7 +112,8 @@ def header_of(
         "Derived": [*(e.written(code=True) for e in (*stages.backward, *stages.gradients))],
         "Update after each example": [
             f"step = {formula(network.step_size_formula, code=True)}",
-            *(e.written(code=True) for e in with_step(stages.updates)),
+            *(["share = 1/(1 + t)"] if network.chosen_update.average else []),
+            *(e.written(code=True) for e in (*stages.clipping, *with_step(stages.updates))),
         ],
         "Computed in forms that keep their digits (errors with every function correctly rounded)": forms,
         "Schedules": _schedules(deferral),
@@ -132,7 +151,9 @@ def _title(network: Network) -> str:
 
 def _kinds(names: dict[str, Any]) -> str:
     penalty = f", penalty {names['penalty']}" if names["penalty"] != "none" else ""
-    return f"{names['output']} output, {names['loss']} loss{penalty}, {names['step_size']} step size"
+    update = f", {names['update']} update" if "update" in names else ""
+    more = "".join(f", {what}" for what in ("weighted", "dropout") if what in names)
+    return f"{names['output']} output, {names['loss']} loss{penalty}, {names['step_size']} step size{update}{more}"
 
 
 def command_of(network: Network, spec: dict[str, Any]) -> str:
@@ -151,7 +172,9 @@ def command_of(network: Network, spec: dict[str, Any]) -> str:
     ]
     options += [("output-function", network.output)] if network.output else []
     options += [("step-size", spec["step_size"]), ("dtype", spec["dtype"])]
-    exact = ["--exact-form"] if "exact_form" in spec else []
+    options += [("update", network.update)] if "update" in spec else []
+    flags = [("exact-form", "exact_form"), ("weighted", "weighted"), ("dropout", "dropout")]
+    exact = [f"--{flag}" for flag, key in flags if key in spec]
     options += [("learn", text) for text in spec["learned"]]
     options += [("learn-per-unit", text) for text in spec["learned_per_unit"]]
     options += [("constant", f"{name}={value!r}") for name, value in dict(network.constants).items()]

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from sympy import Expr, Indexed, IndexedBase, Integer, Symbol
 
 from symbackprop.calculus.stability import stabilise
-from symbackprop.definitions.network import Network
+from symbackprop.definitions import schedules, updates
+from symbackprop.definitions.network import WEIGHT, Network
 from symbackprop.definitions.schedules import t, α
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
 from symbackprop.loops.lower import lower
@@ -17,8 +18,10 @@ from symbackprop.notation import formula
 from symbackprop.stages import Stages, read_at
 from symbackprop.symbols import LABEL, Finite, array, array_of_integers, index, scalar, size
 from symbackprop.terms import Equation
+from symbackprop.updating import state_of
 
 STEP = scalar("step")
+WEIGHTS = "sample_weight"
 N = size("N")
 
 
@@ -40,10 +43,17 @@ def weights(network: Network) -> tuple[Argument, ...]:
     return tuple(Argument(name, sizes, "parameter") for name, sizes in parameter_sizes(network).items())
 
 
-def hyperparameters(network: Network) -> list[str]:
-    """Return the names of the step size's and the penalties' constants."""
+def state(network: Network) -> tuple[Argument, ...]:
+    """Return what training keeps beside the parameters as arguments of a kernel."""
+    of_each = parameter_sizes(network).items()
+    return tuple(Argument(n, sizes, "state") for name, sizes in of_each for n in state_of(network, name))
+
+
+def hyperparameters(network: Network) -> dict[str, float]:
+    """Return the constants of the step size, of the update and of the penalties, with their default values."""
     free = sorted(s.name for s in network.step_size_formula.free_symbols - {α, t})
-    return [*free, *network.penalties()]
+    known = schedules.defaults(network.step_size) | updates.DEFAULTS
+    return {c: known.get(c, 0.0) for c in (*free, *network.chosen_update.constants, *network.penalties())}
 
 
 def work_arrays(equations: Iterable[Equation], arguments: Iterable[Argument]) -> tuple[Argument, ...]:
@@ -57,16 +67,39 @@ def work_arrays(equations: Iterable[Equation], arguments: Iterable[Argument]) ->
     return tuple(found.values())
 
 
-def example_arguments(network: Network) -> tuple[Argument, Argument, str]:
-    """Return the arguments X and Y of a run of examples, and the name of one target."""
+def example_arguments(network: Network) -> tuple[Argument, ...]:
+    """Return the arguments that hold a run of examples: X, Y, and their weights where they have any."""
     outputs = network.output_size
     target = Argument("Y", (N,)) if network.target_kind == "label" else Argument("Y", (N, outputs))
-    return Argument("X", (N, *network.input_sizes)), target, "y"
+    weight = (Argument(WEIGHTS, (N,)),) if network.weighted else ()
+    return (Argument("X", (N, *network.input_sizes)), target, *weight)
 
 
-def _example(at: Expr, *, with_target: bool = True) -> Body:
-    rows: Body = (Row("h^0", "X", at),)
-    return (*rows, Row(LABEL.name, "Y", at)) if with_target else rows
+def of_target(network: Network, at: Expr) -> Body:
+    """Return the names of the parts of an example beside its inputs."""
+    weight = (Row(WEIGHT, WEIGHTS, at),) if network.weighted else ()
+    return (Row(LABEL.name, "Y", at), *weight)
+
+
+def masks(network: Network) -> dict[str, tuple[Expr, ...]]:
+    """Return the names of the masks that dropout multiplies with, and their sizes for one example."""
+    layers = [k for k, g in enumerate(network.hidden, 1) if g is not None and network.dropout]
+    return {f"mask^{k}": tuple(axis.size for axis in network.activation(network.hidden[k - 1], str(k)).over)
+            for k in layers}  # fmt: skip
+
+
+def of_update(network: Network, n: Expr) -> Body:
+    """Return the names of what belongs to an update and not to an example: masks."""
+    return tuple(Row(name, name.replace("^", "s^"), n) for name in masks(network))
+
+
+def per_update(network: Network, at: Expr) -> Body:
+    """Return the statements that compute the scalars of update `at`: its step size, its share in an average."""
+    step = network.step_size_formula
+    made = [Assign(STEP, step.xreplace({t: at}), f"step = {formula(step, code=True)}")]
+    if network.chosen_update.average:
+        made.append(Assign(updates.share, 1 / (1 + at), "share = 1/(1 + t)"))
+    return tuple(made)
 
 
 def _kernel(name: str, doc: str, arguments: tuple[Argument, ...], locals_: tuple[Argument, ...], body: Body,
@@ -77,22 +110,21 @@ def _kernel(name: str, doc: str, arguments: tuple[Argument, ...], locals_: tuple
 
 def forward_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel that writes the outputs of a run of examples."""
-    X, _, _ = example_arguments(network)
+    X = example_arguments(network)[0]
     F = Argument("F", (N, network.output_size))
     arguments = (X, *weights(network), F)
     s = index("n")
-    body = (*_example(s, with_target=False), Row("f", "F", s), *_statements(stages.forward))
+    body = (Row("h^0", "X", s), Row("f", "F", s), *_statements(stages.forward))
     work = tuple(w for w in work_arrays(stages.forward, arguments) if w.name != "f")
     return _kernel("forward", "Write the outputs of every example of X to F.", arguments, work, (Loop(s, N, body),))
 
 
 def loss_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel of the mean loss."""
-    X, Y, _ = example_arguments(network)
-    arguments = (X, Y, *weights(network))
+    arguments = (*example_arguments(network), *weights(network))
     equations = (*stages.forward, stages.loss)
     s, mean = index("n"), scalar("mean")
-    body = (*_example(s), *_statements(equations), Accumulate(mean, stages.loss.lhs))
+    body = (Row("h^0", "X", s), *of_target(network, s), *_statements(equations), Accumulate(mean, stages.loss.lhs))
     doc = "Return the mean loss of the examples, without the penalty."
     loop = (Assign(mean, Integer(0)), Loop(s, N, body))
     return _kernel("loss", doc, arguments, work_arrays(equations, arguments), loop, (mean / N,))
@@ -100,11 +132,11 @@ def loss_kernel(network: Network, stages: Stages) -> Kernel:
 
 def backward_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel of all parameter gradients for one example."""
-    _, Y, y = example_arguments(network)
+    _, Y, *weight = example_arguments(network)
     x = Argument("h^0", network.input_sizes)
-    target = Argument(y, Y.sizes[1:])
+    example = (x, Argument(LABEL.name, Y.sizes[1:]), *(Argument(WEIGHT) for _ in weight))
     gradients = tuple(Argument(f"∂l/∂{name}", sizes) for name, sizes in parameter_sizes(network).items())
-    arguments = (x, target, *weights(network), *gradients, *(Argument(c) for c in network.penalties()))
+    arguments = (*example, *weights(network), *gradients, *(Argument(c) for c in network.penalties()))
     elements = {scalar(a.name): array(a.name)[0] for a in gradients if a.sizes == (1,)}
     backward = (read_at(e, elements) for e in (*stages.backward, *stages.objective))
     equations = (*stages.forward, stages.loss, *backward)
@@ -116,37 +148,35 @@ def backward_kernel(network: Network, stages: Stages) -> Kernel:
 
 def sgd_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel of per-example updates, in the order of the lecture."""
-    X, Y, _ = example_arguments(network)
-    order = Argument("order", (size("updates"),))
-    settings = tuple(Argument(c) for c in (α.name, *hyperparameters(network), t.name))
-    arguments = (X, Y, order, *weights(network), *settings)
-    equations = (*stages.forward, stages.loss, *stages.backward)
-    updates = with_step(stages.updates)
+    arguments = arguments_of(network)
     s, row = (index(n) for n in ("n", "row"))
     losses, done = scalar("losses"), Symbol("done", integer=True)
-    step = network.step_size_formula.xreplace({t: t + s})
     body = (
-        Row("row", "order", s), *_example(row), *_statements(equations),
+        Row("row", "order", s), Row("h^0", "X", row), *of_target(network, row), *of_update(network, s),
+        *_statements(all_equations(stages)),
         If(~Finite(stages.loss.lhs), (Break(),), "nothing is learnt from a loss that is not finite"),
-        Accumulate(losses, stages.loss.lhs),
-        Assign(STEP, step, f"step = {formula(network.step_size_formula, code=True)}"),
-        *_statements(updates), Accumulate(done, Integer(1)),
+        Accumulate(losses, stages.loss.lhs), *per_update(network, t + s),
+        *_statements(with_step(stages.updates)), Accumulate(done, Integer(1)),
     )  # fmt: skip
     loop = (Assign(losses, Integer(0)), Assign(done, Integer(0)), Loop(s, size("updates"), body))
     doc = "Update after each example of X[order]; return how many were done and the sum of their losses."
-    return _kernel("sgd", doc, arguments, work_arrays(equations, arguments), loop, (done, losses))
+    return _kernel("sgd", doc, arguments, work_of(stages, arguments), loop, (done, losses))
 
 
-def with_step(updates: Iterable[Equation]) -> tuple[Equation, ...]:
+def with_step(equations: Iterable[Equation]) -> tuple[Equation, ...]:
     """Name the step size of this update, so that it is computed once."""
-    return tuple(Equation(e.lhs, e.rhs.xreplace({α: STEP}), e.over, e.why) for e in updates)
+    return tuple(Equation(e.lhs, e.rhs.xreplace({α: STEP}), e.over, e.why) for e in equations)
 
 
 def arguments_of(network: Network, *more: str) -> tuple[Argument, ...]:
-    """Return the arguments of a kernel of updates: data, order, parameters, settings, `more`."""
-    X, Y, _ = example_arguments(network)
+    """Return the arguments of a kernel of updates: data, order, masks, parameters, state, settings, `more`."""
     settings = (α.name, *hyperparameters(network), t.name, *more)
-    return (X, Y, Argument("order", (size("updates"),)), *weights(network), *map(Argument, settings))
+    n = size("updates")
+    drawn = (Argument(name.replace("^", "s^"), (n, *sizes)) for name, sizes in masks(network).items())
+    return (
+        *example_arguments(network), Argument("order", (n,)), *drawn, *weights(network), *state(network),
+        *map(Argument, settings),
+    )  # fmt: skip
 
 
 def input_array(network: Network, name: str) -> IndexedBase:
@@ -166,4 +196,9 @@ def copied(network: Network, to: IndexedBase, r: Expr) -> Loop:
 
 def all_equations(stages: Stages) -> tuple[Equation, ...]:
     """Return what one example computes, forward and backward."""
-    return (*stages.forward, stages.loss, *stages.backward)
+    return (*stages.forward, stages.loss, *stages.backward, *stages.clipping)
+
+
+def work_of(stages: Stages, arguments: Iterable[Argument]) -> tuple[Argument, ...]:
+    """Return the arrays that a kernel of updates allocates."""
+    return work_arrays((*all_equations(stages), *stages.updates), arguments)

@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 
 from sympy import Add, Expr, Integer, Symbol
 
-from symbackprop.calculus.chain import Wanted, adjoint, backpropagate, compose
-from symbackprop.calculus.rules import contract
+from symbackprop.calculus.chain import Wanted, backpropagate, compose
 from symbackprop.definitions.layer import INDICES
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import α
-from symbackprop.indices import Reduction, named
+from symbackprop.indices import Reduction
 from symbackprop.soundness import with_kinks
-from symbackprop.symbols import Axis, Partial, Place, array, index, names_in, scalar
+from symbackprop.symbols import Axis, Place, array, index, names_in
 from symbackprop.terms import Derivation, Equation, Step
+from symbackprop.updating import afterwards, equations, regularised, updated
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ def _inserted(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[
 
 def _equations(network: Network, k: int) -> tuple[Equation, ...]:
     g = network.hidden[k - 1] if k <= network.depth else None
-    return (*network.layer(str(k)), *((network.activation(g, str(k)),) if g is not None else ()))
+    return (*network.layer(str(k)), *(network.activated(g, str(k)) if g is not None else ()))
 
 
 def _learns(network: Network, forward: Iterable[Equation]) -> set[str]:
@@ -162,46 +162,24 @@ def _parameter(
     steps, slopes = regularised(network, layer, want)
     # a sum over all elements would be computed again for each of them: one for all units of a layer is stored first
     alone = not axes and any(getattr(e, "over", ()) for e in users if θ in e.rhs.free_symbols)
-    stored = alone or _reads_parameters(network, (gradient, *added), θ)
+    chosen = network.chosen_update
+    stored = alone or chosen.clip or chosen.has_velocity or _reads_parameters(network, (gradient, *added), θ)
     penalty = Add(*(λ * slope for λ, _, slope in slopes))
-    whole = updated(
-        want, slopes, gradient.lhs if stored or added else gradient.rhs, (gradient, *network.penalised(layer))
-    )
+    given = (gradient, *network.penalised(layer))
+    whole = updated(network, want, slopes, gradient.lhs if stored or added else gradient.rhs, given)
+    after = afterwards(network, layer, want)
     if stored or not added:
-        updates = [Equation(θ, whole.after, axes, "update")]
+        updates = equations(whole)
     else:
-        rest = updated(want, slopes, gradient.rhs, ()).after
-        updates = [Equation(θ, rest, axes, "update")] if rest != θ else []
+        (rest,) = updated(network, want, slopes, gradient.rhs, ())
+        updates = [Equation(θ, rest.after, axes, "update")] if rest.after != θ else []
         updates += [_directly(e, name) for e in added]
+    updates += equations(after)
     objective: tuple[Equation, ...] = () if penalty == 0 else (replace(gradient, rhs=gradient.lhs + penalty),)
     if not stored:
         objective = (replace(gradient, rhs=gradient.rhs + penalty), *added)
-    everything = (*derived.steps, *steps, whole)
+    everything = (*derived.steps, *steps, *whole, *after)
     return _Parameter(name, everything, derived.results, tuple(updates), objective, stored)
-
-
-Slope = tuple[Expr, Expr, Expr]  # λ, ∂Ω/∂θ, and what that is
-
-
-def regularised(network: Network, layer: str, want: Wanted) -> tuple[list[Step], list[Slope]]:
-    """Return the steps to the slopes of a layer's penalties along one parameter, and those slopes that are not 0."""
-    θ, steps = want.element, []
-    slopes: list[Slope] = []
-    for coefficient, Ω in zip(network.penalties(), network.penalised(layer), strict=True):
-        slope = named(contract(Ω, Integer(1), want.name, want.axes))
-        if slope != 0:
-            local = Partial(Ω.lhs, θ)
-            steps.append(Step("regulariser", local, local, slope, want.axes, (Ω,)))
-            slopes.append((scalar(coefficient), local, slope))
-    return steps, slopes
-
-
-def updated(want: Wanted, slopes: list[Slope], gradient: Expr, given: tuple[Equation, ...]) -> Step:
-    """Return θ ← θ + αΔ, Δ = -∂l/∂θ - λ∂Ω/∂θ, with a gradient as derived, or as stored."""
-    θ = want.element
-    stated = θ + α * (-adjoint(θ) - Add(*(λ * local for λ, local, _ in slopes)))
-    update = θ + α * (-gradient - Add(*(λ * slope for λ, _, slope in slopes)))
-    return Step("update", θ, stated, update, want.axes, given, "θ ← θ + αΔ, Δ = -∂l/∂θ - λ∂Ω/∂θ")
 
 
 def _reads_parameters(network: Network, gradient: tuple[Equation, ...], θ: Expr) -> bool:

@@ -10,19 +10,21 @@ from collections.abc import Iterable
 from sympy import Add, Expr, Indexed, IndexedBase, Integer, Min, Piecewise, Sum, Symbol, expand
 
 from symbackprop.calculus.stability import stabilise
-from symbackprop.definitions.network import Network
+from symbackprop.definitions.network import WEIGHT, Network
 from symbackprop.definitions.schedules import t
 from symbackprop.indices import Reduction, opaque, summed
 from symbackprop.kernels import (
-    STEP,
+    WEIGHTS,
     all_equations,
     arguments_of,
     copied,
     input_array,
+    masks,
+    per_update,
     with_step,
+    work_arrays,
 )
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
-from symbackprop.notation import formula
 from symbackprop.scheduled import matrices, piece
 from symbackprop.stages import Stages
 from symbackprop.symbols import LABEL, Axis, Finite, array, array_of_integers, index, name_of, scalar, size
@@ -60,7 +62,7 @@ def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
     arguments = arguments_of(network, "batch")
     taken = frozenset(a.name for a in arguments)
     equations = stabilise(all_equations(stages))
-    own = frozenset({"h^0", "y", *(e.name for e in equations)})
+    own = frozenset({"h^0", "y", WEIGHT, *masks(network), *(e.name for e in equations)})
     label = array_of_integers("y")[EXAMPLES.index]
     swap = {LABEL: label} if network.target_kind == "label" else {}
     per_example = [batched(Equation(e.lhs, e.rhs.xreplace(swap), e.over, e.why), own) for e in equations]
@@ -73,15 +75,14 @@ def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
         *matrices(per_example, taken), *piece((losses,), {}, taken),
         If(~Finite(total), (Break(),), "nothing is learnt from a loss that is not finite"),
         Accumulate(scalar("losses"), total),
-        Assign(STEP, network.step_size_formula.xreplace({t: t + update}),
-               f"step = {formula(network.step_size_formula, code=True)}"),
+        *per_update(network, t + update),
         *matrices(updates, taken),
         Accumulate(update, Integer(1)), Accumulate(done, EXAMPLES.size),
     )  # fmt: skip
     first = tuple(Assign(s, Integer(0)) for s in (scalar("losses"), update, done))
     loop = Loop(start, size("updates"), body, "", Integer(0), batch)
     doc = "Update after every `batch` examples of X[order], by the mean of their gradients."
-    work = _work(network, per_example, batch)
+    work = (*_work(network, per_example, batch), *work_arrays(updates, arguments))
     return Kernel("sgd_minibatch", arguments, work, (*first, loop), (done, scalar("losses")), doc, aligned=True)
 
 
@@ -108,7 +109,20 @@ def _gather(network: Network, start: Expr) -> Loop:
         copies += (Assign(array_of_integers("y")[r], array_of_integers("Y")[row]),)
     else:
         copies += (Loop(j, network.output_size, (Assign(array("y")[r, j], array("Y")[row, j]),)),)
+    if network.weighted:
+        copies += (Assign(array(WEIGHT)[r], array(WEIGHTS)[row]),)
+    copies += tuple(_mask(name, sizes, start) for name, sizes in masks(network).items())
     return Loop(r, EXAMPLES.size, (Row("row", "order", start + r), *copies), "the examples of the batch, row by row")
+
+
+def _mask(name: str, sizes: tuple[Expr, ...], start: Expr) -> Loop:
+    """Copy the masks of an example."""
+    r, indices = EXAMPLES.index, [index(letter) for letter in "jpqc"[: len(sizes)]]
+    drawn = array(name.replace("^", "s^"))[(start + r, *indices)]
+    body: Body = (Assign(array(name)[(r, *indices)], drawn),)
+    for i, extent in reversed(list(zip(indices, sizes, strict=True))):
+        body = (Loop(i, extent, body),)
+    return body[0]  # type: ignore[return-value]
 
 
 def _work(network: Network, equations: Iterable[Equation], batch: Expr) -> tuple[Argument, ...]:
@@ -120,4 +134,6 @@ def _work(network: Network, equations: Iterable[Equation], batch: Expr) -> tuple
         for e in equations
         if not e.is_update
     }
-    return (x, y, *found.values())
+    weight = (Argument(WEIGHT, (batch,)),) if network.weighted else ()
+    own = (Argument(name, (batch, *sizes)) for name, sizes in masks(network).items())
+    return (x, y, *weight, *own, *found.values())

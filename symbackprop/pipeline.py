@@ -6,7 +6,7 @@ Network -> [Equation] -> Derivation -> [Equation] -> stabilise -> lower -> passe
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +85,11 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     stages = stages_of_network(network)
     derived = stages
     stages, notes = (stages, ()) if exact_form else _in_stable_forms(stages)
+    whole = _in_full(network, stages, exact_form=exact_form)
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
-    kernels = [make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel, sgd_kernel)]
+    kernels = [make(network, whole) for make in (forward_kernel, loss_kernel, backward_kernel)]
+    kernels.append(sgd_kernel(network, stages))
     fast = in_patches(stages)
     if isinstance(deferral, str):
         kernels.append(overlapped_kernel(network, fast, SWEEP))
@@ -106,6 +108,14 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     header = header_of(network, spec, derived, deferral, notes)
     text = module_text(header, spec, kernels, scalars)
     return Module(spec, tuple(kernels), text, tuple(header.formulas["Schedules"]))
+
+
+def _in_full(network: Network, stages: Stages, *, exact_form: bool) -> Stages:
+    """Return the stages of a network whose units are all there, which is the one that predicts."""
+    if not network.dropout:
+        return stages
+    made = stages_of_network(replace(network, dropout=False))
+    return made if exact_form else _in_stable_forms(made)[0]
 
 
 def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:

@@ -42,6 +42,12 @@ class Problem:
         By name, in the order of the kernels' arguments.
     settings
         The learning rate and SPEC["hyperparameters"], in that order.
+    weight
+        Of every example, in a list that is empty where they have none.
+    masks
+        Of every update.
+    state
+        What updates keep beside the parameters, by name.
     """
 
     spec: dict[str, Any]
@@ -51,6 +57,9 @@ class Problem:
     order: Array
     parameters: dict[str, Array]
     settings: dict[str, Any]
+    weight: list[Array]
+    masks: list[Array]
+    state: dict[str, Array]
 
     def cast(self, numbers: Callable[[Array], Array]) -> Problem:
         """Return the same problem in other numbers; class numbers stay integers."""
@@ -58,7 +67,15 @@ class Problem:
         parameters = {name: numbers(p) for name, p in self.parameters.items()}
         settings = {name: numbers(np.array([v]))[0] for name, v in self.settings.items()}
         X = self.X if "vocabulary" in self.spec else numbers(self.X)
-        return replace(self, X=X, Y=Y, parameters=parameters, settings=settings)
+        state = {name: numbers(values) for name, values in self.state.items()}
+        weight, masks = ([numbers(values) for values in part] for part in (self.weight, self.masks))
+        return replace(
+            self, X=X, Y=Y, parameters=parameters, settings=settings, weight=weight, masks=masks, state=state
+        )
+
+    def whole(self) -> Problem:
+        """Return the same problem with all units there."""
+        return replace(self, masks=[0 * mask + 1 for mask in self.masks])
 
     def without(self, *names: str) -> Problem:
         """Return the same problem with some hyperparameters 0."""
@@ -66,25 +83,27 @@ class Problem:
 
     def coefficients(self, module: ModuleType) -> list[str]:
         """Return the names of the penalties' coefficients, which are the last arguments of `backward`."""
-        return arguments(module.backward)[2 + 2 * len(self.parameters) :]
+        return arguments(module.backward)[2 + len(self.weight) + 2 * len(self.parameters) :]
 
     def objective(self, module: ModuleType, parameters: dict[str, Array]) -> Any:
         """Return the mean loss plus λΩ, the latter from its definition and not from the module."""
-        total = module.loss(self.X, self.Y, *parameters.values())
+        total = module.loss(self.X, self.Y, *self.weight, *parameters.values())
         for name in WEIGHINGS.get(self.spec["penalty"], ()):
-            for weights in (p for key, p in parameters.items() if self._is_penalised(key, p)):
+            for weights in (p for key, p in parameters.items() if self.is_weight(key)):
                 sizes = weights * weights if name == "l2" else np.where(weights < 0, -weights, weights)
                 total = total + self.settings[name] * sizes.sum()
         return total
 
-    def _is_penalised(self, name: str, values: Array) -> bool:
-        return values.ndim > 1 and name in self.spec["initial"].get("fans", {name: ()})
+    def is_weight(self, name: str) -> bool:
+        """Return whether a parameter is penalised and bounded."""
+        return self.parameters[name].ndim > 1 and name in self.spec["initial"].get("fans", {name: ()})
 
     def gradient(self, module: ModuleType, n: int) -> list[Any]:
         """Return the loss of one example and the gradients that the kernel `backward` writes for it."""
         slopes = [np.empty_like(p) for p in self.parameters.values()]
         penalties = [self.settings[name] for name in self.coefficients(module)]
-        value = module.backward(self.X[n], self.Y[n], *self.parameters.values(), *slopes, *penalties)
+        example = [self.X[n], self.Y[n], *(weight[n] for weight in self.weight)]
+        value = module.backward(*example, *self.parameters.values(), *slopes, *penalties)
         return [value, *slopes]
 
     @property
@@ -93,16 +112,17 @@ class Problem:
         return len(self.order) // 2 + 1
 
     def updated(self, module: ModuleType, kernel: str = "sgd", t: int = 0) -> list[Any]:
-        """Return what an SGD kernel returns for the examples of `order`, and the parameters after them."""
-        parameters, run = [p.copy() for p in self.parameters.values()], getattr(module, kernel)
+        """Return what an SGD kernel returns for the examples of `order`, and parameters and state after them."""
+        values, run = [p.copy() for p in (*self.parameters.values(), *self.state.values())], getattr(module, kernel)
         more = [self.together for name in arguments(run) if name in {"block", "batch"}]
-        returned = run(self.X, self.Y, self.order, *parameters, *self.settings.values(), t, *more)
-        return [*returned, *parameters]
+        data = (self.X, self.Y, *self.weight, self.order, *self.masks)
+        returned = run(*data, *values, *self.settings.values(), t, *more)
+        return [*returned, *values]
 
     def outputs(self, module: ModuleType, kernel: str) -> list[Any]:
         """Return all that one kernel computes."""
         if kernel == "loss":
-            return [module.loss(self.X, self.Y, *self.parameters.values())]
+            return [module.loss(self.X, self.Y, *self.weight, *self.parameters.values())]
         if kernel == "backward":
             return self.gradient(module, 0)
         if kernel.startswith("sgd"):
@@ -128,14 +148,26 @@ def draw(spec: dict[str, Any], sizes: tuple[int, ...], seed: int, examples: int 
         Y = abs(some(examples, sizes[-1]))
     parameters = {}
     for name, axes in spec["parameters"].items():
-        shape = tuple(int(axis) if isinstance(axis, str) else sizes[axis] for axis in axes) or (1,)
+        shape = _shape(axes, sizes) or (1,)
         # sums of products are multiples of 1/4096: with 1/8192 no pre-activation of the first layer is at a kink
-        weight = len(shape) > 1
+        matrix = len(shape) > 1
         fan_in = spec["initial"].get("fans", {}).get(name, shape[::-1])[0]
-        parameters[name] = some(*shape, scale=2 / math.sqrt(fan_in)) if weight else some(*shape) + 1 / 8192
-    # small steps, or training would diverge and magnify roundings
-    settings = {"learning_rate": 2.0**-8, **{name: 2.0**-n for n, name in enumerate(spec["hyperparameters"], 2)}}
-    return Problem(spec, sizes, X, Y, np.arange(updates)[::-1] % examples, parameters, settings)
+        parameters[name] = some(*shape, scale=2 / math.sqrt(fan_in)) if matrix else some(*shape) + 1 / 8192
+    # small steps, or training would diverge and magnify roundings; what t is divided by is of its size
+    known = {"interval": 2.0, "horizon": 16.0, "warmup": 8.0}
+    settings = {name: known.get(name, 2.0**-n) for n, name in enumerate(spec["hyperparameters"], 2)}
+    settings = {"learning_rate": 2.0**-8, **settings}
+    weight = [abs(some(examples))] if "weighted" in spec else []
+    masks = [
+        2.0 * generator.integers(2, size=(updates, *_shape(axes, sizes))) for axes in spec.get("masks", {}).values()
+    ]
+    state = {name: some(*parameters[of].shape, scale=1 / 16) for name, of in spec.get("state", {}).items()}
+    order = np.arange(updates)[::-1] % examples
+    return Problem(spec, sizes, X, Y, order, parameters, settings, weight, masks, state)
+
+
+def _shape(axes: list[int | str], sizes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(int(axis) if isinstance(axis, str) else sizes[axis] for axis in axes)
 
 
 def interpreted(text: str, place: Path, real: Callable[[Any], Any] = np.float64) -> ModuleType:

@@ -9,19 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from sympy import Expr, Indexed, Integer, Min, Symbol
+from sympy import Expr, Indexed, Integer, Min, Sum, Symbol
 
 from symbackprop.calculus.recurrence import Deferral, defer
 from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import t
 from symbackprop.kernels import (
-    STEP,
-    all_equations,
     arguments_of,
     copied,
+    of_target,
+    of_update,
+    per_update,
     with_step,
-    work_arrays,
+    work_of,
 )
 from symbackprop.loops.contract import contract
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row, Statement
@@ -33,9 +34,8 @@ from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import CannotTileError, tile
 from symbackprop.loops.patches import with_patches
 from symbackprop.loops.products import as_calls
-from symbackprop.notation import formula
 from symbackprop.stages import Stages
-from symbackprop.symbols import LABEL, Finite, array, array_of_integers, index, name_of, names_in, scalar, size
+from symbackprop.symbols import Finite, array, array_of_integers, index, names_in, scalar, size
 from symbackprop.terms import Equation
 
 SWEEP = {"i": 3}  # rows of W that are read and updated while one row of the layer below is loaded
@@ -47,16 +47,19 @@ def interleaved(stages: Stages) -> tuple[tuple[Equation, ...], ...]:
     """Return backward and update equations in groups, each update right after the last read of its weights."""
     groups: list[list[Equation]] = []
     waiting = list(with_step(stages.updates))
-    for n, equation in enumerate(stages.backward):
+    backward = (*stages.backward, *stages.clipping)
+    computed = {e.name for e in backward}
+    for n, equation in enumerate(backward):
         groups.append([equation])
-        known = {name_of(e.lhs) for e in stages.backward[: n + 1]}
-        later = {i for e in stages.backward[n + 1 :] for i in _arrays(e.rhs)}
-        last = n == len(stages.backward) - 1
-        ready = [
-            u for u in waiting if u.name not in later and _gradients(u.rhs) <= known and (last or not _is_first(u))
-        ]
-        waiting = [u for u in waiting if u not in ready]
-        groups[-1] += ready
+        unknown = computed - {e.name for e in backward[: n + 1]}
+        later = {i for e in backward[n + 1 :] for i in _arrays(e.rhs)}
+        last = n == len(backward) - 1
+        still: list[Equation] = []
+        for update in waiting:
+            behind = names_in(update.rhs) & {e.name for e in still}  # what it reads is to be updated first
+            ready = update.name not in later and not behind and not names_in(update.rhs) & unknown
+            (groups[-1] if ready and (last or not _is_first(update)) else still).append(update)
+        waiting = still
     return tuple(map(tuple, groups))
 
 
@@ -67,10 +70,6 @@ def _arrays(expr: Expr) -> set[str]:
 def _is_first(update: Equation) -> bool:
     """Whether an update is one of the first layer's, which other schedules join with its next use."""
     return update.name.endswith("^1")
-
-
-def _gradients(expr: Expr) -> set[str]:
-    return {name for name in names_in(expr) if name.startswith("∂")}
 
 
 def piece(
@@ -109,43 +108,67 @@ def matrices(equations: Iterable[Equation], taken: frozenset[str]) -> Body:
 
 def deferral_of(stages: Stages) -> Deferral | str:
     """Return how the first layer's updates are deferred, or why they are not."""
-    weights_of_first = [u for u in with_step(stages.updates) if len(u.over) > 1 and u.name.endswith("^1")]
+    of_first = [u for u in with_step(stages.updates) if len(u.over) > 1 and u.name.endswith("^1")]
+    velocities = {f"v{u.name}" for u in of_first}
+    weights_of_first = [u for u in of_first if u.why == "update" and u.name not in velocities]
     if len(weights_of_first) != 1:
         return "the first layer has not one weight matrix"
+    if len(of_first) > 1:
+        what = {"max-norm": "a unit's weights are divided by their norm", "average": "the mean of W1 is kept"}
+        return f"{what.get(of_first[-1].why, 'W1 has a velocity')} after every update"
+    found = defer(weights_of_first[0], stages.forward[0])
+    bounded = stages.clipping if isinstance(found, str) else with_gram(stages, found).clipping
     # their updates are part of the deferral
     rest = (
         *stages.forward[1:],
         stages.loss,
         *stages.backward,
+        *bounded,
         *(u for u in stages.updates if u.name != weights_of_first[0].name),
     )
     if any(scalar("h^0") in e.rhs.free_symbols for e in rest):
         return "the inputs are read by more than the first layer's weights"
-    found = defer(weights_of_first[0], stages.forward[0])
     if not isinstance(found, str) and scalar("h^0") in found.read.rhs.free_symbols:
         return "the first layer reads the inputs beside its weights too"
     return found
+
+
+def with_gram(stages: Stages, deferral: Deferral) -> Stages:
+    """Return the stages with Σⱼ xⱼ² of an example read from the block's Gram matrix."""
+    gram = deferral.before[-1].lhs
+    (r, _), h = gram.indices, deferral.input
+    changed = (
+        {s: gram.base[r, r] for s in e.rhs.atoms(Sum) if s.function == h.base[s.limits[0][0]] ** 2}
+        for e in stages.clipping
+    )
+    clipping = (replace(e, rhs=e.rhs.xreplace(swap)) for e, swap in zip(stages.clipping, changed, strict=True))
+    return replace(stages, clipping=tuple(clipping))
 
 
 def _rest_of_example(
     network: Network, stages: Stages, n: Expr, taken: frozenset[str], sweep: Mapping[str, int]
 ) -> Body:
     """Return one example after its first pre-activation and up to its gradient: other layers, loss, backward sweeps."""
-    step = network.step_size_formula.xreplace({t: t + n})
     *groups, last = interleaved(stages)
     backward = (*groups, last[:1])  # the others are the first layer's updates
     return (
         *piece((*stages.forward[1:], stages.loss), {}, taken),
         If(~Finite(stages.loss.lhs), (Break(),), "nothing is learnt from a loss that is not finite"),
         Accumulate(scalar("losses"), stages.loss.lhs),
-        Assign(STEP, step, f"step = {formula(network.step_size_formula, code=True)}"),
+        *per_update(network, t + n),
         *(s for group in backward for s in piece(group, sweep, taken, backwards=True)),
     )  # fmt: skip
 
 
 def _first_updates(stages: Stages) -> tuple[Equation, ...]:
-    """Return the updates of the first layer, biases before weights."""
-    return tuple(sorted(interleaved(stages)[-1][1:], key=lambda e: len(e.over)))
+    """Return the last updates, of which the first layer's are last, biases before weights."""
+    updates = interleaved(stages)[-1][1:]
+    axes: list[int] = []
+    for n, update in enumerate(updates):  # what follows from another update stays behind it
+        touched = names_in(update.rhs) | {update.name}
+        axes.append(max([len(update.over), *(axes[m] for m in range(n) if updates[m].name in touched)]))
+    order = sorted(range(len(updates)), key=lambda n: (_is_first(updates[n]), axes[n]))
+    return tuple(updates[n] for n in order)
 
 
 def in_patches(stages: Stages) -> Stages:
@@ -156,13 +179,14 @@ def in_patches(stages: Stages) -> Stages:
 
 def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Kernel:
     """Return the kernel that updates the first layer's weights once a block of examples, with the same result."""
+    stages = with_gram(stages, deferral)
     arguments = arguments_of(network, "block")
     taken = frozenset(a.name for a in arguments)
     updates, block, count = size("updates"), size("block"), size("count")
     start, r, done = (index(name) for name in ("start", "r", "done"))
     others = [e for e in _first_updates(stages) if e.lhs != deferral.after.lhs]
     per_example = (
-        Row("row", "order", start + r), Row(LABEL.name, "Y", index("row")),
+        Row("row", "order", start + r), *of_target(network, index("row")), *of_update(network, start + r),
         *piece((deferral.read,), PAST, taken), *_rest_of_example(network, stages, start + r, taken, SWEEP),
         *piece((*others, *deferral.saved), {}, taken), Accumulate(done, Integer(1)),
     )  # fmt: skip
@@ -173,7 +197,7 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
         If(done < Min(start + block, updates), (Break(),)),
     )  # fmt: skip
     whole = (*_nothing_done(), Loop(start, updates, blocks, "", Integer(0), block))
-    work = (*work_arrays(all_equations(stages), arguments), *_block_arrays(network, deferral, block))
+    work = (*work_of(stages, arguments), *_block_arrays(network, deferral, block))
     doc = "As `sgd`, the first layer's weights updated once a block: the same updates, see the header."
     return Kernel("sgd_deferred", arguments, work, whole, (done, scalar("losses")), doc, aligned=True)
 
@@ -219,7 +243,7 @@ def overlapped_kernel(network: Network, stages: Stages, sweep: Mapping[str, int]
         first.why,
     )
     body = (
-        Row("row", "order", n), Row("h^0", "X", row), Row(LABEL.name, "Y", row),
+        Row("row", "order", n), Row("h^0", "X", row), *of_target(network, row), *of_update(network, n),
         *_rest_of_example(network, stages, n, taken, sweep),
         Row("row", "order", Min(n + 1, updates - 1)), Row("x_next", "X", row),
         *piece((*_first_updates(stages), ahead), sweep, taken), Accumulate(done, Integer(1)),
@@ -227,5 +251,5 @@ def overlapped_kernel(network: Network, stages: Stages, sweep: Mapping[str, int]
     start = (Row("row", "order", Integer(0)), Row("h^0", "X", row), *piece((first,), {}, taken))
     whole = (*_nothing_done(), *start, Loop(n, updates, body))
     doc = "As `sgd`, the first layer's update and its next use in one sweep: the same updates."
-    work = work_arrays(all_equations(stages), arguments)
+    work = work_of(stages, arguments)
     return Kernel("sgd_overlapped", arguments, work, whole, (done, scalar("losses")), doc, aligned=True)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from sympy import Expr
+from sympy import Add, Expr
 
+from symbackprop.calculus.chain import Wanted
 from symbackprop.calculus.instance import at_layer
 from symbackprop.definitions.network import Network
-from symbackprop.definitions.schedules import α
 from symbackprop.derivation import Sections, sections
 from symbackprop.layered import derive_layers
 from symbackprop.symbols import array, scalar
 from symbackprop.terms import Equation
+from symbackprop.updating import clipping, regularised, state_of
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Stages:
 
     Gradients that have to be stored before any parameter is updated are in `backward`; `gradients` has the others of
     dense layers, in the order of their updates, which come first, and all of a network of layers. `objective` has
-    the gradients of l + λΩ that are not in `backward`. What a layer has one of is an array of one element, its gradient
-    a scalar.
+    the gradients of l + λΩ that are not in `backward`; `clipping` follows `backward` before the updates. What a layer
+    has one of is an array of one element, its gradient a scalar.
     """
 
     forward: tuple[Equation, ...]
@@ -33,6 +34,7 @@ class Stages:
     updates: tuple[Equation, ...]
     penalties: tuple[tuple[Expr, tuple[Equation, ...]], ...]
     objective: tuple[Equation, ...]
+    clipping: tuple[Equation, ...] = ()
 
     def in_forms(self, change: Callable[[Equation], Equation]) -> Stages:
         """Return the stages with what an example computes, forward and backward, changed to other forms."""
@@ -52,8 +54,9 @@ def _of_layers(network: Network) -> Stages:
         tuple(read_at(e, elements) for e in part)
         for part in (made.forward, (made.loss,), made.backward, made.updates, made.gradients, made.objective)
     )
-    return Stages(forward, loss[0], backward, gradients, updates, _penalties(network),
-                  objective)  # fmt: skip
+    whole = [_itself(e) for e in gradients if e.name.startswith("∂") and not e.is_update]
+    bounded = tuple(read_at(e, elements) for e in _clipping(network, whole))
+    return Stages(forward, loss[0], backward, gradients, updates, _penalties(network), objective, bounded)
 
 
 def _penalties(network: Network) -> tuple[tuple[Expr, tuple[Equation, ...]], ...]:
@@ -65,38 +68,55 @@ def _penalties(network: Network) -> tuple[tuple[Expr, tuple[Equation, ...]], ...
 def _elements(network: Network) -> dict[Expr, Expr]:
     """Return where the parameters are that a layer has one of."""
     layers = (network.parameters(str(k)) for k in range(1, network.depth + 2))
-    return {scalar(name): array(name)[0] for found in layers for name, axes in found.items() if not axes}
+    alone = [name for found in layers for name, axes in found.items() if not axes]
+    return {scalar(n): array(n)[0] for name in alone for n in (name, *state_of(network, name))}
 
 
 def stages_of(network: Network, parts: Sections) -> Stages:
     """Return the equations of layers 1 to L + 1, from those of the generic layers."""
     depth, hidden = network.depth, dict(parts.hidden)
     loss, output = parts.output.results
-    forward, backward, gradients, updates, learnt = [], [], [], [], []
+    forward, backward, gradients, updates, learnt, objective = [], [], [], [], [], []
     for k, g in enumerate(network.hidden, 1):
-        forward += [network.pre_activation(str(k)), network.activation(g, str(k))]
+        forward += [network.pre_activation(str(k)), *network.activated(g, str(k))]
     forward += [network.pre_activation(str(depth + 1)), network.outputs(str(depth + 1))]
     backward.append(at_layer(output, depth + 1, depth))
     for k in range(depth, 0, -1):
         results = [at_layer(e, k, depth) for e in hidden[network.hidden[k - 1]].results]
-        backward += [e for e in results if not e.is_update]
-        learnt += [e for e in results if e.is_update]
+        backward += [e for e in results if e.name.startswith("∂")]
+        learnt += [e for e in results if not e.name.startswith("∂")]
     for k in range(1, depth + 2):
         results = [at_layer(e, k, depth) for e in parts.parameters.results]
-        gradients += [e for e in results if not e.is_update]
-        updates += [e for e in results if e.is_update]
+        gradients += [e for e in results if e.name.startswith("∂")]
+        updates += [e for e in results if not e.name.startswith("∂")]
+        objective += [_with_penalty(network, str(k), e) for e in results if e.name.startswith("∂")]
+    bounded = _clipping(network, [*gradients, *(_itself(e) for e in backward if e.why == "learnt parameters")])
     elements = _elements(network)
     composed = at_layer(loss, depth + 1, depth)
-    forward, backward, updates = ([read_at(e, elements) for e in es] for es in (forward, backward, updates + learnt))
-    objective = tuple(map(_with_penalty, gradients, updates))  # those of learnt parameters are last, and stored
+
+    def whole(equations: Iterable[Equation]) -> tuple[Equation, ...]:
+        return tuple(read_at(e, elements) for e in equations)
+
     return Stages(
-        tuple(forward), composed, tuple(backward), tuple(gradients), tuple(updates), _penalties(network), objective
-    )
+        whole(forward), composed, whole(backward), tuple(gradients), whole(updates + learnt), _penalties(network),
+        whole(objective), whole(bounded),
+    )  # fmt: skip
 
 
-def _with_penalty(gradient: Equation, update: Equation) -> Equation:
-    """Return ∂(l + λΩ)/∂θ, which is what the update θ + αΔ subtracts: -Δ."""
-    return Equation(gradient.lhs, ((update.lhs - update.rhs) / α).expand(), gradient.over, gradient.why)
+def _clipping(network: Network, gradients: Iterable[Equation]) -> tuple[Equation, ...]:
+    return clipping(gradients) if network.chosen_update.clip else ()
+
+
+def _with_penalty(network: Network, layer: str, gradient: Equation) -> Equation:
+    """Return ∂(l + λΩ)/∂θ."""
+    want = Wanted(gradient.name.removeprefix("∂l/∂"), gradient.over, gradient.why)
+    _, slopes = regularised(network, layer, want)
+    return replace(gradient, rhs=gradient.rhs + Add(*(λ * slope for λ, _, slope in slopes)))
+
+
+def _itself(gradient: Equation) -> Equation:
+    """Return a stored gradient as what it is stored in."""
+    return replace(gradient, rhs=gradient.lhs)
 
 
 def read_at(equation: Equation, elements: Mapping[Expr, Expr]) -> Equation:

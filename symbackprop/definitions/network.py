@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import Any, TypeAlias
 
@@ -17,9 +17,10 @@ from symbackprop.definitions.learnt import Values, applied, as_texts, check_used
 from symbackprop.definitions.losses import LOSSES, OUTPUTS, Loss
 from symbackprop.definitions.penalties import PENALTIES, w
 from symbackprop.definitions.preactivations import PREACTIVATIONS, made
-from symbackprop.definitions.schedules import STEP_SIZES
+from symbackprop.definitions.schedules import FACTORS, step_size
 from symbackprop.definitions.sequence import InPlace, as_layer, has_layers, in_place
 from symbackprop.definitions.typed import exact_constants, is_typed, require_used, typed, typed_loss
+from symbackprop.definitions.updates import Update, update_of
 from symbackprop.indices import fresh, named
 from symbackprop.notation import formula, split
 from symbackprop.spelling import normalised
@@ -27,6 +28,7 @@ from symbackprop.symbols import LABEL, Axis, array, scalar, size
 from symbackprop.terms import Equation
 
 Formula: TypeAlias = str | Expr | Callable[..., Expr]
+WEIGHT = "weight"  # of an example, a factor of its loss
 _BELOW = {"k": "k-1", "k+1": "k", "L+1": "L"}
 _ACTIVATIONS: dict[str, Any] = {**ACTIVATIONS, **PARAMETRIC}
 
@@ -55,7 +57,8 @@ class Network:
     initializer
         ``"glorot"``, ``"he"``, ``"lecun"``, ``"fan_in"`` or ``"normal"``.
     step_size
-        ``"constant"`` (α) or ``"inverse"`` (α/(1 + δt), t counted in updates).
+        ``"constant"`` (α), ``"inverse"`` (α/(1 + δt), t counted in updates), ``"power"``, ``"steps"``, ``"cosine"``,
+        ``"warmup"``; several joined by + multiply: ``"warmup+inverse"``.
     preactivation
         Without layers of one's own: ``"dense"`` or a function of (W, b, h, i, axis):
         ``lambda W, b, h, i, axis: b[i] + axis.sum(lambda j: sin(W[i, j]) * h[j])``.
@@ -70,6 +73,13 @@ class Network:
         each layer that uses them, or one for each unit. ``"prelu"`` and ``"swish"`` have one of their own.
     input
         With layers, the shape of one input: ``(784,)``, or ``(1, 28, 28)`` for channels, rows and columns.
+    update
+        ``"sgd"`` (θ + αΔ), ``"momentum"`` or ``"nesterov"``, and joined by + ``"clip"`` (by the norm of an example's
+        whole gradient), ``"max_norm"`` (of a unit's weights) and ``"average"`` (of the parameters, to predict with).
+    weighted
+        Every example has a weight, a factor of its loss.
+    dropout
+        Activations are multiplied by masks while training.
 
     Raises
     ------
@@ -95,6 +105,9 @@ class Network:
     learned: Values = ()
     learned_per_unit: Values = ()
     input: tuple[int, ...] | int = ()
+    update: str = "sgd"
+    weighted: bool = False
+    dropout: bool = False
     layers: tuple[InPlace, ...] = field(init=False, default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -116,11 +129,12 @@ class Network:
             ("loss", LOSSES, self.loss),
             ("penalty", PENALTIES, self.penalty),
             ("initializer", INITIALIZERS, self.initializer),
-            ("step size", STEP_SIZES, self.step_size),
+            *(("step size", FACTORS, name) for name in self.step_size.split("+")),
             ("pre-activation", PREACTIVATIONS, self.preactivation),
             ("output", OUTPUTS, self.output or "softmax"),
         ):
             self._chosen(what, table, choice)
+        update_of(self.update)
         if self.target not in {None, "label", "vector"}:
             raise ValueError(f"the target is {self.target!r}, expected 'label' or 'vector'")
         if both := sorted(self.exact_constants.keys() & dict((*self.learned, *self.learned_per_unit)).keys()):
@@ -205,7 +219,12 @@ class Network:
     @property
     def step_size_formula(self) -> Expr:
         """The step size α_t."""
-        return STEP_SIZES[self.step_size]
+        return step_size(self.step_size)
+
+    @property
+    def chosen_update(self) -> Update:
+        """The rule of an update and what is added to it."""
+        return update_of(self.update)
 
     def pre_activation(self, layer: str) -> Equation:
         """Return a⁽ᵏ⁾ᵢ of one layer, from its parameters and the layer below."""
@@ -246,6 +265,14 @@ class Network:
         }
         return Equation(array(f"h^{layer}")[at], self._of_names(g).xreplace(swap), axes, "activation")
 
+    def activated(self, g: Formula, layer: str) -> tuple[Equation, ...]:
+        """Return h⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ), or with dropout u⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ) and h⁽ᵏ⁾ⱼ = u⁽ᵏ⁾ⱼ times its mask."""
+        made = self.activation(g, layer)
+        if not self.dropout:
+            return (made,)
+        u, mask = (array(f"{name}^{layer}")[made.lhs.indices] for name in ("u", "mask"))
+        return replace(made, lhs=u), Equation(made.lhs, mask * u, made.over, "dropout")
+
     def _axes(self, name: str, layer: str) -> tuple[Axis, ...]:
         """Return the axes of one layer's values."""
         return self.layers[int(layer) - 1].placed.output.over if self.layers else (self._axis(name, layer),)
@@ -281,7 +308,8 @@ class Network:
     def losses(self, layer: str = "L+1") -> Equation:
         """Return l, the loss of one example."""
         y = LABEL if self.target_kind == "label" else array("y")
-        return Equation(scalar("l"), exact(self.chosen_loss.formula(array("f"), y, self._axis("i", layer))), (), "loss")
+        loss = exact(self.chosen_loss.formula(array("f"), y, self._axis("i", layer)))
+        return Equation(scalar("l"), scalar(WEIGHT) * loss if self.weighted else loss, (), "loss")
 
     def penalties(self) -> Mapping[str, Expr]:
         """Return the formula p(w) of each penalty by its coefficient."""
@@ -334,10 +362,11 @@ class Network:
 
     def names(self) -> dict[str, Any]:
         """Return the choices as plain strings, formulas as text, and the constants where there are any."""
-        loss = _text(self.loss) if isinstance(self.loss, str) else formula(self.losses().rhs)
+        loss = _text(self.loss) if isinstance(self.loss, str) else formula(replace(self, weighted=False).losses().rhs)
         output = self.output or self.chosen_loss.output
-        constants = {"constants": dict(self.constants)} if self.constants else {}
-        return constants | {
+        more = {"constants": dict(self.constants), "update": self.update if self.update != "sgd" else "",
+                "weighted": int(self.weighted), "dropout": int(self.dropout)}  # fmt: skip
+        return {name: value for name, value in more.items() if value} | {
             "preactivation": self._preactivations(),
             "activations": [self._name(g) for g in self.hidden],
             "output": output if isinstance(output, str) else formula(self.outputs().rhs),

@@ -130,8 +130,8 @@ def _real(expr: Expr) -> tuple[str, int]:
             return (_sum(expr), _SUM) if isinstance(expr, Add) else (_choice(expr), 0)
         case Mul() | Pow():
             return _product(expr) if isinstance(expr, Mul) else _power(expr)
-        case Abs():
-            return f"abs({real(expr.args[0])})", _ATOM
+        case Abs() | floor():
+            return f"{'abs' if isinstance(expr, Abs) else 'np.floor'}({real(expr.args[0])})", _ATOM
         case Max() | Min():
             values = sorted(expr.args, key=lambda a: a.is_number)  # max(x, zero) keeps a NaN, max(zero, x) loses it
             return f"{type(expr).__name__.lower()}({', '.join(real(a) for a in values)})", _ATOM

@@ -116,7 +116,7 @@ def _element_by_element(equation: Equation, names: Iterator[Symbol]) -> Body:
 
 
 def _store(equation: Equation, value: Expr) -> Statement:
-    if not equation.is_update:
+    if equation.lhs not in Add.make_args(value):
         return Assign(equation.lhs, value)
     flat, back = opaque(value - equation.lhs, Piecewise, Indexed)
     return Accumulate(equation.lhs, expand(flat).xreplace(back))

@@ -56,6 +56,17 @@ class Trainer(Protocol):
         ...
 
 
+def arrays(trainer: Trainer) -> dict[str, Array]:
+    """Return all that training changes: the parameters, and what is kept beside them."""
+    return {**trainer.parameters, **getattr(trainer, "state", {})}
+
+
+def predicting(trainer: Trainer) -> dict[str, Array]:
+    """Return the parameters that predict: their means, where these are kept."""
+    kept = arrays(trainer)
+    return {name: kept.get(f"mean_{name}", values) for name, values in trainer.parameters.items()}
+
+
 def misses(spec: Spec, trainer: Trainer, X: Array, y: Array, scale: Array | float = 1.0) -> float:
     """Return the error of predictions: a rate where outputs are classes, a root mean square of values, or the loss.
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
-from symbackprop.train.contract import Spec, Trainer, misses
+from symbackprop.train.contract import Spec, Trainer, misses, predicting
 from symbackprop.train.data import Dataset
 from symbackprop.train.history import Report, Settings
 from symbackprop.train.loop import fit
@@ -64,7 +64,7 @@ def train_model(
     scale = prepared.outputs.scale
     history = fit(trainer, spec, prepared.train, prepared.validation, settings, report, scale)
     about = About(data.classes, data.features, data.labels, request)
-    model = Model(spec, sizes, trainer.t, trainer.parameters, prepared.inputs, prepared.outputs, about)
+    model = Model(spec, sizes, trainer.t, predicting(trainer), prepared.inputs, prepared.outputs, about)
     error = misses(spec, trainer, *prepared.test, scale)
     return Outcome(history, model, error, len(prepared.test[0]), data.name, settings)
 

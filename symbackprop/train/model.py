@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.train.archive import read_arrays
-from symbackprop.train.contract import SPEC_KEYS, Array, Trainer
+from symbackprop.train.contract import SPEC_KEYS, Array, Trainer, predicting
 from symbackprop.train.files import replace_file
 from symbackprop.train.scaling import Scaling
 
@@ -81,6 +81,7 @@ class Model:
             raise ValueError(f"the model's parameters are not those of the sizes {self.sizes}")
         for name, values in self.parameters.items():
             np.copyto(trainer.parameters[name], values)
+            np.copyto(predicting(trainer)[name], values)
         trainer.t = self.t
         return trainer
 

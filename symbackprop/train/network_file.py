@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 LARGEST = 100_000  # bytes
-TEXTS = ("loss", "penalty", "initializer", "step_size", "dtype", "output")
+TEXTS = ("loss", "penalty", "initializer", "step_size", "dtype", "output", "update")
 TABLES = ("constants", "learned", "learned_per_unit")
 
 

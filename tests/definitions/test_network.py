@@ -8,7 +8,7 @@ from symbackprop import Network
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.losses import LOSSES, OUTPUTS
 from symbackprop.definitions.penalties import PENALTIES
-from symbackprop.definitions.schedules import STEP_SIZES
+from symbackprop.definitions.schedules import FACTORS
 from symbackprop.notation import formula
 
 UNKNOWN = {
@@ -18,7 +18,7 @@ UNKNOWN = {
     "loss": ({"loss": "square"}, "unknown loss 'square': did you mean squared", LOSSES),
     "penalty": ({"penalty": "L2"}, "unknown penalty 'L2': did you mean l2", PENALTIES),
     "initializer": ({"initializer": "glorrot"}, "unknown initializer 'glorrot': did you mean glorot", ["glorot", "he"]),
-    "step size": ({"step_size": "inverted"}, "unknown step size 'inverted': did you mean inverse", STEP_SIZES),
+    "step size": ({"step_size": "inverted"}, "unknown step size 'inverted': did you mean inverse", FACTORS),
     "pre-activation": ({"preactivation": "dens"}, "unknown pre-activation 'dens': did you mean dense", ["dense"]),
     "output": ({"output": "softmx"}, "unknown output 'softmx': did you mean softmax", OUTPUTS),
     "nothing near": ({"loss": "qqqqqq"}, "unknown loss 'qqqqqq': known are", LOSSES),

@@ -15,7 +15,7 @@ from symbackprop.definitions.losses import LOSSES, OUTPUTS
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.penalties import PENALTIES, w
 from symbackprop.definitions.preactivations import PREACTIVATIONS
-from symbackprop.definitions.schedules import STEP_SIZES, t, α, δ
+from symbackprop.definitions.schedules import FACTORS, step_size, t, α, δ
 from symbackprop.symbols import Axis, array, size
 from tests import reference
 from tests.calculus import values
@@ -40,7 +40,7 @@ def test_no_derivative_is_written_or_taken(path):
 def test_formulas_hold_no_derivative():
     for formula in (
         *ACTIVATIONS.values(),
-        *STEP_SIZES.values(),
+        *map(step_size, FACTORS),
         *(p for ps in PENALTIES.values() for p in ps.values()),
     ):
         assert not formula.has(Derivative)
@@ -105,8 +105,8 @@ def test_penalties():
 
 
 def test_step_sizes():
-    assert STEP_SIZES["constant"] == α
-    assert STEP_SIZES["inverse"].xreplace({α: 3 * α / α, δ: δ / δ / 2, t: 4 * t / t}) == 1
+    assert step_size("constant") == α
+    assert step_size("inverse").xreplace({α: 3 * α / α, δ: δ / δ / 2, t: 4 * t / t}) == 1
     assert t.is_integer
 
 

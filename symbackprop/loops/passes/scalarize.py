@@ -101,12 +101,18 @@ def _in_scalars(body: Body, taken: frozenset[str]) -> Body:
     for element, times in counts.items():
         if times > 1 and (element.base not in bases or stored[element] == 1):
             swap[element] = scalar(_label(element, taken | {s.name for s in swap.values()}))
-    loads = tuple(Assign(target, element) for element, target in swap.items())
+    loads = tuple(Assign(target, element) for element, target in swap.items() if _is_read_first(element, assigns))
     made = [
         replace(s, target=s.target.xreplace(swap)) if isinstance(s, Assign | Accumulate) else s
         for s in map_values(body, lambda value: value.xreplace(swap))
     ]
     return (*loads, *made, *(Assign(element, swap[element]) for element in stored if element in swap))
+
+
+def _is_read_first(element: Indexed, body: list[Assign | Accumulate]) -> bool:
+    """Whether the value of an element from before a body is read in it."""
+    first = next(s for s in body if element in {s.target, *s.value.atoms(Indexed)})
+    return isinstance(first, Accumulate) or first.target != element or first.value.has(element)
 
 
 def _may_meet(one: Indexed, other: Indexed) -> bool:
