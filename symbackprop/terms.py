@@ -115,6 +115,10 @@ class Derivation:
         for section in self.sections:
             yield from section
 
+    def __str__(self) -> str:
+        own = [self.title, *(f"  {e}" for e in self.given), *(f"  {step.rule}: {step}" for step in self.steps)]
+        return "\n".join([*own, *map(str, self.sections)])
+
     def check(self) -> None:
         """Raise ValueError at the first step whose two sides differ."""
         for step in self:

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from symbackprop import Network, check_module
+from symbackprop import Network, build, check_module, conv, dense
 from symbackprop.definitions.updates import ADDITIONS, RULES, update_of
 from tests import modules, reference
 from tests.test_schedules import Residue, exact_module, rational
@@ -26,7 +26,7 @@ def oracle(parameters, names, data, order, weight, masks, t=0):
         size = np.sqrt(sum((slope**2).sum() for slope in slopes.values()))
         clip = min(1, NUMBERS["max_gradient"] / size) if "clip" in names else 1
         α = NUMBERS["learning_rate"] / (1 + NUMBERS["decay"] * (t + n))
-        for name in θ:
+        for name in list(θ):
             Δ = -clip * slopes[name] - 2 * NUMBERS["l2"] * θ[name] * name.startswith("W")
             if "momentum" in names or "nesterov" in names:
                 v[name] = NUMBERS["momentum"] * v[name] + α * Δ
@@ -34,8 +34,8 @@ def oracle(parameters, names, data, order, weight, masks, t=0):
             else:
                 θ[name] += α * Δ
             if "max_norm" in names and name.startswith("W"):
-                for row in θ[name]:
-                    row *= min(1, NUMBERS["max_weights"] / np.linalg.norm(row))
+                norms = np.linalg.norm(θ[name], axis=1, keepdims=True)
+                θ[name] *= np.minimum(1, NUMBERS["max_weights"] / norms)
             mean[name] += (θ[name] - mean[name]) / (t + n + 1)
     return θ, mean
 
@@ -139,8 +139,6 @@ def test_clipping_and_weights_and_dropout_are_deferred():
 
 @pytest.mark.parametrize("update", NAMES)
 def test_layers_and_learnt_parameters_have_the_same_rules(update):
-    from symbackprop import build, conv, dense
-
     layers = [conv(2, 2), "prelu", dense(3)]
     module = build(Network(layers, penalty="l1", input=(1, 3, 4), update=update, weighted=True, dropout=True),
                    dtype="float64")  # fmt: skip

@@ -1,0 +1,134 @@
+"""Rows of a stream as arrays: features by position or by name, standardised by what was seen so far."""
+
+import math
+import warnings
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+from symbackprop.train.contract import Array
+from symbackprop.train.running import Running
+
+
+class Rows:
+    """The columns of a stream, and the row that came last.
+
+    Parameters
+    ----------
+    scaling
+        `Running`, or `Raw` for rows as they are.
+    dtype
+        Of the rows for kernels.
+    most
+        Features of mappings beyond so many different ones are ignored.
+
+    Attributes
+    ----------
+    size
+        How many columns there are.
+    names
+        Of the columns; None where rows are arrays.
+    """
+
+    def __init__(self, scaling: type[Running], dtype: str, most: int) -> None:
+        self.scaling, self.dtype, self.most = scaling, dtype, most
+        self.size, self.names, self._scaled = 0, None, scaling(0, dtype)
+        self._columns: dict[Hashable, int] = {}
+        self._order: tuple[Hashable, ...] = ()
+        self._warned = False
+
+    names: list[Hashable] | None
+
+    def learn(self, x: Any) -> None:
+        """Take a row to learn from; a feature with a name never seen gets a column."""
+        gaps = isinstance(x, Mapping)
+        if gaps:
+            self._known(x)
+            self._fill(x)
+        else:
+            self._copy(x)
+        self._standardise(learn=True, gaps=gaps)
+
+    def look(self, x: Any) -> None:
+        """Take a row to predict for; a feature with a name never seen is ignored."""
+        gaps = isinstance(x, Mapping)
+        if gaps:
+            self._fill(x)
+        else:
+            self._copy(x)
+        self._standardise(learn=False, gaps=gaps)
+
+    @property
+    def row(self) -> Array:
+        """The row for kernels, (1, size)."""
+        return self._scaled.z
+
+    def _standardise(self, *, learn: bool, gaps: bool) -> None:
+        if wrong := self._scaled(learn=learn, gaps=gaps):
+            name = wrong - 1 if self.names is None else repr(self.names[wrong - 1])
+            value = self._scaled.raw[wrong - 1]
+            raise ValueError(f"feature {name} is {value}, expected a finite number; nothing was learnt")
+
+    def _copy(self, x: Any) -> None:
+        """Take an array; the first one says how long all are."""
+        if self.names is not None:
+            raise ValueError(f"x is of the type {type(x).__name__}, but rows so far were mappings; expected a mapping")
+        if not self.size:
+            self._scaled = self._scaled.grown(len(x))
+            self.size = len(x)
+        if len(x) != self.size or not self.size:
+            raise ValueError(f"x has {len(x)} features, expected {self.size or 'at least one'} as before")
+        self._scaled.raw[:] = x
+
+    def _known(self, x: Mapping[Any, Any]) -> None:
+        """Give names that were never seen columns of their own, in an order that does not depend on that of x."""
+        if self.names is None:
+            if self.size:
+                raise ValueError("x is a mapping, but rows so far were arrays; expected an array")
+            self.names = []
+        if x.keys() <= self._columns.keys() and self.size:
+            return
+        new = [name for name in x if name not in self._columns and _is_there(x[name])]
+        room = self.most - len(self.names)
+        if len(new) > room:
+            self._warn(new)
+        for name in sorted(new, key=str)[:room]:
+            self._columns[name] = len(self.names)
+            self.names.append(name)
+        self._order, self.size = tuple(self.names), max(1, len(self.names))
+        if self.size != self._scaled.raw.size:
+            self._scaled = self._scaled.grown(self.size)
+
+    def _fill(self, x: Mapping[Any, Any]) -> None:
+        raw = self._scaled.raw
+        if tuple(x) == self._order:
+            try:
+                raw[:] = [*x.values()]
+            except (TypeError, ValueError):  # None or a text among them
+                pass
+            else:
+                return
+        raw[:] = math.nan
+        for name, value in x.items():
+            if (j := self._columns.get(name)) is not None:
+                raw[j] = _number(name, value)
+
+    def _warn(self, names: list[Any]) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"the feature {names[-1]!r} is ignored, and others like it: there are to be at most {self.most}; "
+                "give a larger max_features", stacklevel=5,
+            )  # fmt: skip
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None and value == value  # noqa: PLR0124 (NaN differs from itself)
+
+
+def _number(name: Hashable, value: Any) -> float:
+    if value is None:
+        return math.nan
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise ValueError(f"feature {name!r} is {value!r:.60}, expected a number; nothing was learnt") from None
