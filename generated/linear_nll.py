@@ -36,7 +36,7 @@ Regenerate with:
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: f08ddd57e8bad6ed.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 14fe8bc7ca659cc2.
 """
 
 import json
@@ -926,8 +926,10 @@ class Trainer:
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
+        if "masks" not in SPEC:
+            return []
         generator = np.random.default_rng([self.masks_seed, self.t])
-        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC.get("masks", {}).values()]
+        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC["masks"].values()]
         return [((generator.random(shape) >= rate) / (1 - rate)).astype(real) for shape in shapes]
 
     def _predicting(self):

@@ -43,7 +43,7 @@ Regenerate with:
     symbackprop generate --network maxout.toml -o maxout.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 71f77784832ffc09.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: b17770bc99d0608b.
 """
 
 import json
@@ -1202,8 +1202,10 @@ class Trainer:
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
+        if "masks" not in SPEC:
+            return []
         generator = np.random.default_rng([self.masks_seed, self.t])
-        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC.get("masks", {}).values()]
+        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC["masks"].values()]
         return [((generator.random(shape) >= rate) / (1 - rate)).astype(real) for shape in shapes]
 
     def _predicting(self):

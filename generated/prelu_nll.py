@@ -47,7 +47,7 @@ Regenerate with:
         --initializer glorot --step-size inverse --dtype float32 --learn slope=0.25 -o
         prelu_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 4af430245e0f40f1.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5498ae8dc3ca78a7.
 """
 
 import json
@@ -1250,8 +1250,10 @@ class Trainer:
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
+        if "masks" not in SPEC:
+            return []
         generator = np.random.default_rng([self.masks_seed, self.t])
-        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC.get("masks", {}).values()]
+        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC["masks"].values()]
         return [((generator.random(shape) >= rate) / (1 - rate)).astype(real) for shape in shapes]
 
     def _predicting(self):

@@ -50,7 +50,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 17a1f335ea5b325e.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 1f9e53736714be19.
 """
 
 import json
@@ -1160,8 +1160,10 @@ class Trainer:
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
+        if "masks" not in SPEC:
+            return []
         generator = np.random.default_rng([self.masks_seed, self.t])
-        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC.get("masks", {}).values()]
+        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC["masks"].values()]
         return [((generator.random(shape) >= rate) / (1 - rate)).astype(real) for shape in shapes]
 
     def _predicting(self):

@@ -42,7 +42,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: b7ffb0e255b5f323.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: c3762b8024be3b43.
 """
 
 import json
@@ -1177,8 +1177,10 @@ class Trainer:
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
+        if "masks" not in SPEC:
+            return []
         generator = np.random.default_rng([self.masks_seed, self.t])
-        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC.get("masks", {}).values()]
+        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC["masks"].values()]
         return [((generator.random(shape) >= rate) / (1 - rate)).astype(real) for shape in shapes]
 
     def _predicting(self):

@@ -67,7 +67,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: c5a250c1d1639465.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8650951398df0344.
 """
 
 import json
@@ -1539,8 +1539,10 @@ class Trainer:
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
+        if "masks" not in SPEC:
+            return []
         generator = np.random.default_rng([self.masks_seed, self.t])
-        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC.get("masks", {}).values()]
+        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC["masks"].values()]
         return [((generator.random(shape) >= rate) / (1 - rate)).astype(real) for shape in shapes]
 
     def _predicting(self):

@@ -52,7 +52,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2
         --initializer glorot --step-size inverse --dtype float32 -o tanh_nll_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 93b82542b8ac3771.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 21bac876a9b8d706.
 """
 
 import json
@@ -1291,8 +1291,10 @@ class Trainer:
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
+        if "masks" not in SPEC:
+            return []
         generator = np.random.default_rng([self.masks_seed, self.t])
-        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC.get("masks", {}).values()]
+        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC["masks"].values()]
         return [((generator.random(shape) >= rate) / (1 - rate)).astype(real) for shape in shapes]
 
     def _predicting(self):

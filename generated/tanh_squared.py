@@ -44,7 +44,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss squared --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o tanh_squared.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 6ca84071f294eb92.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 210005c17d0e6ebb.
 """
 
 import json
@@ -1110,8 +1110,10 @@ class Trainer:
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
+        if "masks" not in SPEC:
+            return []
         generator = np.random.default_rng([self.masks_seed, self.t])
-        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC.get("masks", {}).values()]
+        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC["masks"].values()]
         return [((generator.random(shape) >= rate) / (1 - rate)).astype(real) for shape in shapes]
 
     def _predicting(self):

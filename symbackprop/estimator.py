@@ -16,7 +16,13 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_random_state, compute_sample_weight
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets, type_of_target, unique_labels
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_consistent_length,
+    check_is_fitted,
+    column_or_1d,
+    validate_data,
+)
 
 from symbackprop.fitting import DivergedError, Fitting, Watch
 from symbackprop.live import Live, network_of
@@ -148,15 +154,18 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
         """Update once after each example, in the order given."""
-        first = not hasattr(self, "_live")
-        if first:
+        if first := not hasattr(self, "_live"):
             self._validate_params()
-        X, y = self._checked(X, y, reset=first)
-        target = self._targets(y, reset=first)
+            X, y = self._checked(X, y, reset=True)
+            target = self._targets(y, reset=True)
+        else:  # what follows a first call needs no look at what kind of targets it has
+            X, y = validate_data(self, X, reset=False, dtype=[np.float64, np.float32]), np.asarray(y)
+            check_consistent_length(X, y)
+            target = self._known_targets(y)
         weight = self._weights(X, y, sample_weight)
         if first:
             self._start(X, target, check_random_state(self.random_state))
-        self._pass(X, target, weight, None)
+        self._pass(X, target, weight)
         return self
 
     @property
@@ -404,7 +413,11 @@ class SymbolicMLPClassifier(ClassifierMixin, _SymbolicMLP):
         """
         if not hasattr(self, "_live"):
             self._classes_given = None if classes is None else unique_labels(classes)
-        elif classes is not None and not np.array_equal(unique_labels(classes), self.classes_):
+        elif not (
+            classes is None
+            or np.array_equal(classes, self.classes_)
+            or np.array_equal(unique_labels(classes), self.classes_)
+        ):
             raise ValueError(f"classes are {unique_labels(classes)}, expected those of the first call: {self.classes_}")
         return self._partial_fit(X, y, sample_weight)
 
@@ -450,12 +463,21 @@ class SymbolicMLPClassifier(ClassifierMixin, _SymbolicMLP):
         if reset:
             given = getattr(self, "_classes_given", None)
             self.classes_ = np.arange(y.shape[1]) if self._several else unique_labels(y) if given is None else given
+        return self._known_targets(y)
+
+    def _known_targets(self, y: Array) -> Array:
+        """Return targets of the kind and the classes that the first ones had."""
         if self._several:
             return np.asarray(y, dtype=np.float64)
-        numbers = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        if y.ndim != 1:
+            y = column_or_1d(y, warn=True)
+        try:
+            numbers = np.searchsorted(self.classes_, y).clip(max=len(self.classes_) - 1)
+        except TypeError:
+            raise ValueError(f"y has the type {y.dtype}, expected classes among {self.classes_}") from None
         if (wrong := np.flatnonzero(self.classes_[numbers] != y)).size:
             raise ValueError(f"y[{wrong[0]}] is {y[wrong[0]]!r}, expected one of the classes {self.classes_}")
-        return numbers.astype(np.int64)
+        return numbers.astype(np.int64, copy=False)
 
     def _outputs(self, target: Array) -> int:
         return target.shape[1] if target.ndim > 1 else len(self.classes_)
@@ -516,6 +538,9 @@ class SymbolicMLPRegressor(RegressorMixin, MultiOutputMixin, _SymbolicMLP):
     def _targets(self, y: Array, *, reset: bool) -> Array:
         if reset:
             self._is_flat = y.ndim == 1
+        return self._known_targets(y)
+
+    def _known_targets(self, y: Array) -> Array:
         return y.reshape(len(y), -1)
 
     def _outputs(self, target: Array) -> int:

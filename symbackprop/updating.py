@@ -40,7 +40,11 @@ def updated(
     stated = -factor * adjoint(θ) - Add(*(λ * local for λ, local, _ in slopes))
     Δ = -factor * gradient - Add(*(λ * slope for λ, _, slope in slopes))
     rule = definitions.RULES[chosen.rule]
-    note = ", ".join(f"{formula(to)} ← {formula(value)}" for to, value in rule.items()).replace("α Δ", "αΔ")
+    note = (
+        ", ".join(f"{formula(to)} ← {formula(value)}" for to, value in rule.items())
+        .replace("Δ α", "αΔ")
+        .replace("v + θ", "θ + v")
+    )
     note += f", Δ = -{'clip ' * chosen.clip}∂l/∂θ" + " - λ∂Ω/∂θ" * (want.why == "parameters")
     assigned = []
     for to, value in rule.items():
