@@ -72,24 +72,26 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: W1 after r examples of a block is P_r (W1 - Σ_s<r γ_s da1_s x_sᵀ), P_r+1 = ρ_r P_r,
-        γ_r = step_r / P_r+1, with which every read of it is one of W1 from before the block:
+    deferred: after r examples of a block W1 is W1 + p1 W1 + Σ_s<r K1_s da1_s x_sᵀ, and what is kept
+        beside it is such a sum too; an update acts on the coefficients as on W1, every read of W1
+        is one from before the block:
     p1 = 0
-    P1 = 1
     A1[r,i] = Σ_j<64 H1[r,j] W1[i,j]
     G1[r,s] = Σ_j<64 H1[r,j] H1[s,j]
-    z1[i] = A1[r,i] + p1 A1[r,i] - P1 Σ_s<r E1[s,i] G1[r,s]
-    p1 ← p1 - 2 P1 step l2
-    P1 = 1 + p1
-    E1[r,i] = step dz1[i]/P1
-    W1[i,j] ← W1[i,j] + p1 W1[i,j] - P1 Σ_r E1[r,i] H1[r,j]
+    z1[i] = A1[r,i] + p1 A1[r,i] + Σ_s<r D1[s,i] G1[r,s] K1[s]
+    D1[r,i] = dz1[i]
+    K1[s] ← K1[s] (1 - 2 step l2)
+    K1[r] = -step
+    p1 ← p1 - 2 step l2 (1 + p1)
+    E1[r,i] = D1[r,i] K1[r]
+    W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
 
 Regenerate with:
 
     symbackprop generate --network gated.toml -o gated.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 04f29306ad88e0a4.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 0fa8d015d9c84ea4.
 """
 
 import json
@@ -157,11 +159,6 @@ def initial_scale(fan_in, fan_out):
 def step_size(learning_rate, decay, l2, t):
     """Return the step size of update t."""
     return learning_rate / (one + real(t) * decay)
-
-
-def shrinkage(learning_rate, decay, l2, t):
-    """Return by what part of itself update t shrinks a weight of the first layer."""
-    return real(2) * learning_rate * l2 / (one + real(t) * decay)
 
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
@@ -1250,6 +1247,8 @@ def sgd_deferred(
     H1 = aligned(block * 64, W1).reshape(block, 64)
     A1 = aligned(block * 48, W1).reshape(block, 48)
     G1 = aligned(block * block, W1).reshape(block, block)
+    D1 = aligned(block * 48, W1).reshape(block, 48)
+    K1 = aligned(block, W1)
     E1 = aligned(block * 48, W1).reshape(block, 48)
     losses = zero
     done = 0
@@ -1262,8 +1261,6 @@ def sgd_deferred(
                 H1[r, j] = X[row, j]
         # p1 = 0
         p1 = zero
-        # P1 = 1
-        P1 = one
         # A1[r,i] = Σ_j<64 H1[r,j] W1[i,j]
         contract_pk_qk(A1, H1, W1, count, 48, 64)
         # G1[r,s] = Σ_j<64 H1[r,j] H1[s,j]
@@ -1271,23 +1268,23 @@ def sgd_deferred(
         for r in range(count):
             row = order[r + start]
             y = Y[row]
-            # z1[i] = A1[r,i] + p1 A1[r,i] - P1 Σ_s<r E1[s,i] G1[r,s]
+            # z1[i] = A1[r,i] + p1 A1[r,i] + Σ_s<r D1[s,i] G1[r,s] K1[s]
             for i in range(48):
                 z1[i] = A1[r, i] + p1 * A1[r, i]
             for s in range(0, r - (r % 4), 4):
-                G1_r_s_P1_0 = P1 * G1[r, s]
-                G1_r_s_P1_1 = P1 * G1[r, s + 1]
-                G1_r_s_P1_2 = P1 * G1[r, s + 2]
-                G1_r_s_P1_3 = P1 * G1[r, s + 3]
+                G1_r_s_K1_s_0 = G1[r, s] * K1[s]
+                G1_r_s_K1_s_1 = G1[r, s + 1] * K1[s + 1]
+                G1_r_s_K1_s_2 = G1[r, s + 2] * K1[s + 2]
+                G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(48):
-                    z1[i] -= (
-                        G1_r_s_P1_0 * E1[s, i] + G1_r_s_P1_1 * E1[s + 1, i] + G1_r_s_P1_2 * E1[s + 2, i]
-                        + G1_r_s_P1_3 * E1[s + 3, i]
+                    z1[i] += (
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
+                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
-                G1_r_s_P1 = P1 * G1[r, s]
+                G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(48):
-                    z1[i] -= G1_r_s_P1 * E1[s, i]
+                    z1[i] += G1_r_s_K1_s * D1[s, i]
             # mu1 = Σ_i<48 z1[i]/48
             total = zero
             for i in range(48):
@@ -1451,24 +1448,31 @@ def sgd_deferred(
             dmu12 = real(0.020833333333333332) * dmu1
             for i in range(48):
                 dz1[i] = dmu12 + dr1[i]
-            # b1[i] ← b1[i] - step da1[i]; g1[i] ← g1[i] - step da1[i] r1[i]/√(1e-05 + v1)
+            # b1[i] ← b1[i] - step da1[i]; g1[i] ← g1[i] - step da1[i] r1[i]/√(1e-05 + v1);
+            #     D1[r,i] = dz1[i]
             step_constant = ratio(step, sqrt(real(1e-05) + v1))
             for i in range(48):
                 da1_i = da1[i]
                 b1[i] -= da1_i * step
                 g1[i] -= da1_i * step_constant * r1[i]
-            # p1 ← p1 - 2 P1 step l2
-            p1 -= real(2) * P1 * step * l2
-            # P1 = 1 + p1
-            P1 = one + p1
-            # E1[r,i] = step dz1[i]/P1
-            step_per_P1 = step / P1
-            for i in range(48):
-                E1[r, i] = step_per_P1 * dz1[i]
+                D1[r, i] = dz1[i]
+            # K1[s] ← K1[s] (1 - 2 step l2)
+            constant = one - real(2) * step * l2
+            for s in range(r):
+                K1[s] = constant * K1[s]
+            # K1[r] = -step
+            K1[r] = -step
+            # p1 ← p1 - 2 step l2 (1 + p1)
+            p1 -= real(2) * step * l2 + real(2) * p1 * step * l2
             done += 1
         count = done - start
-        # W1[i,j] ← W1[i,j] + p1 W1[i,j] - P1 Σ_r E1[r,i] H1[r,j]
-        scale_and_add_kp_kq(W1, E1, H1, 48, 64, count, p1, -P1)
+        # E1[r,i] = D1[r,i] K1[r]
+        for r in range(count):
+            K1_r = K1[r]
+            for i in range(48):
+                E1[r, i] = K1_r * D1[r, i]
+        # W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
+        scale_and_add_kp_kq(W1, E1, H1, 48, 64, count, p1, one)
         if done < min(block + start, updates):
             break
     return done, losses
@@ -1874,7 +1878,7 @@ class Trainer:
         data = self._examples(X, y, sample_weight)
         order = _order(order, len(data[0]))
         settings, rate = self._settings(learning_rate, hyperparameters), _rate(dropout)
-        kernel, extra = self._kernel(settings, batch_size)
+        kernel, extra = self._kernel(batch_size)
         size = max(1, self.BLOCK // batch_size) * batch_size
         values = {**self.parameters, **self.state}
         before, t, total = {k: v.copy() for k, v in values.items()}, self.t, 0.0
@@ -1954,19 +1958,14 @@ class Trainer:
             value[...] = values[name]
         return trainer
 
-    def _kernel(self, settings, batch_size):
+    def _kernel(self, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
         if batch_size > 1:
             return sgd_minibatch, (batch_size,)
-        if self.schedule != "deferred":
-            return SCHEDULES[self.schedule], ()
-        examples = _examples_a_block(self.sizes)
-        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
-        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
-            return SCHEDULES["overlapped"], ()
-        return SCHEDULES["deferred"], (examples,)
+        more = (_examples_a_block(self.sizes),) if self.schedule == "deferred" else ()
+        return SCHEDULES[self.schedule], more
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
@@ -2021,9 +2020,6 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return (X, y, *_weights(sample_weight, len(X)))
-
-
-SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):

@@ -48,14 +48,14 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: not here, W^1 is no matrix whose elements are all updated alike.
+    deferred: not here, W1 is no matrix whose elements are all updated alike.
 
 Regenerate with:
 
     symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: a898e98893cdf9b0.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: dd6c7b0ee6fc64a6.
 """
 
 import json
@@ -86,7 +86,7 @@ SPEC = {
     "input": [1, 28, 28],
     "hyperparameters": {},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [25, 100], "W3": [100, 300], "W5": [192, 10]}},
-    "refused": {"deferred": "W^1 is no matrix whose elements are all updated alike"},
+    "refused": {"deferred": "W1 is no matrix whose elements are all updated alike"},
     "network": "preactivation=conv(4, 5), averagepool(2), conv(12, 5), averagepool(2), dense(10); activations=['tanh', 'none', 'tanh', 'none']; output=softmax; loss=nll; target=label; penalty=none",
 }
 
@@ -123,11 +123,6 @@ def initial_scale(fan_in, fan_out):
 def step_size(learning_rate, t):
     """Return the step size of update t."""
     return learning_rate
-
-
-def shrinkage(learning_rate, t):
-    """Return by what part of itself update t shrinks a weight of the first layer."""
-    return zero
 
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
@@ -1961,7 +1956,7 @@ class Trainer:
         data = self._examples(X, y, sample_weight)
         order = _order(order, len(data[0]))
         settings, rate = self._settings(learning_rate, hyperparameters), _rate(dropout)
-        kernel, extra = self._kernel(settings, batch_size)
+        kernel, extra = self._kernel(batch_size)
         size = max(1, self.BLOCK // batch_size) * batch_size
         values = {**self.parameters, **self.state}
         before, t, total = {k: v.copy() for k, v in values.items()}, self.t, 0.0
@@ -2041,19 +2036,14 @@ class Trainer:
             value[...] = values[name]
         return trainer
 
-    def _kernel(self, settings, batch_size):
+    def _kernel(self, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
         if batch_size > 1:
             return sgd_minibatch, (batch_size,)
-        if self.schedule != "deferred":
-            return SCHEDULES[self.schedule], ()
-        examples = _examples_a_block(self.sizes)
-        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
-        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
-            return SCHEDULES["overlapped"], ()
-        return SCHEDULES["deferred"], (examples,)
+        more = (_examples_a_block(self.sizes),) if self.schedule == "deferred" else ()
+        return SCHEDULES[self.schedule], more
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
@@ -2108,9 +2098,6 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return (X, y, *_weights(sample_weight, len(X)))
-
-
-SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):

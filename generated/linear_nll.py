@@ -23,20 +23,23 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: W1 after r examples of a block is P_r (W1 - Σ_s<r γ_s da1_s x_sᵀ), P_r+1 = ρ_r P_r,
-        γ_r = step_r / P_r+1, with which every read of it is one of W1 from before the block:
+    deferred: after r examples of a block W1 is W1 + p1 W1 + Σ_s<r K1_s da1_s x_sᵀ, and what is kept
+        beside it is such a sum too; an update acts on the coefficients as on W1, every read of W1
+        is one from before the block:
     A1[r,i] = Σ_j H1[r,j] W1[i,j]
     G1[r,s] = Σ_j H1[r,j] H1[s,j]
-    a1[i] = A1[r,i] + b1[i] - Σ_s<r E1[s,i] G1[r,s]
-    E1[r,i] = step da1[i]
-    W1[i,j] ← W1[i,j] - Σ_r E1[r,i] H1[r,j]
+    a1[i] = A1[r,i] + b1[i] + Σ_s<r D1[s,i] G1[r,s] K1[s]
+    D1[r,i] = da1[i]
+    K1[r] = -step
+    E1[r,i] = D1[r,i] K1[r]
+    W1[i,j] ← W1[i,j] + Σ_r E1[r,i] H1[r,j]
 
 Regenerate with:
 
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 14fe8bc7ca659cc2.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 632cdbfd2da0f5a1.
 """
 
 import json
@@ -102,11 +105,6 @@ def initial_scale(fan_in, fan_out):
 def step_size(learning_rate, decay, t):
     """Return the step size of update t."""
     return learning_rate / (one + real(t) * decay)
-
-
-def shrinkage(learning_rate, decay, t):
-    """Return by what part of itself update t shrinks a weight of the first layer."""
-    return zero
 
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
@@ -604,6 +602,8 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
     H1 = aligned(block * n0, W1).reshape(block, n0)
     A1 = aligned(block * n1, W1).reshape(block, n1)
     G1 = aligned(block * block, W1).reshape(block, block)
+    D1 = aligned(block * n1, W1).reshape(block, n1)
+    K1 = aligned(block, W1)
     E1 = aligned(block * n1, W1).reshape(block, n1)
     losses = zero
     done = 0
@@ -621,23 +621,23 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
         for r in range(count):
             row = order[r + start]
             y = Y[row]
-            # a1[i] = A1[r,i] + b1[i] - Σ_s<r E1[s,i] G1[r,s]
+            # a1[i] = A1[r,i] + b1[i] + Σ_s<r D1[s,i] G1[r,s] K1[s]
             for i in range(n1):
                 a1[i] = A1[r, i] + b1[i]
             for s in range(0, r - (r % 4), 4):
-                G1_r_s_0 = G1[r, s]
-                G1_r_s_1 = G1[r, s + 1]
-                G1_r_s_2 = G1[r, s + 2]
-                G1_r_s_3 = G1[r, s + 3]
+                G1_r_s_K1_s_0 = G1[r, s] * K1[s]
+                G1_r_s_K1_s_1 = G1[r, s + 1] * K1[s + 1]
+                G1_r_s_K1_s_2 = G1[r, s + 2] * K1[s + 2]
+                G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(n1):
-                    a1[i] -= (
-                        G1_r_s_0 * E1[s, i] + G1_r_s_1 * E1[s + 1, i] + G1_r_s_2 * E1[s + 2, i]
-                        + G1_r_s_3 * E1[s + 3, i]
+                    a1[i] += (
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
+                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
-                G1_r_s = G1[r, s]
+                G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(n1):
-                    a1[i] -= G1_r_s * E1[s, i]
+                    a1[i] += G1_r_s_K1_s * D1[s, i]
             # m = max_i a1[i]
             m = a1[0]
             for i in range(n1):
@@ -663,15 +663,22 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
             # da1[i] = f[i] - 1[i=y]
             for i in range(n1):
                 da1[i] = f[i] - (one if i == y else zero)
-            # b1[i] ← b1[i] - step da1[i]; E1[r,i] = step da1[i]
+            # b1[i] ← b1[i] - step da1[i]; D1[r,i] = da1[i]
             for i in range(n1):
                 da1_i = da1[i]
                 b1[i] -= da1_i * step
-                E1[r, i] = da1_i * step
+                D1[r, i] = da1_i
+            # K1[r] = -step
+            K1[r] = -step
             done += 1
         count = done - start
-        # W1[i,j] ← W1[i,j] - Σ_r E1[r,i] H1[r,j]
-        add_kp_kq(W1, E1, H1, n1, n0, count, -one)
+        # E1[r,i] = D1[r,i] K1[r]
+        for r in range(count):
+            K1_r = K1[r]
+            for i in range(n1):
+                E1[r, i] = K1_r * D1[r, i]
+        # W1[i,j] ← W1[i,j] + Σ_r E1[r,i] H1[r,j]
+        add_kp_kq(W1, E1, H1, n1, n0, count, one)
         if done < min(block + start, updates):
             break
     return done, losses
@@ -830,7 +837,7 @@ class Trainer:
         data = self._examples(X, y, sample_weight)
         order = _order(order, len(data[0]))
         settings, rate = self._settings(learning_rate, hyperparameters), _rate(dropout)
-        kernel, extra = self._kernel(settings, batch_size)
+        kernel, extra = self._kernel(batch_size)
         size = max(1, self.BLOCK // batch_size) * batch_size
         values = {**self.parameters, **self.state}
         before, t, total = {k: v.copy() for k, v in values.items()}, self.t, 0.0
@@ -910,19 +917,14 @@ class Trainer:
             value[...] = values[name]
         return trainer
 
-    def _kernel(self, settings, batch_size):
+    def _kernel(self, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
         if batch_size > 1:
             return sgd_minibatch, (batch_size,)
-        if self.schedule != "deferred":
-            return SCHEDULES[self.schedule], ()
-        examples = _examples_a_block(self.sizes)
-        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
-        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
-            return SCHEDULES["overlapped"], ()
-        return SCHEDULES["deferred"], (examples,)
+        more = (_examples_a_block(self.sizes),) if self.schedule == "deferred" else ()
+        return SCHEDULES[self.schedule], more
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
@@ -977,9 +979,6 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return (X, y, *_weights(sample_weight, len(X)))
-
-
-SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):

@@ -35,14 +35,14 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: not here, the update of W^1 is not linear in W^1.
+    deferred: not here, the update of W1 is not linear in W1.
 
 Regenerate with:
 
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: c3762b8024be3b43.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 04a74b847946bd37.
 """
 
 import json
@@ -71,7 +71,7 @@ SPEC = {
     "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2]},
     "hyperparameters": {"decay": 0.0, "l1": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}},
-    "refused": {"deferred": "the update of W^1 is not linear in W^1"},
+    "refused": {"deferred": "the update of W1 is not linear in W1"},
     "network": "preactivation=dense; activations=['sigmoid']; output=softmax; loss=nll; target=label; penalty=l1",
 }
 
@@ -108,11 +108,6 @@ def initial_scale(fan_in, fan_out):
 def step_size(learning_rate, decay, l1, t):
     """Return the step size of update t."""
     return learning_rate / (one + real(t) * decay)
-
-
-def shrinkage(learning_rate, decay, l1, t):
-    """Return by what part of itself update t shrinks a weight of the first layer."""
-    return zero
 
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
@@ -1081,7 +1076,7 @@ class Trainer:
         data = self._examples(X, y, sample_weight)
         order = _order(order, len(data[0]))
         settings, rate = self._settings(learning_rate, hyperparameters), _rate(dropout)
-        kernel, extra = self._kernel(settings, batch_size)
+        kernel, extra = self._kernel(batch_size)
         size = max(1, self.BLOCK // batch_size) * batch_size
         values = {**self.parameters, **self.state}
         before, t, total = {k: v.copy() for k, v in values.items()}, self.t, 0.0
@@ -1161,19 +1156,14 @@ class Trainer:
             value[...] = values[name]
         return trainer
 
-    def _kernel(self, settings, batch_size):
+    def _kernel(self, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
         if batch_size > 1:
             return sgd_minibatch, (batch_size,)
-        if self.schedule != "deferred":
-            return SCHEDULES[self.schedule], ()
-        examples = _examples_a_block(self.sizes)
-        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
-        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
-            return SCHEDULES["overlapped"], ()
-        return SCHEDULES["deferred"], (examples,)
+        more = (_examples_a_block(self.sizes),) if self.schedule == "deferred" else ()
+        return SCHEDULES[self.schedule], more
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
@@ -1228,9 +1218,6 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return (X, y, *_weights(sample_weight, len(X)))
-
-
-SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):

@@ -59,7 +59,7 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: not here, the update of W^1 is not linear in W^1.
+    deferred: not here, the update of W1 is not linear in W1.
 
 Regenerate with:
 
@@ -67,7 +67,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8650951398df0344.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 45ad49542c36160b.
 """
 
 import json
@@ -96,7 +96,7 @@ SPEC = {
     "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2], "W3": [3, 2], "b3": [3]},
     "hyperparameters": {"decay": 0.0, "l1": 0.0, "l2": 0.0},
     "initial": {"distribution": "normal", "defaults": {}, "values": {}},
-    "refused": {"deferred": "the update of W^1 is not linear in W^1"},
+    "refused": {"deferred": "the update of W1 is not linear in W1"},
     "network": "preactivation=dense; activations=['silu', 'softplus']; output=softmax; loss=nll; target=label; penalty=l1+l2",
 }
 
@@ -133,11 +133,6 @@ def initial_scale(fan_in, fan_out):
 def step_size(learning_rate, decay, l1, l2, t):
     """Return the step size of update t."""
     return learning_rate / (one + real(t) * decay)
-
-
-def shrinkage(learning_rate, decay, l1, l2, t):
-    """Return by what part of itself update t shrinks a weight of the first layer."""
-    return zero
 
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
@@ -1443,7 +1438,7 @@ class Trainer:
         data = self._examples(X, y, sample_weight)
         order = _order(order, len(data[0]))
         settings, rate = self._settings(learning_rate, hyperparameters), _rate(dropout)
-        kernel, extra = self._kernel(settings, batch_size)
+        kernel, extra = self._kernel(batch_size)
         size = max(1, self.BLOCK // batch_size) * batch_size
         values = {**self.parameters, **self.state}
         before, t, total = {k: v.copy() for k, v in values.items()}, self.t, 0.0
@@ -1523,19 +1518,14 @@ class Trainer:
             value[...] = values[name]
         return trainer
 
-    def _kernel(self, settings, batch_size):
+    def _kernel(self, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
         if batch_size > 1:
             return sgd_minibatch, (batch_size,)
-        if self.schedule != "deferred":
-            return SCHEDULES[self.schedule], ()
-        examples = _examples_a_block(self.sizes)
-        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
-        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
-            return SCHEDULES["overlapped"], ()
-        return SCHEDULES["deferred"], (examples,)
+        more = (_examples_a_block(self.sizes),) if self.schedule == "deferred" else ()
+        return SCHEDULES[self.schedule], more
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
@@ -1590,9 +1580,6 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return (X, y, *_weights(sample_weight, len(X)))
-
-
-SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):

@@ -35,24 +35,26 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: W1 after r examples of a block is P_r (W1 - Σ_s<r γ_s da1_s x_sᵀ), P_r+1 = ρ_r P_r,
-        γ_r = step_r / P_r+1, with which every read of it is one of W1 from before the block:
+    deferred: after r examples of a block W1 is W1 + p1 W1 + Σ_s<r K1_s da1_s x_sᵀ, and what is kept
+        beside it is such a sum too; an update acts on the coefficients as on W1, every read of W1
+        is one from before the block:
     p1 = 0
-    P1 = 1
     A1[r,i] = Σ_j H1[r,j] W1[i,j]
     G1[r,s] = Σ_j H1[r,j] H1[s,j]
-    a1[i] = A1[r,i] + b1[i] + p1 A1[r,i] - P1 Σ_s<r E1[s,i] G1[r,s]
-    p1 ← p1 - 2 P1 step l2
-    P1 = 1 + p1
-    E1[r,i] = step da1[i]/P1
-    W1[i,j] ← W1[i,j] + p1 W1[i,j] - P1 Σ_r E1[r,i] H1[r,j]
+    a1[i] = A1[r,i] + b1[i] + p1 A1[r,i] + Σ_s<r D1[s,i] G1[r,s] K1[s]
+    D1[r,i] = da1[i]
+    K1[s] ← K1[s] (1 - 2 step l2)
+    K1[r] = -step
+    p1 ← p1 - 2 step l2 (1 + p1)
+    E1[r,i] = D1[r,i] K1[r]
+    W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
 
 Regenerate with:
 
     symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2
         --initializer glorot --step-size inverse --dtype float32 -o tanh_nll_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 21bac876a9b8d706.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e8876e8dbdf57857.
 """
 
 import json
@@ -118,11 +120,6 @@ def initial_scale(fan_in, fan_out):
 def step_size(learning_rate, decay, l2, t):
     """Return the step size of update t."""
     return learning_rate / (one + real(t) * decay)
-
-
-def shrinkage(learning_rate, decay, l2, t):
-    """Return by what part of itself update t shrinks a weight of the first layer."""
-    return real(2) * learning_rate * l2 / (one + real(t) * decay)
 
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
@@ -803,6 +800,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
     H1 = aligned(block * n0, W1).reshape(block, n0)
     A1 = aligned(block * n1, W1).reshape(block, n1)
     G1 = aligned(block * block, W1).reshape(block, block)
+    D1 = aligned(block * n1, W1).reshape(block, n1)
+    K1 = aligned(block, W1)
     E1 = aligned(block * n1, W1).reshape(block, n1)
     losses = zero
     done = 0
@@ -815,8 +814,6 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 H1[r, j] = X[row, j]
         # p1 = 0
         p1 = zero
-        # P1 = 1
-        P1 = one
         # A1[r,i] = Σ_j H1[r,j] W1[i,j]
         contract_pk_qk(A1, H1, W1, count, n1, n0)
         # G1[r,s] = Σ_j H1[r,j] H1[s,j]
@@ -824,23 +821,23 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
         for r in range(count):
             row = order[r + start]
             y = Y[row]
-            # a1[i] = A1[r,i] + b1[i] + p1 A1[r,i] - P1 Σ_s<r E1[s,i] G1[r,s]
+            # a1[i] = A1[r,i] + b1[i] + p1 A1[r,i] + Σ_s<r D1[s,i] G1[r,s] K1[s]
             for i in range(n1):
                 a1[i] = A1[r, i] + b1[i] + p1 * A1[r, i]
             for s in range(0, r - (r % 4), 4):
-                G1_r_s_P1_0 = P1 * G1[r, s]
-                G1_r_s_P1_1 = P1 * G1[r, s + 1]
-                G1_r_s_P1_2 = P1 * G1[r, s + 2]
-                G1_r_s_P1_3 = P1 * G1[r, s + 3]
+                G1_r_s_K1_s_0 = G1[r, s] * K1[s]
+                G1_r_s_K1_s_1 = G1[r, s + 1] * K1[s + 1]
+                G1_r_s_K1_s_2 = G1[r, s + 2] * K1[s + 2]
+                G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(n1):
-                    a1[i] -= (
-                        G1_r_s_P1_0 * E1[s, i] + G1_r_s_P1_1 * E1[s + 1, i] + G1_r_s_P1_2 * E1[s + 2, i]
-                        + G1_r_s_P1_3 * E1[s + 3, i]
+                    a1[i] += (
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
+                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
-                G1_r_s_P1 = P1 * G1[r, s]
+                G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(n1):
-                    a1[i] -= G1_r_s_P1 * E1[s, i]
+                    a1[i] += G1_r_s_K1_s * D1[s, i]
             # h1[j] = tanh(a1[j])
             for j in range(n1):
                 h1[j] = tanh(a1[j])
@@ -911,21 +908,28 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
             # da1[i] = dh1[i] (1 - h1[i]²)
             for i in range(n1):
                 da1[i] = dh1[i] * (one - h1[i] * h1[i])
-            # b1[i] ← b1[i] - step da1[i]
+            # b1[i] ← b1[i] - step da1[i]; D1[r,i] = da1[i]
             for i in range(n1):
-                b1[i] -= step * da1[i]
-            # p1 ← p1 - 2 P1 step l2
-            p1 -= real(2) * P1 * step * l2
-            # P1 = 1 + p1
-            P1 = one + p1
-            # E1[r,i] = step da1[i]/P1
-            step_per_P1 = step / P1
-            for i in range(n1):
-                E1[r, i] = step_per_P1 * da1[i]
+                da1_i = da1[i]
+                b1[i] -= da1_i * step
+                D1[r, i] = da1_i
+            # K1[s] ← K1[s] (1 - 2 step l2)
+            constant = one - real(2) * step * l2
+            for s in range(r):
+                K1[s] = constant * K1[s]
+            # K1[r] = -step
+            K1[r] = -step
+            # p1 ← p1 - 2 step l2 (1 + p1)
+            p1 -= real(2) * step * l2 + real(2) * p1 * step * l2
             done += 1
         count = done - start
-        # W1[i,j] ← W1[i,j] + p1 W1[i,j] - P1 Σ_r E1[r,i] H1[r,j]
-        scale_and_add_kp_kq(W1, E1, H1, n1, n0, count, p1, -P1)
+        # E1[r,i] = D1[r,i] K1[r]
+        for r in range(count):
+            K1_r = K1[r]
+            for i in range(n1):
+                E1[r, i] = K1_r * D1[r, i]
+        # W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
+        scale_and_add_kp_kq(W1, E1, H1, n1, n0, count, p1, one)
         if done < min(block + start, updates):
             break
     return done, losses
@@ -1195,7 +1199,7 @@ class Trainer:
         data = self._examples(X, y, sample_weight)
         order = _order(order, len(data[0]))
         settings, rate = self._settings(learning_rate, hyperparameters), _rate(dropout)
-        kernel, extra = self._kernel(settings, batch_size)
+        kernel, extra = self._kernel(batch_size)
         size = max(1, self.BLOCK // batch_size) * batch_size
         values = {**self.parameters, **self.state}
         before, t, total = {k: v.copy() for k, v in values.items()}, self.t, 0.0
@@ -1275,19 +1279,14 @@ class Trainer:
             value[...] = values[name]
         return trainer
 
-    def _kernel(self, settings, batch_size):
+    def _kernel(self, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
         if batch_size > 1:
             return sgd_minibatch, (batch_size,)
-        if self.schedule != "deferred":
-            return SCHEDULES[self.schedule], ()
-        examples = _examples_a_block(self.sizes)
-        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
-        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
-            return SCHEDULES["overlapped"], ()
-        return SCHEDULES["deferred"], (examples,)
+        more = (_examples_a_block(self.sizes),) if self.schedule == "deferred" else ()
+        return SCHEDULES[self.schedule], more
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
@@ -1342,9 +1341,6 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return (X, y, *_weights(sample_weight, len(X)))
-
-
-SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):

@@ -38,14 +38,14 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: not here, E^1 is no matrix whose elements are all updated alike.
+    deferred: not here, E1 is no matrix whose elements are all updated alike.
 
 Regenerate with:
 
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 6ae1613604443c23.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 937da1c6c3449da0.
 """
 
 import json
@@ -77,7 +77,7 @@ SPEC = {
     "vocabulary": 5000,
     "hyperparameters": {"decay": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"E1": [1, 16], "W2": [128, 32], "W3": [32, 4]}},
-    "refused": {"deferred": "E^1 is no matrix whose elements are all updated alike"},
+    "refused": {"deferred": "E1 is no matrix whose elements are all updated alike"},
     "network": "preactivation=embedding(5000, 16), dense(32), dense(4); activations=['none', 'tanh']; output=softmax; loss=nll; target=label; penalty=none",
 }
 
@@ -114,11 +114,6 @@ def initial_scale(fan_in, fan_out):
 def step_size(learning_rate, decay, t):
     """Return the step size of update t."""
     return learning_rate / (one + real(t) * decay)
-
-
-def shrinkage(learning_rate, decay, t):
-    """Return by what part of itself update t shrinks a weight of the first layer."""
-    return zero
 
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
@@ -1155,7 +1150,7 @@ class Trainer:
         data = self._examples(X, y, sample_weight)
         order = _order(order, len(data[0]))
         settings, rate = self._settings(learning_rate, hyperparameters), _rate(dropout)
-        kernel, extra = self._kernel(settings, batch_size)
+        kernel, extra = self._kernel(batch_size)
         size = max(1, self.BLOCK // batch_size) * batch_size
         values = {**self.parameters, **self.state}
         before, t, total = {k: v.copy() for k, v in values.items()}, self.t, 0.0
@@ -1235,19 +1230,14 @@ class Trainer:
             value[...] = values[name]
         return trainer
 
-    def _kernel(self, settings, batch_size):
+    def _kernel(self, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
         if batch_size > 1:
             return sgd_minibatch, (batch_size,)
-        if self.schedule != "deferred":
-            return SCHEDULES[self.schedule], ()
-        examples = _examples_a_block(self.sizes)
-        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
-        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
-            return SCHEDULES["overlapped"], ()
-        return SCHEDULES["deferred"], (examples,)
+        more = (_examples_a_block(self.sizes),) if self.schedule == "deferred" else ()
+        return SCHEDULES[self.schedule], more
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
@@ -1302,9 +1292,6 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return (X, y, *_weights(sample_weight, len(X)))
-
-
-SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):

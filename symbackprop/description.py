@@ -129,12 +129,12 @@ def _schedules(deferral: Deferral | str) -> list[str]:
     )
     if isinstance(deferral, str):
         return ["plain: the order of the lecture.", overlapped, f"deferred: not here, {deferral}."]
-    block = [e.written(code=True) for e in (*deferral.before, deferral.read, *deferral.saved, deferral.after)]
+    block = (*deferral.before, deferral.read, *deferral.saved, *deferral.after)
     deferred = (
-        "deferred: W1 after r examples of a block is P_r (W1 - Σ_s<r γ_s da1_s x_sᵀ), P_r+1 = ρ_r P_r, "
-        "γ_r = step_r / P_r+1, with which every read of it is one of W1 from before the block:"
+        "deferred: after r examples of a block W1 is W1 + p1 W1 + Σ_s<r K1_s da1_s x_sᵀ, and what is kept beside it is "
+        "such a sum too; an update acts on the coefficients as on W1, every read of W1 is one from before the block:"
     )
-    return ["plain: the order of the lecture.", overlapped, deferred, *block]
+    return ["plain: the order of the lecture.", overlapped, deferred, *(e.written(code=True) for e in block)]
 
 
 def _title(network: Network) -> str:

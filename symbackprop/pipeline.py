@@ -10,13 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sympy import Integer
-
 from symbackprop.definitions.network import Network
 from symbackprop.description import default_name, header_of, specification
 from symbackprop.emit.module import module_text
 from symbackprop.forms import remembered_forms
-from symbackprop.kernels import STEP, backward_kernel, forward_kernel, loss_kernel, sgd_kernel
+from symbackprop.kernels import backward_kernel, forward_kernel, loss_kernel, sgd_kernel
 from symbackprop.loops.ir import Kernel
 from symbackprop.loops.verify import verify
 from symbackprop.minibatch import minibatch_kernel
@@ -103,7 +101,6 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     scalars = {
         "initial_scale": network.chosen_initializer.scale,
         "step_size": step,
-        "shrinkage": Integer(0) if isinstance(deferral, str) else deferral.shrinkage.xreplace({STEP: step}),
     }
     header = header_of(network, spec, derived, deferral, notes)
     text = module_text(header, spec, kernels, scalars)

@@ -108,23 +108,19 @@ def matrices(equations: Iterable[Equation], taken: frozenset[str]) -> Body:
 
 def deferral_of(stages: Stages) -> Deferral | str:
     """Return how the first layer's updates are deferred, or why they are not."""
-    of_first = [u for u in with_step(stages.updates) if len(u.over) > 1 and u.name.endswith("^1")]
-    velocities = {f"v{u.name}" for u in of_first}
-    weights_of_first = [u for u in of_first if u.why == "update" and u.name not in velocities]
-    if len(weights_of_first) != 1:
-        return "the first layer has not one weight matrix"
-    if len(of_first) > 1:
-        what = {"max-norm": "a unit's weights are divided by their norm", "average": "the mean of W1 is kept"}
-        return f"{what.get(of_first[-1].why, 'W1 has a velocity')} after every update"
-    found = defer(weights_of_first[0], stages.forward[0])
+    of_first = [u for u in with_step(stages.updates) if len(u.over) > 1 and _is_first(u)]
+    if any(u.why == "max-norm" for u in of_first):
+        return "a unit's weights are divided by their norm after every update"
+    found = defer(of_first, stages.forward[0]) if of_first else "the first layer has no weight matrix"
     bounded = stages.clipping if isinstance(found, str) else with_gram(stages, found).clipping
     # their updates are part of the deferral
+    deferred = {u.name for u in of_first}
     rest = (
         *stages.forward[1:],
         stages.loss,
         *stages.backward,
         *bounded,
-        *(u for u in stages.updates if u.name != weights_of_first[0].name),
+        *(u for u in stages.updates if u.name not in deferred),
     )
     if any(scalar("h^0") in e.rhs.free_symbols for e in rest):
         return "the inputs are read by more than the first layer's weights"
@@ -184,7 +180,8 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
     taken = frozenset(a.name for a in arguments)
     updates, block, count = size("updates"), size("block"), size("count")
     start, r, done = (index(name) for name in ("start", "r", "done"))
-    others = [e for e in _first_updates(stages) if e.lhs != deferral.after.lhs]
+    deferred = {e.name for e in deferral.after}
+    others = [e for e in _first_updates(stages) if e.name not in deferred]
     per_example = (
         Row("row", "order", start + r), *of_target(network, index("row")), *of_update(network, start + r),
         *piece((deferral.read,), PAST, taken), *_rest_of_example(network, stages, start + r, taken, SWEEP),
@@ -193,7 +190,7 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
     blocks = (
         Assign(count, Min(block, updates - start)), _gather(network, deferral, start, r, count),
         *matrices(deferral.before, taken),
-        Loop(r, count, per_example), Assign(count, done - start), *matrices((deferral.after,), taken),
+        Loop(r, count, per_example), Assign(count, done - start), *matrices(deferral.after, taken),
         If(done < Min(start + block, updates), (Break(),)),
     )  # fmt: skip
     whole = (*_nothing_done(), Loop(start, updates, blocks, "", Integer(0), block))
@@ -207,7 +204,7 @@ def _nothing_done() -> Body:
 
 
 def _inputs(deferral: Deferral) -> Indexed:
-    return next(e for e in deferral.after.rhs.atoms(Indexed) if str(e.base.label).startswith("H^"))
+    return next(e for e in deferral.before[-1].rhs.atoms(Indexed) if str(e.base.label).startswith("H^"))
 
 
 def _gather(network: Network, deferral: Deferral, start: Expr, r: Symbol, count: Expr) -> Loop:
@@ -219,9 +216,9 @@ def _gather(network: Network, deferral: Deferral, start: Expr, r: Symbol, count:
 def _block_arrays(network: Network, deferral: Deferral, block: Expr) -> tuple[Argument, ...]:
     """Return the arrays of the block, with room for a whole one where the last may be shorter."""
     made = [Argument(str(_inputs(deferral).base.label), (block, *network.input_sizes))]
-    for equation in (*deferral.before, deferral.saved[-1]):
+    for equation in (*deferral.before, *deferral.saved, *deferral.after):
         sizes = {axis.index: axis.size for axis in equation.over}
-        if isinstance(equation.lhs, Indexed):
+        if isinstance(equation.lhs, Indexed) and not equation.is_update:
             found = (sizes.get(i, block) for i in equation.lhs.indices)
             made.append(Argument(equation.name, tuple(block if n == size("count") else n for n in found)))
     return tuple(made)

@@ -143,7 +143,6 @@ def _function(name: str, expr: Expr, spec: Mapping[str, Any]) -> str:
             "Return the bound of the uniform, or the deviation of the normal, initial weights.",
         ),
         "step_size": (settings, "Return the step size of update t."),
-        "shrinkage": (settings, "Return by what part of itself update t shrinks a weight of the first layer."),
     }[name]
     return f'def {name}({", ".join(arguments)}):\n    """{doc}"""\n    return {real(expr)}'
 

@@ -20,7 +20,6 @@ sgd_minibatch: Any
 initial_scale: Any
 at_cache_line: Any
 step_size: Any
-shrinkage: Any
 SCHEDULES: dict[str, Any] = {}
 
 # --- copied from here ---
@@ -94,7 +93,7 @@ class Trainer:
         data = self._examples(X, y, sample_weight)
         order = _order(order, len(data[0]))
         settings, rate = self._settings(learning_rate, hyperparameters), _rate(dropout)
-        kernel, extra = self._kernel(settings, batch_size)
+        kernel, extra = self._kernel(batch_size)
         size = max(1, self.BLOCK // batch_size) * batch_size
         values = {**self.parameters, **self.state}
         before, t, total = {k: v.copy() for k, v in values.items()}, self.t, 0.0
@@ -174,19 +173,14 @@ class Trainer:
             value[...] = values[name]
         return trainer
 
-    def _kernel(self, settings, batch_size):
+    def _kernel(self, batch_size):
         """Return the kernel of the schedule and what it takes beside the others' arguments."""
         if not isinstance(batch_size, int | np.integer) or batch_size < 1:
             raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
         if batch_size > 1:
             return sgd_minibatch, (batch_size,)
-        if self.schedule != "deferred":
-            return SCHEDULES[self.schedule], ()
-        examples = _examples_a_block(self.sizes)
-        left = 1 - shrinkage(*settings, self.t)  # of a weight, after one update without a gradient
-        if left <= 0 or left**examples < SMALLEST_DECAY:  # the closed form divides by the decay of a whole block
-            return SCHEDULES["overlapped"], ()
-        return SCHEDULES["deferred"], (examples,)
+        more = (_examples_a_block(self.sizes),) if self.schedule == "deferred" else ()
+        return SCHEDULES[self.schedule], more
 
     def _masks(self, rate, updates):
         """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
@@ -241,9 +235,6 @@ class Trainer:
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
         return (X, y, *_weights(sample_weight, len(X)))
-
-
-SMALLEST_DECAY = 2.0**-10
 
 
 def _schedule(schedule, sizes):

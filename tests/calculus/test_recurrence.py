@@ -7,9 +7,9 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-from sympy import Abs, Integer, Piecewise, Sum, Symbol, cos, sin
+from sympy import Abs, Eq, Integer, Piecewise, Sum, Symbol, cos, sin
 
-from symbackprop.calculus.recurrence import defer, prove, recurrence_of
+from symbackprop.calculus.recurrence import defer, forces, prove, recurrence_of
 from symbackprop.notation import formula
 from symbackprop.numeric import World
 from symbackprop.symbols import Axis, array, name_of, scalar, size
@@ -18,8 +18,10 @@ from symbackprop.terms import Equation
 I, J = Axis("i", size("n")), Axis("j", size("m"))  # noqa: E741
 i, j, r = I.index, J.index, Symbol("r", integer=True, nonnegative=True)
 W, b, h, d, a, M = array("W^1"), array("b"), array("h"), array("d"), array("a"), array("M")
-W0, P, α, ρ, γ, δ, H = (array(name) for name in ("W", "P", "α", "ρ", "γ", "δ", "h"))  # of the proof
-step, λ = scalar("step"), scalar("λ")
+W0, P, K, M_, c, δ, H = (array(name) for name in ("W", "P", "K", "M", "c", "δ", "h"))  # of the proof
+s = Symbol("s", integer=True, nonnegative=True)
+step, λ, μ, share = map(scalar, ("step", "λ", "momentum", "share"))
+V, mean = array("vW^1"), array("mean_W^1")
 READ = Equation(a[i], b[i] + Sum(W[i, j] * h[j], J.limits), (I,), "pre-activation")
 
 
@@ -27,39 +29,46 @@ def update(rhs, lhs=None):
     return Equation(W[i, j] if lhs is None else lhs, rhs, (I, J), "update")
 
 
-PLAIN = update(W[i, j] - step * d[i] * h[j])
-DECAYED = update(W[i, j] - step * (d[i] * h[j] + 2 * λ * W[i, j]))
+Δ = -step * (d[i] * h[j] + 2 * λ * W[i, j])
+PLAIN = [update(W[i, j] - step * d[i] * h[j])]
+DECAYED = [update(W[i, j] + Δ)]
+MOMENTUM = [update(μ * V[i, j] + Δ, V[i, j]), update(W[i, j] + V[i, j])]
+NESTEROV = [update(μ * V[i, j] + Δ, V[i, j]), update(W[i, j] + μ * V[i, j] + Δ)]
+AVERAGED = [*NESTEROV, update(mean[i, j] + share * (W[i, j] - mean[i, j]), mean[i, j])]
+RULES = {"plain": PLAIN, "decayed": DECAYED, "momentum": MOMENTUM, "nesterov": NESTEROV, "averaged": AVERAGED}
 
 
-def proof():
-    return prove(recurrence_of(DECAYED, READ))
+def proof(rule="decayed"):
+    return prove(recurrence_of(RULES[rule], READ))
 
 
 # --- the proof ---
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_every_step_is_right_at_random_values(seed):
-    steps = list(proof())
-    assert [s.rule for s in steps] == ["base case", "induction step", "read"]
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("rule", RULES)
+def test_every_step_is_right_at_random_values(rule, seed):
+    steps = list(proof(rule))
+    states = len({u.name for u in RULES[rule]})
+    assert [step.rule for step in steps] == ["base case", "induction step"] * states + ["read"]
     for each in steps:
         each.check(seed)
 
 
 def test_the_proof_can_be_read():
     text = "\n".join(map(str, proof()))
-    assert "W_0 = Wᵢⱼ = P₀ (Wᵢⱼ - Σ_{s<0}" in text
-    assert "P_r+1 = ρ_r P_r, γ_r = α_r / P_r+1" in text
-    assert [formula(e.lhs) for e in proof().given] == ["Pᵣ", "γᵣ"]
+    assert "W_0 = Wᵢⱼ = Wᵢⱼ P₀" in text
+    assert "an update acts on the coefficients as on what they are of" in text
+    assert [formula(e.lhs) for e in proof().given] == ["Pᵣ", "Kᵣₛ"]
 
 
 TAMPERED = {
-    "γ not divided by P": ("given", 1, α[r]),
-    "γ divided by the P before": ("given", 1, α[r] / P[r]),
-    "γ of the wrong sign": ("given", 1, -α[r] / P[r + 1]),
     "P that does not decay": ("given", 0, Integer(1)),
-    "P decayed twice": ("given", 0, Piecewise((1, r < 1), (ρ[r - 1] ** 2 * P[r - 1], True))),
-    "P decayed by the rate of the next": ("given", 0, Piecewise((1, r < 1), (ρ[r] * P[r - 1], True))),
+    "P decayed twice": ("given", 0, Piecewise((1, r < 1), (M_[r - 1] ** 2 * P[r - 1], True))),
+    "P decayed by the factor of the next": ("given", 0, Piecewise((1, r < 1), (M_[r] * P[r - 1], True))),
+    "K that does not decay": ("given", 1, Piecewise((c[r - 1], Eq(s, r - 1)), (K[r - 1, s], True))),
+    "K of the wrong sign": ("given", 1, Piecewise((-c[r - 1], Eq(s, r - 1)), (M_[r - 1] * K[r - 1, s], True))),
+    "K begun by the rate of the next": ("given", 1, Piecewise((c[r], Eq(s, r - 1)), (M_[r - 1] * K[r - 1, s], True))),
 }
 
 
@@ -78,16 +87,11 @@ def test_a_tampered_closed_form_is_caught():
     first = next(iter(base.given))
     with pytest.raises(ValueError, match="is wrong"):
         replace(base, given=(replace(first, rhs=Integer(2)),)).check()
-    for wrong in (
-        induction.after.xreplace({P[r + 1]: P[r]}),
-        induction.after.xreplace({r + 1: r}),
-        induction.after.replace(γ, α),
-    ):
+    for wrong in (induction.after.xreplace({P[r + 1]: P[r]}), induction.after.xreplace({r + 1: r})):
         assert wrong != induction.after
         with pytest.raises(ValueError, match="is wrong"):
             replace(induction, after=wrong).check()
-    s = Symbol("s", integer=True, nonnegative=True)
-    for wrong in (read.after.xreplace({r - 1: r}), read.after.xreplace({H[s, j]: H[r, j]}), read.after / P[r]):
+    for wrong in (read.after.xreplace({r - 1: r - 2}), read.after.xreplace({H[s, j]: H[r, j]}), 2 * read.after):
         assert wrong != read.after
         with pytest.raises(ValueError, match="is wrong"):
             replace(read, after=wrong).check()
@@ -101,7 +105,7 @@ def test_the_closed_form_is_the_recurrence_run_example_by_example():
         now = world.value(W0[i, j], at)
         for t in range(6):
             here = {**at, r: Integer(t)}
-            now = world.value(ρ[r], here) * now - world.value(α[r] * δ[r, i] * H[r, j], here)
+            now = world.value(M_[r], here) * now + world.value(c[r] * δ[r, i] * H[r, j], here)
             assert abs(world.value(induction.after, here) - now) < 1e-40
     assert read.over[0].index == r
 
@@ -109,18 +113,19 @@ def test_the_closed_form_is_the_recurrence_run_example_by_example():
 # --- the equations of a block ---
 
 
-def block_by_equations(deferral, weights, biases, inputs, slopes, rates, λ_):
-    """The pre-activations and the weights after a block, from nothing but the deferral's equations."""
-    rows, columns, count = len(weights), len(weights[0]), len(inputs)
-    known = {("W^1", (x, y)): weights[x][y] for x, y in product(range(rows), range(columns))}
-    known |= {("b", (x,)): biases[x] for x in range(rows)} | {("λ", ()): λ_}
+def block_by_equations(deferral, states, biases, inputs, slopes, numbers):
+    """The pre-activations and the states after a block, from nothing but the deferral's equations."""
+    rows, columns, count = len(biases), len(inputs[0]), len(inputs)
+    every = list(product(range(rows), range(columns)))
+    known = {(name, at): values[at[0]][at[1]] for name, values in states.items() for at in every}
+    known |= {("b", (x,)): biases[x] for x in range(rows)}
     known |= {("H^1", (e, y)): inputs[e][y] for e, y in product(range(count), range(columns))}
     sizes = {size("n"): rows, size("m"): columns, size("count"): count}
 
     def compute(equation, at):
         axes = [axis for axis in equation.over if axis.index not in at]
         found = {}
-        for chosen in product(*(range(sizes[axis.size]) for axis in axes)):
+        for chosen in product(*(range(sizes[axis.size] if axis.size in sizes else at[axis.size]) for axis in axes)):
             here = {**at, **{axis.index: x for axis, x in zip(axes, chosen, strict=True)}}
             name = name_of(equation.lhs)
             place = tuple(here[x] for x in getattr(equation.lhs, "indices", ()))
@@ -133,11 +138,14 @@ def block_by_equations(deferral, weights, biases, inputs, slopes, rates, λ_):
     for e in range(count):
         compute(deferral.read, {r: e})
         seen.append([known["a", (x,)] for x in range(rows)])
-        known |= {("d", (x,)): slopes[e][x] for x in range(rows)} | {("step", ()): rates[e]}
+        known |= {("d", (x,)): slopes[e][x] for x in range(rows)} | {
+            (name, ()): value[e] for name, value in numbers.items()
+        }
         for equation in deferral.saved:
             compute(equation, {r: e})
-    compute(deferral.after, {})
-    return seen, [[known["W^1", (x, y)] for y in range(columns)] for x in range(rows)]
+    for equation in deferral.after:
+        compute(equation, {})
+    return seen, {name: [[known[name, (x, y)] for y in range(columns)] for x in range(rows)] for name in states}
 
 
 def exact(expr, known, at):
@@ -164,9 +172,9 @@ def exact(expr, known, at):
     return total
 
 
-@pytest.mark.parametrize("decayed", [False, True])
+@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_a_block_is_the_updates_one_by_one_without_rounding(count, decayed):
+def test_a_block_is_the_updates_one_by_one_without_rounding(count, rule):
     generator = random.Random(count)
 
     def some(*shape):
@@ -174,34 +182,43 @@ def test_a_block_is_the_updates_one_by_one_without_rounding(count, decayed):
             return Fraction(generator.randint(-9, 9), generator.randint(2, 9))
         return [some(*shape[1:]) for _ in range(shape[0])]
 
-    weights, biases, inputs, slopes = some(3, 2), some(3), some(count, 2), some(count, 3)
-    rates, λ_ = [Fraction(1, 3 + e) for e in range(count)], Fraction(1, 7) * decayed
-    expected, now = [], [list(row) for row in weights]
-    for x, slope, rate in zip(inputs, slopes, rates, strict=True):
-        expected.append([biases[k] + sum(w * v for w, v in zip(now[k], x, strict=True)) for k in range(3)])
-        now = [[w - rate * (slope[k] * v + 2 * λ_ * w) for w, v in zip(now[k], x, strict=True)] for k in range(3)]
-    deferral = defer(DECAYED if decayed else PLAIN, READ)
-    assert block_by_equations(deferral, weights, biases, inputs, slopes, rates, λ_) == (expected, now)
+    names = list(dict.fromkeys(["W^1", *(u.name for u in RULES[rule])]))
+    states, biases, inputs, slopes = {n: some(3, 2) for n in names}, some(3), some(count, 2), some(count, 3)
+    numbers = {"step": [Fraction(1, 3 + e) for e in range(count)], "λ": [Fraction(1, 7)] * count,
+               "momentum": [Fraction(2, 3)] * count, "share": [Fraction(1, 2 + e) for e in range(count)]}  # fmt: skip
+    expected, now = [], {name: [list(row) for row in values] for name, values in states.items()}
+    for e, (x, slope) in enumerate(zip(inputs, slopes, strict=True)):
+        expected.append([biases[k] + sum(w * v for w, v in zip(now["W^1"][k], x, strict=True)) for k in range(3)])
+        for rule_ in RULES[rule]:
+            for k, m in product(range(3), range(2)):
+                known = {(n, (k, m)): now[n][k][m] for n in names} | {("d", (k,)): slope[k], ("h", (m,)): x[m]}
+                known |= {(name, ()): values[e] for name, values in numbers.items()}
+                now[rule_.name][k][m] = exact(rule_.rhs, known, {i: k, j: m})
+    found = block_by_equations(defer(RULES[rule], READ), states, biases, inputs, slopes, numbers)
+    assert found == (expected, now)
 
 
-def test_without_decay_no_scale_is_carried():
+def test_what_does_not_decay_has_no_coefficient_carried():
     deferral = defer(PLAIN, READ)
-    assert deferral.shrinkage == 0
-    assert [e.name for e in (*deferral.before, *deferral.saved)] == ["A^1", "G^1", "E^1"]
-    assert [e.name for e in defer(DECAYED, READ).before] == ["p^1", "P^1", "A^1", "G^1"]
-    assert defer(DECAYED, READ).shrinkage == 2 * step * λ
+    assert [e.name for e in (*deferral.before, *deferral.saved)] == ["A^1", "G^1", "D^1", "K^1"]
+    assert [e.name for e in defer(DECAYED, READ).before] == ["p^1", "A^1", "G^1"]
     assert deferral.input == h[j]
+
+
+def test_only_what_the_weights_depend_on_is_multiplied_with_the_inputs():
+    assert [e.name for e in defer(AVERAGED, READ).before if e.name.startswith("A")] == ["A^1", "Av^1"]
 
 
 def test_the_parts_are_found_whatever_the_update_is_called():
     V, x, z = array("V^2"), array("x"), array("z")
     rate, gain = scalar("η"), array("g")
     made = recurrence_of(
-        Equation(V[i, j], (1 - rate / 3) * V[i, j] - rate * z[i] * gain[i] * x[j] / 2, (I, J)),
+        [Equation(V[i, j], (1 - rate / 3) * V[i, j] - rate * z[i] * gain[i] * x[j] / 2, (I, J))],
         Equation(a[i], 5 + Sum(V[i, j] * x[j], J.limits) + 3 * b[i] ** 2, (I,)),
     )
-    assert (made.decay, made.rate, made.delta) == (1 - rate / 3, rate / 2, z[i] * gain[i])
-    assert (made.input, made.rest) == (x[j], 5 + 3 * b[i] ** 2)
+    ((target, value),) = made.assignments
+    assert (target, made.factor(value, target), forces(made)[target]) == (V[i, j], 1 - rate / 3, -rate / 2)
+    assert (made.delta, made.input, made.rest) == (z[i] * gain[i], x[j], 5 + 3 * b[i] ** 2)
 
 
 # --- refusals ---
@@ -211,9 +228,9 @@ def read(rhs):
     return Equation(a[i], rhs, (I,), "pre-activation")
 
 
-LINEAR = "the update of W^1 is not linear in W^1"
-TIMES = "a is not W^1 times the layer below"
-OUTER = "the gradient of W^1 is not an outer product with the layer below"
+LINEAR = "the update of W1 is not linear in W1"
+TIMES = "a is not W1 times the layer below"
+OUTER = "the gradient of W1 is not an outer product with the layer below"
 REFUSED = {
     "own penalty": (update(W[i, j] - step * (d[i] * h[j] + 4 * λ * W[i, j] ** 3)), READ, LINEAR),
     "L1": (
@@ -232,7 +249,7 @@ REFUSED = {
     ),
     "decay of its own for each weight": (
         update(W[i, j] - step * (d[i] * h[j] + M[i, j] * W[i, j])), READ,
-        "the factor of W^1 in its update differs from weight to weight",
+        "the factor of W1 in its update differs from weight to weight",
     ),
     "weights squared": (PLAIN, read(b[i] + Sum(W[i, j] ** 2 * h[j], J.limits)), TIMES),
     "weights twice": (PLAIN, read(b[i] + Sum(W[i, j] * W[j, i], J.limits)), TIMES),
@@ -255,5 +272,5 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_refuses_in_words(case):
     changed, used, reason = REFUSED[case]
-    assert defer(changed, used) == reason
+    assert defer(changed if isinstance(changed, list) else [changed], used) == reason
     assert not re.search(r"\n|Indexed|Sum\(", reason)
