@@ -114,7 +114,7 @@ def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:
     with remembered_forms() as forms:
         made = stages.in_forms(forms.rewritten)
         for equation in (*stages.forward, stages.loss, *stages.backward):
-            for before, after, choice in forms.changes(equation):
-                target, old, new = (formula(e, code=True) for e in (equation.lhs, before, after))
-                notes.append(f"{target}: {old} is computed as {new}; {choice.note}")
+            for change in forms.changes(equation, stages.forward if equation in stages.backward else ()):
+                target, old, new = (formula(e, code=True) for e in (equation.lhs, change.derived, change.after))
+                notes.append(f"{target}: {old} is computed as {new}; {change.choice.note}")
     return made, tuple(notes)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+from benchmarks import numerics
 from symbackprop import Network, cli
 from symbackprop.audit import FORMATS, audit, compare, floats, measured, plot_audit, regimes, report, truths
 from symbackprop.calculus.scoring import WRONG
@@ -35,6 +36,16 @@ def test_compiled_formulas_and_derivatives_keep_their_digits(text):
         assert computed.wrong_nan == computed.wrong_infinite == 0
         assert computed.largest <= bar, (text, computed.largest)
         assert computed.largest <= max(derived.largest, bar)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("target", numerics.TARGETS)
+def test_the_compiled_gradient_of_cross_entropy_keeps_its_digits(target, dtype):
+    loss, slope = numerics.cross_entropy(target, dtype, 200, exact_form=False)
+    for errors in (loss, slope):
+        assert errors.largest <= 4
+        assert errors.wrong_nan == errors.wrong_infinite == 0
 
 
 @pytest.mark.slow

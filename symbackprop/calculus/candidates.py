@@ -39,7 +39,7 @@ from sympy import (
 )  # fmt: skip
 from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.symbols import decay, gauss, normal, scaled
+from symbackprop.symbols import decay, gauss, normal, plus, scaled
 
 LARGEST_POWER = 12  # of any symbol in a quotient: the work grows with it
 LARGEST_FORMULA = 400  # operations
@@ -184,7 +184,17 @@ def _restored(f: Expr, E: Symbol, x: Symbol, value: Expr) -> Expr | None:
         return None
     back = {d: node for node, d in logs.items()}
     made = _polished(flat, E) if not logs or fraction(together(flat))[1] != 1 else collect(expand(flat), x)
+    made = made.replace(lambda e: isinstance(e, Add), lambda e: _fixed_first(e, {E, x}))
     return made.xreplace(back).xreplace({E: value})
+
+
+def _fixed_first(total: Add, varying: set[Symbol]) -> Expr:
+    """Return a sum with its terms of other symbols, such as a target in 1 - t, added up before those that vary."""
+    fixed = [t for t in total.args if not t.free_symbols & varying]
+    rest = [t for t in total.args if t not in fixed]
+    if not rest or len(fixed) < 2 or not Add(*fixed).free_symbols:
+        return total
+    return plus(Add(*fixed), Add(*rest))
 
 
 def _is_small(f: Expr) -> bool:

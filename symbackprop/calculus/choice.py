@@ -23,6 +23,7 @@ from symbackprop.calculus.scoring import BITS, WRONG, Array, Sample, exact, in_f
 from symbackprop.symbols import AtInfinity
 
 GOOD = 4.0  # ULP, with every function correctly rounded; what is compiled has up to 2 or 3 more
+NEARLY = 5.0  # ULP up to which one form, or one a sign, is taken before four, all of which a vector loop computes
 POINTS, HELD_OUT = 900, 1200
 CHOOSING, JUDGING = 1, 2  # seeds
 MOST = 12  # candidates
@@ -200,6 +201,8 @@ def _recipe(found: Mapping[str, Expr], known: Sample, x: Symbol) -> Recipe:
     quarters = (xs > 1, (xs > 0) & (xs <= 1), xs < -1, (xs <= 0) & (xs >= -1))
     best: tuple[float, Recipe] = (np.inf, ())
     for regimes in ((everywhere,), signs, quarters):
+        if len(regimes) == 4 and best[0] <= NEARLY:
+            break
         names = tuple(_best(errors, costs, where) for where in regimes)
         if len(regimes) == 4:
             names = _together(names, errors, costs, regimes)

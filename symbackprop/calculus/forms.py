@@ -2,24 +2,40 @@
 
 A part is a function of one array element, such as g(a[j]) in an activation or g'(a[i]) in a gradient; in a loss, of one
 element and the target beside it.
+
+A gradient that reads targets, such as f[i] - y[i], is where the backward pass starts: every other gradient has its
+relative error. Where it is derived through a stored value that has lost digits, it is computed from what that value is
+computed from.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sympy import Add, Expr, Indexed, Mul, srepr
 
+from symbackprop.calculus.chain import substitute
 from symbackprop.calculus.choice import Choice, choose, needs_none, recalled
 from symbackprop.calculus.stability import by_rules
 from symbackprop.indices import Reduction
-from symbackprop.symbols import scalar
+from symbackprop.symbols import names_in, scalar
 from symbackprop.terms import Equation
 
 X, T = scalar("x"), scalar("t")
 TARGET = "y"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A part of an equation as derived, the same by what its stored values stand for (`given`), and its form."""
+
+    derived: Expr
+    before: Expr
+    after: Expr
+    choice: Choice
+    given: tuple[Equation, ...] = ()
 
 
 @dataclass
@@ -34,40 +50,78 @@ class Forms:
 
     known: MutableMapping[str, Any] = field(default_factory=dict)
 
-    def choice(self, part: Expr) -> Choice:
-        """Return the form for a function of X, and of T where it is a loss's."""
-        key = srepr(part)
-        found = recalled(part, X, self.known.get(key), by_rules)
+    def choice(self, part: Expr, through: Expr | None = None) -> Choice:
+        """Return the form for a function of X, and of T where it is a loss's.
+
+        Parameters
+        ----------
+        part
+            The function.
+        through
+            The same in the form in which it would be computed else: by default, made safe by rule.
+        """
+        key = srepr(part) if through is None else f"{srepr(part)} else {srepr(through)}"
+        by_rule = by_rules if through is None else lambda _: through
+        found = recalled(part, X, self.known.get(key), by_rule)
         if found is None:
             targets = (T,) if part.has(T) else ()
-            found = choose(part, X, targets, by_rules)
+            found = choose(part, X, targets, by_rule)
             self.known[key] = found.remembered()
         return found
 
-    def rewritten(self, equation: Equation) -> Equation:
-        """Return an equation with its parts in the forms chosen for them."""
-        rhs = _rewritten(equation.rhs, lambda part, back: self.choice(part).after.xreplace(back))
-        return Equation(equation.lhs, rhs, equation.over, equation.why)
+    def rewritten(self, equation: Equation, stored: Iterable[Equation] = ()) -> Equation:
+        """Return an equation with its parts in the forms chosen for them.
 
-    def changes(self, equation: Equation) -> list[tuple[Expr, Expr, Choice]]:
-        """Return the parts of an equation that get another form: before, after, and what was chosen."""
-        found: dict[Expr, tuple[Expr, Expr, Choice]] = {}
+        Parameters
+        ----------
+        equation
+            What is to be computed.
+        stored
+            What the stored values are computed from: a gradient that reads targets may be written by it.
+        """
+        if source := self._source(equation, stored):
+            return replace(equation, rhs=source.after)
+        rhs = _rewritten(equation.rhs, lambda part, back: self.choice(part).after.xreplace(back))
+        return replace(equation, rhs=rhs)
+
+    def changes(self, equation: Equation, stored: Iterable[Equation] = ()) -> list[Change]:
+        """Return the parts of an equation that get another form; the arguments are those of `rewritten`."""
+        if source := self._source(equation, stored):
+            return [source]
+        found: dict[Expr, Change] = {}
 
         def note(part: Expr, back: Back) -> Expr:
             chosen = self.choice(part)
             if chosen.changed:
-                found[part] = (part.xreplace(back), chosen.after.xreplace(back), chosen)
+                before = part.xreplace(back)
+                found[part] = Change(before, before, chosen.after.xreplace(back), chosen)
             return part
 
         _rewritten(equation.rhs, note)
         return list(found.values())
 
+    def _source(self, equation: Equation, stored: Iterable[Equation]) -> Change | None:
+        """Return what becomes of a gradient that reads a target and stored values, None where it may stay so."""
+        read = names_in(equation.rhs)
+        definitions = {e.name: e for e in stored if e.name in read and _part(e.rhs)}
+        if TARGET not in read or not definitions:
+            return None
+        found = _part(substitute(equation, definitions).rhs)
+        if found is None or not found[0].has(T) or needs_none(found[0]):
+            return None
+        part, back = found
+        computed = {name: self.rewritten(e) for name, e in definitions.items()}
+        through = substitute(equation, computed).rhs.xreplace({element: s for s, element in back.items()})
+        chosen = self.choice(part, through)
+        before, after = (e.xreplace(back) for e in (part, chosen.after))
+        return Change(equation.rhs, before, after, chosen, (*definitions.values(),)) if chosen.changed else None
+
 
 Back = Mapping[Expr, Expr]
-Change = Callable[[Expr, Back], Expr]
+Rewrite = Callable[[Expr, Back], Expr]
 
 
-def _rewritten(expr: Expr, change: Change) -> Expr:
+def _rewritten(expr: Expr, change: Rewrite) -> Expr:
     """Return an expression with `change` applied to its largest parts."""
     if not expr.args or isinstance(expr, Indexed):
         return expr

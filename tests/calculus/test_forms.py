@@ -1,11 +1,11 @@
 """The delicate parts of an equation are found, and put into their forms; everything else stays."""
 
 import pytest
-from sympy import Eq, Function, Piecewise, Sum, exp, log, sqrt, tanh
+from sympy import Eq, Function, Indexed, Piecewise, Sum, exp, log, sqrt, tanh
 
 from symbackprop.calculus.forms import Forms
 from symbackprop.symbols import Axis, array, scalar, size
-from symbackprop.terms import Equation
+from symbackprop.terms import Equation, Step
 
 J = Axis("j", size("n"))
 j = J.index
@@ -45,7 +45,34 @@ def test_a_loss_of_a_difference_is_a_function_of_it(forms):
     assert made.free_symbols
     assert all(not e.has(y[j]) or e.has(f[j]) for e in made.atoms(sqrt(f[j]).func))
     (change,) = forms.changes(Equation(h[j], sqrt((f[j] - y[j]) ** 2 + 1) - 1, (J,)))
-    assert change[2].error_after <= change[2].error
+    assert change.choice.error_after <= change.choice.error
+
+
+SIGMOID = Equation(f[j], 1 / (1 + exp(-a[j])), (J,))
+SOFTMAX = Equation(f[j], exp(a[j]) / Sum(exp(a[j]), J.limits), (J,))
+
+
+@pytest.mark.parametrize("rhs", [f[j] - y[j], 2 * (f[j] - y[j]) * f[j] * (1 - f[j])], ids=str)
+def test_a_gradient_at_a_target_is_computed_from_what_the_output_is_computed_from(forms, rhs):
+    gradient = Equation(d[j], rhs, (J,))
+    made = forms.rewritten(gradient, (SIGMOID,))
+    assert a[j] in made.rhs.atoms(Indexed)
+    assert f[j] not in made.rhs.atoms(Indexed)
+    (change,) = forms.changes(gradient, (SIGMOID,))
+    assert (change.derived, change.after, change.given) == (rhs, made.rhs, (SIGMOID,))
+    assert change.choice.error_after < 5
+    assert change.choice.error > 1e7
+    Step("stable form", change.derived, change.before, change.after, (J,), change.given).check()
+
+
+@pytest.mark.parametrize(
+    ("rhs", "stored"),
+    [(f[j] - y[j], ()), (f[j] - y[j], SOFTMAX), (f[j] - y[j], Equation(f[j], a[j], (J,))), (d[j] * f[j] * (1 - f[j]), SIGMOID),
+     (h[j] - y[j], SIGMOID), (a[j] - y[j], SIGMOID)],
+)  # fmt: skip
+def test_elsewhere_a_gradient_stays_as_derived_through_the_stored_value(forms, rhs, stored):
+    gradient = Equation(d[j], rhs, (J,))
+    assert forms.rewritten(gradient, (stored,) if stored else ()) == gradient
 
 
 def test_a_loss_that_is_not_linear_in_the_target_stays(forms):
