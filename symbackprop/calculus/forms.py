@@ -49,6 +49,7 @@ class Forms:
     """
 
     known: MutableMapping[str, Any] = field(default_factory=dict)
+    _choices: dict[tuple[Expr, Expr | None], Choice] = field(default_factory=dict, init=False, repr=False)
 
     def choice(self, part: Expr, through: Expr | None = None) -> Choice:
         """Return the form for a function of X, and of T where it is a loss's.
@@ -60,6 +61,12 @@ class Forms:
         through
             The same in the form in which it would be computed else: by default, made safe by rule.
         """
+        asked = (part, through)
+        if asked not in self._choices:
+            self._choices[asked] = self._found(part, through)
+        return self._choices[asked]
+
+    def _found(self, part: Expr, through: Expr | None) -> Choice:
         key = srepr(part) if through is None else f"{srepr(part)} else {srepr(through)}"
         by_rule = by_rules if through is None else lambda _: through
         found = recalled(part, X, self.known.get(key), by_rule)
