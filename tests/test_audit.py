@@ -100,6 +100,16 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert cli.run(["audit", "a*a", "--points", "0"]) == 2
 
 
+def test_learnt_parameters_have_their_initial_values(capsys):
+    assert cli.run(["audit", "swish(a)", "--learn", "beta=1"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    for option in ("--learn", "--learn-per-unit"):
+        assert cli.run(["audit", "a*slope", option, "slope=0.25", "--points", "16"]) == 0
+        first, second, *_ = capsys.readouterr().out.splitlines()
+        assert first == "slope = 0.25, the value from which it is learnt"
+        assert second == "f  as derived  a/4"
+
+
 def test_a_derivative_that_is_flat_is_measured():
     found = audit(Network(("relu",)), points=16)
     assert [a.chosen["float32"].largest for a in found] == [0, 0]

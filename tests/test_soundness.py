@@ -117,6 +117,14 @@ def test_kinks_are_printed(tmp_path, capsys):
     assert "kink: its derivative jumps at a = 0 from 0.1 to 1" in capsys.readouterr().out
 
 
+def test_a_learnt_parameter_is_drawn_at_its_initial_value(tmp_path, capsys):
+    options = ["max(a, slope*a)", "--learn", "slope=0.1", "-o", str(tmp_path / "x.png")]
+    assert cli.run(["plot-activation", *options]) == 0
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first == "slope = 0.1, the value from which it is learnt"
+    assert second.startswith("kink: its derivative jumps at a = 0 from 0.1 to 1")
+
+
 WRONG = {
     "a loss without outputs": (lambda: Network(loss="y**2"), "does not depend on the outputs f"),
     "a function of numbers": (lambda: Network((math.tanh,)).activation(math.tanh, "k"), "use SymPy's functions"),
