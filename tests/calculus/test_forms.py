@@ -1,10 +1,13 @@
 """The delicate parts of an equation are found, and put into their forms; everything else stays."""
 
 import pytest
-from sympy import Eq, Function, Indexed, Piecewise, Sum, exp, log, sqrt, tanh
+from mpmath import mp
+from sympy import Eq, Function, Indexed, Piecewise, Rational, S, Sum, cosh, exp, log, sqrt, tanh
+from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.calculus.forms import Forms
-from symbackprop.symbols import Axis, array, scalar, size
+from symbackprop.calculus.forms import Forms, X
+from symbackprop.calculus.scoring import exact
+from symbackprop.symbols import Axis, array, decay, scalar, size
 from symbackprop.terms import Equation, Step
 
 J = Axis("j", size("n"))
@@ -73,6 +76,40 @@ def test_a_gradient_at_a_target_is_computed_from_what_the_output_is_computed_fro
 def test_elsewhere_a_gradient_stays_as_derived_through_the_stored_value(forms, rhs, stored):
     gradient = Equation(d[j], rhs, (J,))
     assert forms.rewritten(gradient, (stored,) if stored else ()) == gradient
+
+
+β, b = scalar("β"), array("b")
+SIGMOID_OF_PRODUCT = 1 / (1 + exp(-β * a[j]))
+
+
+@pytest.mark.parametrize("p", [β, b[j]], ids=["shared", "of each unit"])
+@pytest.mark.parametrize(
+    "rhs",
+    [log(1 + exp(β * a[j])) / β, log(cosh(β * a[j])) / β**2, a[j] ** 2 * exp(β * a[j]) / (1 + exp(β * a[j])) ** 2,
+     d[j] * (β * a[j] * SIGMOID_OF_PRODUCT - log(1 + exp(β * a[j]))) / β**2],
+    ids=str,
+)  # fmt: skip
+def test_with_a_learnt_parameter_the_product_is_the_number(forms, rhs, p):
+    rhs = rhs.xreplace({β: p})
+    (change,) = forms.changes(Equation(h[j], rhs, (J,)))
+    assert change.choice.before.free_symbols == {X}
+    assert change.choice.still_wrong == 0
+    assert forms.rewritten(Equation(h[j], rhs, (J,))).rhs.atoms(decay, log1p, expm1)
+    Step("stable form", change.derived, change.before, change.after, (J,)).check()
+
+
+@pytest.mark.parametrize(
+    "rhs", [a[j] * SIGMOID_OF_PRODUCT, SIGMOID_OF_PRODUCT, tanh(β * a[j]), exp(β + a[j]), exp(a[j]) * log(1 + exp(β * a[j]))],
+    ids=str,
+)  # fmt: skip
+def test_no_form_divides_by_what_the_formula_does_not_divide_by(forms, rhs):
+    made = forms.rewritten(Equation(h[j], rhs, (J,))).rhs
+    at_zero = {β: S.Zero, a[j]: S.Zero}
+    for place in ({β: S.Zero}, {a[j]: S.Zero}, at_zero):
+        swap = {**dict.fromkeys((β, a[j]), Rational(1, 3)), **place}
+        with mp.workdps(40):
+            right, found = (exact(e, {s: mp.mpf(v.p) / v.q for s, v in swap.items()}) for e in (rhs, made))
+            assert abs(right - found) < mp.mpf("1e-30")
 
 
 def test_a_loss_that_is_not_linear_in_the_target_stays(forms):
