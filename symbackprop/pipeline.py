@@ -68,7 +68,8 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
     Warns
     -----
     AdviceWarning
-        If an activation is constant, not finite or very steep between -50 and 50, or even around 0.
+        If an activation is constant, not finite or very steep between -50 and 50, or even around 0; if a penalty is
+        not finite there or has no lower bound.
     """
     if dtype not in {"float32", "float64"}:
         raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
