@@ -292,7 +292,8 @@ def near_roots(xs: Array, truths: list[Any], f: Callable[[Any], Any], within: fl
             for _ in range(30):
                 middle = (low + high) / 2
                 low, high = (middle, high) if mp.sign(f(middle)) == mp.sign(truths[n]) else (low, middle)
-            near |= abs(np.float64(xs) - float(low)) <= within * abs(float(low))
+            with np.errstate(over="ignore"):  # the largest floats are far from everything
+                near |= abs(np.float64(xs) - float(low)) <= within * abs(float(low))
         elif truths[n] == 0 and xs[n] != 0:  # a point that is a root has no change of sign beside it
             near |= abs(xs.astype(np.longdouble) - xs[n]) <= within * abs(xs[n].astype(np.longdouble))
     return near
