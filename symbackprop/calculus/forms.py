@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mpmath import mp
-from sympy import Add, Expr, Function, Indexed, Mul, Pow, S, srepr
+from sympy import Abs, Add, Expr, Function, Indexed, Mul, Piecewise, Pow, S, srepr
 
 from symbackprop.calculus.chain import substitute
 from symbackprop.calculus.choice import Choice, choose, needs_none, recalled
@@ -196,7 +196,8 @@ def _of_product(expr: Expr, one: Expr, other: Expr) -> Part | None:
 
     It is found by values, as each step of a derivation is checked, and has to be defined where the expression is.
     """
-    if not any(node.has(one) and node.has(other) for node in expr.atoms(Function, Pow) if not needs_none(node)):
+    delicate = expr.atoms(Function) - expr.atoms(Piecewise, Abs) | {p for p in expr.atoms(Pow) if not p.exp.is_Integer}
+    if not any(node.has(one) and node.has(other) for node in delicate):  # a quotient of polynomials stays as derived
         return None
     found = [_power_times(expr, p, q) for p, q in ((one, other), (other, one))]
     return min((part for part in found if part), key=lambda part: part.f.count_ops(), default=None)
@@ -209,10 +210,15 @@ def _power_times(expr: Expr, p: Expr, q: Expr) -> Part | None:
         return None
     with mp.workprec(200):
         degree = next((k for k in _DEGREES if all(_agree(flat, F, k, *at) for at in _PLACES)), None)
-        if degree is None or (degree < 0 and not _has_none(flat, X, _P)) or (_has_none(F, _P, X) and not
-                                                                             _has_none(flat, _P, X)):  # fmt: skip
+        if degree is None or _is_less_defined(F, degree, flat):
             return None
     return Part(F, {X: p * q}, p**degree)
+
+
+def _is_less_defined(F: Expr, degree: int, flat: Expr) -> bool:
+    """Whether p^k F(p x) has no value where p or x is 0, though the formula has one."""
+    divides = degree < 0 and not _has_none(flat, X, _P)
+    return divides or (_has_none(F, _P, X) and not _has_none(flat, _P, X))
 
 
 def _agree(flat: Expr, F: Expr, k: int, p: str, x: str) -> bool:

@@ -99,7 +99,7 @@ def test_with_a_learnt_parameter_the_product_is_the_number(forms, rhs, p):
 
 
 @pytest.mark.parametrize(
-    "rhs", [a[j] * SIGMOID_OF_PRODUCT, SIGMOID_OF_PRODUCT, tanh(β * a[j]), exp(β + a[j]), exp(a[j]) * log(1 + exp(β * a[j]))],
+    "rhs", [a[j] * SIGMOID_OF_PRODUCT, SIGMOID_OF_PRODUCT, tanh(β * a[j]), exp(β + a[j]), a[j] / (1 + β**2 * a[j] ** 2) ** 2, exp(a[j]) * log(1 + exp(β * a[j]))],
     ids=str,
 )  # fmt: skip
 def test_no_form_divides_by_what_the_formula_does_not_divide_by(forms, rhs):
