@@ -312,6 +312,8 @@ def plot_activation(
     activation: Annotated[str, typer.Argument(help="A name or a formula in a.", metavar="FORMULA")],
     output: Annotated[Path, _option("The picture, a PNG.", "--output", "-o", metavar="PATH")],
     constant: Constant = None,
+    learn: Learn = None,
+    learn_per_unit: LearnPerUnit = None,
     span: Annotated[float, _option("From -X to X.", metavar="X")] = 6.0,
 ) -> None:
     """Draw an activation and its derivative, and say where they have kinks."""
@@ -319,9 +321,10 @@ def plot_activation(
     from symbackprop.soundness import advise, kinks  # noqa: PLC0415
 
     check_writable(output)
-    network = symbackprop.Network((activation,), constants=choices.named_numbers("--constant", constant or ()))
+    network = symbackprop.Network((activation,), **_named(constant, learn, learn_per_unit))
     if output.suffix.lower() not in {".png", ""}:
         raise ValueError(f"the picture is {shown(output)}, expected a name that ends in .png")
+    _say_initial(network)
     draw(output, network, span)
     for word in kinks(network.scalar_activation(activation)):
         typer.echo(f"kink: {word}")
@@ -335,6 +338,8 @@ def audit(
     activation: Annotated[str, typer.Argument(help="A name or a formula in a.", metavar="FORMULA")],
     output: Annotated[Path | None, _option("A picture of the errors, a PNG.", "--output", "-o", metavar="PATH")] = None,
     constant: Constant = None,
+    learn: Learn = None,
+    learn_per_unit: LearnPerUnit = None,
     points: Annotated[int, _option("How many floats of each type to try.", metavar="N")] = 1000,
 ) -> None:
     """Measure the errors of an activation and its derivative, as compiled, over all floats, against mpmath."""
@@ -344,7 +349,8 @@ def audit(
     if output:
         check_writable(output)
         check_plotting()
-    network = symbackprop.Network((activation,), constants=choices.named_numbers("--constant", constant or ()))
+    network = symbackprop.Network((activation,), **_named(constant, learn, learn_per_unit))
+    _say_initial(network)
     found = measure(network, points)
     typer.echo(report(found))
     if output:
@@ -408,6 +414,13 @@ def _named(
         "learned_per_unit": ("--learn-per-unit", learn_per_unit),
     }
     return {field: choices.named_numbers(option, texts or ()) for field, (option, texts) in given.items()}
+
+
+def _say_initial(network: Any) -> None:
+    """Say at which values of its learnt parameters an activation is looked at, where it has some."""
+    values = (text for field in ("learned", "learned_per_unit") for text in network.names()[field])
+    for text in values:
+        typer.echo(f"{text.replace('=', ' = ')}, the value from which it is learnt")
 
 
 def _network(asked: dict[str, Any]) -> Any:

@@ -108,6 +108,7 @@ def header_of(
     ]
     shown = {
         "Given": [*(e.written(code=True) for e in stages.forward), f"l = {formula(network.losses().rhs, code=True)}"],
+        "Constants": _constants(network),
         "Penalty": penalties,
         "Derived": [*(e.written(code=True) for e in (*stages.backward, *stages.gradients))],
         "Update after each example": [
@@ -120,6 +121,14 @@ def header_of(
     }
     versions = f"symbackprop {version('symbackprop')} and SymPy {version('sympy')}"
     return Header(f"{_title(network)}.", shown, command_of(network, spec), versions)
+
+
+def _constants(network: Network) -> list[str]:
+    """Return the named constants, whose values stand in all formulas, with the typed formulas that name them."""
+    names = network.names()
+    texts = list(dict.fromkeys([*names["activations"], names["loss"], names["penalty"]]))
+    uses = {name: [t for t in texts if name in re.findall(r"\w+", t)] for name in dict(network.constants)}
+    return [f"{name} = {value!r} in {', '.join(uses[name])}" for name, value in dict(network.constants).items()]
 
 
 def _schedules(deferral: Deferral | str) -> list[str]:

@@ -27,10 +27,13 @@ def remembered_forms() -> Iterator[Forms]:
 def stable_section(equations: Iterable[Equation], forms: Forms) -> Derivation | None:
     """Return the steps from formulas to the forms that are computed; None where all are computed as derived."""
     steps: dict[str, Step] = {}
+    equations = tuple(equations)
     for equation in equations:
-        for before, after, chosen in forms.changes(equation):
-            step = Step("stable form", before, before, after, equation.over, note=chosen.note)
-            steps.setdefault(str(replace(step, over=())), step)
+        stored = tuple(e for e in equations if not e.name.startswith("∂"))
+        for change in forms.changes(equation, stored):
+            sides = (change.derived, change.before, change.after)
+            step = Step("stable form", *sides, equation.over, change.given, change.choice.note)
+            steps.setdefault(str(replace(step, over=(), given=())), step)
     if not steps:
         return None
     return Derivation("Computed in forms that keep their digits", steps=tuple(steps.values()))

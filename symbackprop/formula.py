@@ -51,9 +51,13 @@ _SHADOWS: dict[str, Callable[..., float]] = {
     "sign": lambda u: float((u > 0) - (u < 0)), "heaviside": lambda u: float(u > 0),
 }  # fmt: skip
 COMPARISONS = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
-_HINTS = {
+_BESIDE = (
+    "what is undefined at a point loses its digits beside it too: write a range, "
+    "as sin(a)/a if abs(a) > 0.1 else 1 - a**2/6"
+)
+_HINTS: dict[type[ast.AST], str] = {
     ast.BitXor: "a power is written **", ast.Mod: "there is no remainder", ast.FloorDiv: "a quotient is written /",
-    ast.Eq: "equality holds almost nowhere; compare with < or >", ast.Attribute: "names have no attributes",
+    ast.Eq: _BESIDE, ast.NotEq: _BESIDE, ast.Attribute: "names have no attributes",
     ast.Lambda: "write the formula itself", ast.NamedExpr: "nothing can be assigned",
 }  # fmt: skip
 

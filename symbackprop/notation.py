@@ -162,6 +162,12 @@ class MathPrinter(StrPrinter):
     def _print_scaled(self, expr: Expr) -> str:
         return self._print(expr.meaning())
 
+    def _print_plus(self, expr: Expr) -> str:
+        first, second = expr.args
+        minus = is_negative(second)
+        shown = self.parenthesize(-second if minus else second, PRECEDENCE["Add"], strict=not minus)
+        return f"{self.parenthesize(first, PRECEDENCE['Mul'])} {'-' if minus else '+'} {shown}"
+
     def _print_normal(self, expr: Expr) -> str:
         return f"Φ({self._print(expr.args[0])})"
 

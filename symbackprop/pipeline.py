@@ -66,7 +66,8 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
     Warns
     -----
     AdviceWarning
-        If an activation is constant, not finite or very steep between -50 and 50, or even around 0.
+        If an activation is constant, not finite or very steep between -50 and 50, or even around 0; if a penalty is
+        not finite there or has no lower bound.
     """
     if dtype not in {"float32", "float64"}:
         raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
@@ -121,7 +122,7 @@ def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:
     with remembered_forms() as forms:
         made = stages.in_forms(forms.rewritten)
         for equation in (*stages.forward, stages.loss, *stages.backward):
-            for before, after, choice in forms.changes(equation):
-                target, old, new = (formula(e, code=True) for e in (equation.lhs, before, after))
-                notes.append(f"{target}: {old} is computed as {new}; {choice.note}")
+            for change in forms.changes(equation, stages.forward if equation in stages.backward else ()):
+                target, old, new = (formula(e, code=True) for e in (equation.lhs, change.derived, change.after))
+                notes.append(f"{target}: {old} is computed as {new}; {change.choice.note}")
     return made, tuple(notes)

@@ -26,6 +26,8 @@ POINTS = np.linspace(-50, 50, 2001)
 STEEP = 1e3
 BESIDE = 1e-7  # a kink
 _NEAR = 1e-4  # two values are the same, relative to their size
+_MAGNITUDES = (1e2, 1e4, 1e8, 1e16, 1e30)
+_FALL = 0.01  # more than what the minimum of a bounded oscillation, found at some points, differs by
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 
@@ -46,23 +48,29 @@ def values(expr: Expr, symbol: Symbol, at: Numbers) -> Numbers:
         return np.broadcast_to(np.asarray(evaluated(expr, {symbol: at.astype(complex)})), at.shape)
 
 
-def derivative(g: Expr) -> Expr:
+def derivative(g: Expr, symbol: Symbol = a) -> Expr:
     """Return g'(a), kinks as pieces, 0 or one side's value where they meet."""
-    return signs(slope(desugar(g), a))
+    return signs(slope(desugar(g), symbol))
 
 
 def refuse(network: Network) -> None:
-    """Raise ValueError for a formula of the user's own that is not real, or flat almost everywhere."""
+    """Raise ValueError for a formula of the user's own that is not real, or flat almost everywhere.
+
+    A constant activation is legal, and advised against: it may be a mistake in one layer of many.
+    """
     for what, table, symbol, choices in _own(network):
         for choice, expr in choices:
             if isinstance(choice, str) and choice in table:
                 continue
             _require_real(what, expr, symbol)
-            if what == "activation" and not _is_constant(expr) and _is_flat(expr):
-                raise ValueError(
-                    f"the activation {formula(expr)} is flat almost everywhere: its derivative is 0, no gradient would "
-                    "ever come through it; give a formula with a slope"
-                )
+            if _is_flat(expr, symbol) and (what == "penalty" or not _is_constant(expr)):
+                raise ValueError(f"the {what} {formula(expr)} is flat almost everywhere: {_FLAT[what]}")
+
+
+_FLAT = {
+    "activation": "its derivative is 0, no gradient would ever come through it; give a formula with a slope",
+    "penalty": "its derivative is 0, it would change nothing; give a formula with a slope, such as w**2, or none",
+}
 
 
 def _own(network: Network) -> list[tuple[str, Any, Symbol, list[tuple[Formula, Expr]]]]:
@@ -87,8 +95,8 @@ def _is_constant(expr: Expr) -> bool:
     return bool(np.isfinite(found).all() and np.ptp(found) <= 1e-12 * (1 + abs(found).max()))
 
 
-def _is_flat(expr: Expr) -> bool:
-    return bool((values(derivative(expr), a, POINTS[1::2] + 0.0123) == 0).all())
+def _is_flat(expr: Expr, symbol: Symbol = a) -> bool:
+    return bool((values(derivative(expr, symbol), symbol, POINTS[1::2] + 0.0123) == 0).all())
 
 
 def kinks(g: Expr) -> list[str]:
@@ -133,9 +141,31 @@ def _boundaries(g: Expr) -> list[float]:
 
 
 def advise(network: Network) -> list[str]:
-    """Return one line for each activation that will probably not train as it should."""
+    """Return one line for each activation or penalty with which training will probably not go as it should."""
     formulas = [network.scalar_activation(g) for g in network.used_activations]
-    return [f"the activation {formula(g)} {word}" for g in formulas for word in _advice(g)]
+    penalties = network.penalties().values()
+    return [
+        *(f"the activation {formula(g)} {word}" for g in formulas for word in _advice(g)),
+        *(f"the penalty {formula(p)} {word}" for p in penalties for word in _advice_on_penalty(p)),
+    ]
+
+
+def _advice_on_penalty(p: Expr) -> list[str]:
+    found, made = values(p, w, POINTS).real, []
+    if not np.isfinite(found).all():
+        place = min(POINTS[~np.isfinite(found)], key=abs)
+        made.append(f"is not finite at w = {place:g}: training may stop there")
+    if _falls_without_end(p):
+        made.append("has no lower bound: the larger the weights, the smaller the objective; training will diverge")
+    return made
+
+
+def _falls_without_end(p: Expr) -> bool:
+    """Whether the least value that a penalty has among weights of a magnitude falls on to the last magnitudes."""
+    spread = np.linspace(1, 2, 201)
+    found = (values(p, w, magnitude * np.concatenate([spread, -spread])).real for magnitude in _MAGNITUDES)
+    least = [v[~np.isnan(v)].min() for v in found if not np.isnan(v).all()]
+    return len(least) > 1 and bool(least[-1] == -np.inf or least[-2] - least[-1] > _FALL)
 
 
 def _advice(g: Expr) -> list[str]:

@@ -36,10 +36,14 @@ class Stages:
     objective: tuple[Equation, ...]
     clipping: tuple[Equation, ...] = ()
 
-    def in_forms(self, change: Callable[[Equation], Equation]) -> Stages:
-        """Return the stages with what an example computes, forward and backward, changed to other forms."""
-        forward, backward = (tuple(map(change, part)) for part in (self.forward, self.backward))
-        return replace(self, forward=forward, loss=change(self.loss), backward=backward)
+    def in_forms(self, change: Callable[[Equation, tuple[Equation, ...]], Equation]) -> Stages:
+        """Return the stages with what an example computes, forward and backward, changed to other forms.
+
+        `change` is given an equation and those that define what is stored when it is computed.
+        """
+        forward = tuple(change(e, ()) for e in self.forward)
+        backward = tuple(change(e, self.forward) for e in self.backward)
+        return replace(self, forward=forward, loss=change(self.loss, ()), backward=backward)
 
 
 def stages_of_network(network: Network) -> Stages:

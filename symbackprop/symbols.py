@@ -9,6 +9,7 @@ from typing import Any
 from sympy import Abs, Basic, Eq, Expr, Function, Indexed, IndexedBase, Piecewise, S, Sum, Symbol, erfc, exp, sqrt
 from sympy.concrete.expr_with_limits import ExprWithLimits
 from sympy.logic.boolalg import BooleanFunction
+from sympy.printing.precedence import PRECEDENCE
 
 
 class Maximum(ExprWithLimits):
@@ -98,6 +99,23 @@ class scaled(_Defined):
     def meaning(self) -> Expr:
         """Return m h²."""
         return self.args[0] * self.args[1] ** 2
+
+
+class plus(_Defined):
+    """u + v, computed as it stands: a compiler that regrouped (1 - t) + t e would round 1 + t e, and lose e."""
+
+    nargs = 2
+    precedence = PRECEDENCE["Add"]
+
+    def meaning(self) -> Expr:
+        """Return u + v."""
+        return self.args[0] + self.args[1]
+
+    def _latex(self, printer: Any, **_: Any) -> str:
+        u, v = self.args
+        minus = v.could_extract_minus_sign()
+        first, second = (printer._print(e) for e in (u, -v if minus else v))  # noqa: SLF001 (SymPy's protocol)
+        return rf"\left(\left({first}\right) {'-' if minus else '+'} {second}\right)"
 
 
 def index(name: str) -> Symbol:

@@ -39,6 +39,7 @@ OWN = {  # functions that only modules have
     "normal": lambda x: math.erfc(-x / math.sqrt(2)) / 2,
     "scaled": lambda m, h: (m * h) * h,
     "ratio": lambda x, y: x / y,
+    "plus": lambda x, y: x + y,
 }
 COMPLEX_FUNCTIONS = {  # the same, and the functions with kinks, continued from the real axis
     **NUMPY_FUNCTIONS,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+from benchmarks import numerics
 from symbackprop import Network, cli
 from symbackprop.audit import FORMATS, audit, compare, floats, measured, plot_audit, regimes, report, truths
 from symbackprop.calculus.scoring import WRONG
@@ -35,6 +36,16 @@ def test_compiled_formulas_and_derivatives_keep_their_digits(text):
         assert computed.wrong_nan == computed.wrong_infinite == 0
         assert computed.largest <= bar, (text, computed.largest)
         assert computed.largest <= max(derived.largest, bar)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("target", numerics.TARGETS)
+def test_the_compiled_gradient_of_cross_entropy_keeps_its_digits(target, dtype):
+    loss, slope = numerics.cross_entropy(target, dtype, 200, exact_form=False)
+    for errors in (loss, slope):
+        assert errors.largest <= 4
+        assert errors.wrong_nan == errors.wrong_infinite == 0
 
 
 @pytest.mark.slow
@@ -87,6 +98,16 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     assert "max ULP" in capsys.readouterr().out
     assert (tmp_path / "x.png").exists()
     assert cli.run(["audit", "a*a", "--points", "0"]) == 2
+
+
+def test_learnt_parameters_have_their_initial_values(capsys):
+    assert cli.run(["audit", "swish(a)", "--learn", "beta=1"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    for option in ("--learn", "--learn-per-unit"):
+        assert cli.run(["audit", "a*slope", option, "slope=0.25", "--points", "16"]) == 0
+        first, second, *_ = capsys.readouterr().out.splitlines()
+        assert first == "slope = 0.25, the value from which it is learnt"
+        assert second == "f  as derived  a/4"
 
 
 def test_a_derivative_that_is_flat_is_measured():

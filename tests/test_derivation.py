@@ -24,6 +24,14 @@ def test_output_layer():
     assert texts(LECTURE, "output") == ["∂l/∂a⁽ᴸ⁺¹⁾ᵢ = fᵢ - 1[i=y]"]
 
 
+def test_the_gradient_of_independent_labels_is_shown_as_in_the_lecture_and_computed_by_the_logit():
+    made = derive(Network(("tanh",), "bce"))
+    assert texts(made, "output") == ["∂l/∂a⁽ᴸ⁺¹⁾ᵢ = fᵢ - yᵢ"]
+    (step,) = (s for s in made.sections[-1].steps if formula(s.target) == "fᵢ - yᵢ")
+    assert formula(step.before) == "1/(1 + exp(-a⁽ᴸ⁺¹⁾ᵢ)) - yᵢ"
+    step.check()
+
+
 def test_hidden_layer():
     assert texts(LECTURE, "hidden layer") == ["∂l/∂h⁽ᵏ⁾ⱼ = Σᵢ W⁽ᵏ⁺¹⁾ᵢⱼ ∂l/∂a⁽ᵏ⁺¹⁾ᵢ"]
 

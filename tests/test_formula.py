@@ -90,6 +90,13 @@ def test_no_hostile_text_passes_for_a_choice(text):
         assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("text", ["sin(a)/a if a != 0 else 1", "1 if a == 0 else sin(a)/a"])
+def test_equality_is_refused_with_what_to_write_instead(text):
+    with pytest.raises(ValueError, match=r"loses its digits beside it too") as raised:
+        parse(text, {"a": A})
+    parse(str(raised.value).split("range, as ")[1], {"a": A})
+
+
 def test_a_refusal_points_at_the_place_and_names_the_nearest():
     with pytest.raises(ValueError, match=r"at column 5 the unknown function sigmiod, did you mean sigmoid\?"):
         parse("a + sigmiod(a)", NAMES)

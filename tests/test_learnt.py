@@ -4,6 +4,7 @@ Their gradients are judged as all others are: by differences, by the complex ste
 """
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -161,6 +162,23 @@ def test_gradients_are_finite_far_out(name, dtype):
         _, found = modules.backward(module, parameters, x, functions[0](x, 1.0) - 0.5)
         assert found["db1"] == pytest.approx(functions[1](x, 1.0), abs=1e-3)
         assert found[f"d{parameter}1"] == pytest.approx(functions[2](x, 1.0), abs=1e-3 * float(abs(x[0])))
+
+
+@pytest.mark.filterwarnings("ignore:overflow", "ignore:underflow")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("field", ["learned", "learned_per_unit"])
+def test_the_gradient_of_a_sharpness_is_finite_where_exponentials_overflow(field, dtype):
+    network = Network((lambda a, sharp: log(1 + exp(sharp * a)) / sharp,), "squared", **{field: {"sharp": 1.5}})
+    module = modules.gradients_alone(network, dtype, **modules.NUMPY_FUNCTIONS)
+    one, zero = np.ones((1, 1), dtype), np.zeros(1, dtype)
+    for x in np.array([[-9e3], [-100], [-1], [1], [60], [100], [9e3]], dtype):
+        parameters = {"W1": one, "b1": zero, "sharp1": zero + module.real(1.5), "W2": one, "b2": zero}
+        h = modules.forward(module, parameters, x[None])[0]
+        _, found = modules.backward(module, parameters, x, h - module.real(0.5))
+        u = 1.5 * float(x[0])
+        sigmoid = math.exp(min(u, 0)) / (1 + math.exp(-abs(u)))
+        expected = (u * sigmoid - max(u, 0) - math.log1p(math.exp(-abs(u)))) / 1.5**2
+        assert found["dsharp1"][0] == pytest.approx(expected, rel=1e-3, abs=1e-6 * abs(float(x[0])))
 
 
 # --- training ---

@@ -10,6 +10,7 @@ import sympy
 
 from symbackprop import Network, build, check_module, cli, derive
 from symbackprop.definitions.activations import ACTIVATIONS, a
+from symbackprop.definitions.penalties import PENALTIES
 from symbackprop.explain.plot import plot_activation
 from symbackprop.formula import FUNCTIONS, parse
 from symbackprop.soundness import AdviceWarning, advise, derivative, kinks, refuse, values
@@ -112,9 +113,57 @@ def test_advice(text, tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().err.splitlines() == [f"symbackprop: warning: {line}" for line in found]
 
 
+@pytest.mark.parametrize("text", ["3", "0*w", "sign(w)", "heaviside(w - 1)", "w - w + 2"])
+def test_penalties_without_a_slope_are_refused(text, capsys):
+    for make in (derive, build):
+        with pytest.raises(ValueError, match="it would change nothing"):
+            make(Network(penalty=text))
+    assert cli.run(["derive", f"--penalty={text}"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["w", "-w**2", "-w**64", "-exp(w)", "-log(1+w**2)", "-sqrt(abs(w))", "w*sin(w)", "w**3"]
+)
+def test_penalties_without_a_lower_bound_are_advised_against(text):
+    (line,) = advise(Network(penalty=text))
+    assert "has no lower bound" in line
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *PENALTIES,
+        "w**2",
+        "log(1+w**2)",
+        "w**4-w**2",
+        "cos(w)",
+        "-arctan(w)",
+        "w**2*exp(-w)",
+        "max(abs(w), 1)",
+        "-gauss",
+    ],
+)
+def test_penalties_with_a_lower_bound_are_not(text):
+    assert advise(Network(penalty=text.replace("gauss", "exp(-w**2)"))) == []
+
+
+def test_penalties_that_are_infinite_somewhere_are_advised_against():
+    (line,) = advise(Network(penalty="1/abs(w)"))
+    assert line.endswith("is not finite at w = 0: training may stop there")
+
+
 def test_kinks_are_printed(tmp_path, capsys):
     assert cli.run(["plot-activation", "max(a, 0.1*a)", "-o", str(tmp_path / "x.png")]) == 0
     assert "kink: its derivative jumps at a = 0 from 0.1 to 1" in capsys.readouterr().out
+
+
+def test_a_learnt_parameter_is_drawn_at_its_initial_value(tmp_path, capsys):
+    options = ["max(a, slope*a)", "--learn", "slope=0.1", "-o", str(tmp_path / "x.png")]
+    assert cli.run(["plot-activation", *options]) == 0
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert first == "slope = 0.1, the value from which it is learnt"
+    assert second.startswith("kink: its derivative jumps at a = 0 from 0.1 to 1")
 
 
 WRONG = {

@@ -94,8 +94,8 @@ def tidy(expr: Expr) -> Expr:
     changes = (together, lambda e: factor(together(e)), expand_functions, cancel, expand)
     forms = [flat, *(f(unsigned) for f in changes if max(_breadth(flat)) <= _BREADTH)]
     signed = {form for node in flat.atoms(sign) for u in node.args for form in (u, u.xreplace(scalars))}
-    forms = [form for form in forms if not any(p.exp.is_negative and p.base in signed for p in form.atoms(Pow))]
-    best = min((form.xreplace(scalars) for form in forms), key=cost)
+    whole = [form for form in forms if not any(p.exp.is_negative and p.base in signed for p in form.atoms(Pow))]
+    best = min((form.xreplace(scalars) for form in whole or [flat]), key=cost)  # 1/|u| divides by u whatever one does
     return _flip(_logistic(best)).xreplace({d: _tidy_inside(node) for d, node in back.items()})
 
 

@@ -39,7 +39,7 @@ from sympy import (
 )  # fmt: skip
 from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.symbols import decay, gauss, normal, scaled
+from symbackprop.symbols import decay, gauss, normal, plus, scaled
 
 LARGEST_POWER = 12  # of any symbol in a quotient: the work grows with it
 LARGEST_FORMULA = 400  # operations
@@ -96,18 +96,26 @@ def _in_exponentials(f: Expr, x: Symbol, side: Callable[..., Expr | None], part:
 
 
 def _kept_in_order(f: Expr, x: Symbol) -> Expr:
-    """Write m E², where m grows with x and E vanishes, as (m E) E: a compiler may not multiply m by a number first."""
+    """Write m E² n, where m grows with x, E vanishes and n is bounded, as n (m E) E, m multiplied by no number.
 
-    def ordered(*factors: Expr) -> Expr:
-        small = [f for f in factors if isinstance(f, Pow) and isinstance(f.base, decay | gauss) and f.exp % 2 == 0]
-        bounded = decay | gauss | scaled | normal
-        grow = [f for f in factors if f not in small and f.has(x) and not isinstance(f, bounded)]
-        if len(small) != 1 or not grow:
-            return Mul(*factors)
-        rest = [f for f in factors if f not in small and f not in grow]
-        return Mul(*rest, scaled(Mul(*grow), small[0].base ** (small[0].exp / 2)))
+    A compiler may multiply first, and n m may overflow where E is 0; E² alone may be subnormal where m E² is not.
+    """
+    return f.replace(Mul, lambda *factors: _ordered(factors, x))
 
-    return f.replace(Mul, ordered)
+
+def _ordered(factors: tuple[Expr, ...], x: Symbol) -> Expr:
+    small = [f for f in factors if isinstance(f, Pow) and isinstance(f.base, decay | gauss) and f.exp % 2 == 0]
+    E = small[0].base if small else S.One
+    grow = [f for f in factors if f not in small and not isinstance(f, _BOUNDED) and f.subs(E, 0).has(x)]
+    if len(small) != 1 or not grow:
+        return Mul(*factors)
+    rest = [f for f in factors if f not in small and f not in grow]
+    scales = [_scale(f, E) for f in grow]
+    growing = Mul(*(expand(f / by) for f, by in zip(grow, scales, strict=True)))
+    return Mul(*rest, *scales, scaled(growing, E ** (small[0].exp / 2)))
+
+
+_BOUNDED = (decay, gauss, scaled, normal)
 
 
 def _side(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
@@ -118,33 +126,9 @@ def _side(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
 
 
 def _side_scaled(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
+    """Return the same where there is no logarithm: in it E² is as good as E."""
     made = _side(f, E, c, size)
-    if made is None or made.has(log1p):
-        return None
-    x = next(iter(size.free_symbols))
-    above, below = fraction(made, exact=True)
-    above = above.replace(Add, lambda *terms: Add(*(_scaled_term(t, decay(c * x), x) for t in terms)))
-    power = next((p for p in Mul.make_args(above) if isinstance(p, Pow) and p.base == decay(c * x)), None)
-    if power is None or power.exp % 2 or not (above / power).has(x):
-        return made
-    number, growing, rest = S.One, S.One, S.One
-    for factor in Mul.make_args(above / power):
-        if not factor.has(x) or not (factor.subs({decay(c * x): 0})).has(x):
-            rest *= factor  # it stays within bounds
-            continue
-        by = _scale(factor, decay(c * x))
-        number, growing = number * by, growing * expand(factor / by)
-    return number * rest * scaled(growing, power.base ** (power.exp // 2)) / below
-
-
-def _scaled_term(term: Expr, E: Expr, x: Symbol) -> Expr:
-    """Write a term m E² n, where m grows with x and n is a number, as n (m E) E: n m may overflow where E is 0."""
-    number, rest = term.as_coeff_Mul()
-    power = next((p for p in Mul.make_args(rest) if isinstance(p, Pow) and p.base == E), None)
-    if power is None or power.exp % 2 or not (rest / power).has(x):
-        return term
-    by = _scale(rest / power, E)
-    return number * by * scaled(expand(rest / power / by), E ** (power.exp // 2))
+    return None if made is None or made.has(log1p) else made
 
 
 def _log_of(u: Expr, E: Symbol, c: Expr, size: Expr) -> Expr:
@@ -184,7 +168,17 @@ def _restored(f: Expr, E: Symbol, x: Symbol, value: Expr) -> Expr | None:
         return None
     back = {d: node for node, d in logs.items()}
     made = _polished(flat, E) if not logs or fraction(together(flat))[1] != 1 else collect(expand(flat), x)
+    made = made.replace(lambda e: isinstance(e, Add), lambda e: _fixed_first(e, {E, x}))
     return made.xreplace(back).xreplace({E: value})
+
+
+def _fixed_first(total: Add, varying: set[Symbol]) -> Expr:
+    """Return a sum with its terms of other symbols, such as a target in 1 - t, added up before those that vary."""
+    fixed = [t for t in total.args if not t.free_symbols & varying]
+    rest = [t for t in total.args if t not in fixed]
+    if not rest or len(fixed) < 2 or not Add(*fixed).free_symbols:
+        return total
+    return plus(Add(*fixed), Add(*rest))
 
 
 def _is_small(f: Expr) -> bool:

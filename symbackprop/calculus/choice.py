@@ -20,9 +20,11 @@ from sympy import Abs, Eq, Expr, Function, Integer, Piecewise, PolynomialError, 
 from symbackprop.calculus.algebra import cost
 from symbackprop.calculus.candidates import FORMS, by_sign
 from symbackprop.calculus.scoring import BITS, WRONG, Array, Sample, exact, in_float32, sample
+from symbackprop.calculus.trees import from_tree, tree_of
 from symbackprop.symbols import AtInfinity
 
 GOOD = 4.0  # ULP, with every function correctly rounded; what is compiled has up to 2 or 3 more
+NEARLY = 5.0  # ULP up to which one form, or one a sign, is taken before four, all of which a vector loop computes
 POINTS, HELD_OUT = 900, 1200
 CHOOSING, JUDGING = 1, 2  # seeds
 MOST = 12  # candidates
@@ -61,9 +63,13 @@ class Choice:
         return self.recipe != ("derived",) or bool(self.patches)
 
     def remembered(self) -> dict[str, Any]:
-        """Return what `recalled` needs: names and numbers."""
+        """Return what `recalled` needs: names and numbers, and the form, unless it cannot be built from its parts."""
         numbers = {name: getattr(self, name) for name in _NUMBERS}
-        return {"recipe": list(self.recipe), "patches": [list(p) for p in self.patches], **numbers}
+        made = {"recipe": list(self.recipe), "patches": [list(p) for p in self.patches], **numbers}
+        try:
+            return made | {"form": tree_of(self.after)}
+        except ValueError:
+            return made
 
     @property
     def note(self) -> str:
@@ -102,9 +108,26 @@ def recalled(f: Expr, x: Symbol, known: Any, by_rule: Callable[[Expr], Expr]) ->
     try:
         recipe, patches = tuple(known["recipe"]), tuple((str(at), str(value)) for at, value in known["patches"])
         numbers = {name: float(known[name]) for name in _NUMBERS[:2]} | {n: int(known[n]) for n in _NUMBERS[2:]}
-        return Choice(f, make(f, x, recipe, patches, by_rule), recipe, patches, **numbers)  # type: ignore[arg-type]
+        form = _built(f, known.get("form")) or make(f, x, recipe, patches, by_rule)
+        return Choice(f, form, recipe, patches, **numbers)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError):
         return None
+
+
+def _built(f: Expr, tree: Any) -> Expr | None:
+    """Return the form that was remembered, which need not be found again; None unless it has the values of f."""
+    symbols = {s.name: s for s in f.free_symbols}
+    try:
+        form = from_tree(tree, symbols)
+    except (TypeError, ValueError):
+        return None
+    with mp.workprec(200):
+        pairs = [[exact(e, dict.fromkeys(symbols.values(), mp.mpf(p))) for e in (f, form)] for p in _PROBES]
+        same = all(abs(a - b) <= mp.mpf("1e-30") * (1 + abs(a)) for a, b in pairs if not mp.isnan(a))
+    return form if same else None
+
+
+_PROBES = ("0.3125", "-0.6875", "2.4375", "-3.1875")  # on both sides of 0 and of ±1, where forms change
 
 
 def needs_none(f: Expr) -> bool:
@@ -200,6 +223,8 @@ def _recipe(found: Mapping[str, Expr], known: Sample, x: Symbol) -> Recipe:
     quarters = (xs > 1, (xs > 0) & (xs <= 1), xs < -1, (xs <= 0) & (xs >= -1))
     best: tuple[float, Recipe] = (np.inf, ())
     for regimes in ((everywhere,), signs, quarters):
+        if len(regimes) == 4 and best[0] <= NEARLY:
+            break
         names = tuple(_best(errors, costs, where) for where in regimes)
         if len(regimes) == 4:
             names = _together(names, errors, costs, regimes)

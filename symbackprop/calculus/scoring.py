@@ -22,7 +22,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
 from symbackprop.notation import by_size, in_order, is_negative
-from symbackprop.symbols import AtInfinity, scaled
+from symbackprop.symbols import AtInfinity, plus, scaled
 
 Array = np.ndarray[Any, Any]
 
@@ -75,6 +75,7 @@ _EXACT: dict[str, Callable[..., Any]] = {
     "normal": lambda u: mp.erfc(-_within(u, 1e4) / mp.sqrt(2)) / 2,
     "decay": lambda u: _exp(-abs(u)),
     "scaled": lambda m, h: m * h * h,
+    "plus": operator.add,
 }
 _RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
               "!=": operator.ne}  # fmt: skip
@@ -172,6 +173,8 @@ def _float_function(expr: Expr, at: Mapping[Expr, Array]) -> Any:
         case scaled():
             m, h = inner
             return (m * h) * h
+        case plus():
+            return inner[0] + inner[1]
     if type(expr).__name__ not in _FLOAT:
         raise NotImplementedError(type(expr).__name__)
     return _FLOAT[type(expr).__name__](np.float64(inner[0])).astype(np.float32)
@@ -289,7 +292,8 @@ def near_roots(xs: Array, truths: list[Any], f: Callable[[Any], Any], within: fl
             for _ in range(30):
                 middle = (low + high) / 2
                 low, high = (middle, high) if mp.sign(f(middle)) == mp.sign(truths[n]) else (low, middle)
-            near |= abs(np.float64(xs) - float(low)) <= within * abs(float(low))
+            with np.errstate(over="ignore"):  # the largest floats are far from everything
+                near |= abs(np.float64(xs) - float(low)) <= within * abs(float(low))
         elif truths[n] == 0 and xs[n] != 0:  # a point that is a root has no change of sign beside it
             near |= abs(xs.astype(np.longdouble) - xs[n]) <= within * abs(xs[n].astype(np.longdouble))
     return near

@@ -241,12 +241,18 @@ def scaled(m, h):
     """m h², in this order: h² alone may be subnormal, and lose its digits, where m h² is not."""
     return (m * h) * h
 ''',
+    "plus": '''
+@elementary
+def plus(x, y):
+    """x + y as it stands: with the flags of its caller it could be regrouped with the terms of x, and lose y."""
+    return x + y
+''',
 }
 NEEDS = {
     "tanh": ("expm1",), "sigmoid": ("exp",), "softplus": ("exp",), "erf": ("expm1",), "gauss": ("exp",),
     "normal": ("gauss", "exp"),
 }  # fmt: skip
-ORDERED = frozenset({"ratio", "scaled", "sqrt"})  # texts without an approximation, and no error of their own
+ORDERED = frozenset({"plus", "ratio", "scaled", "sqrt"})  # texts without an approximation, and no error of their own
 AVAILABLE = frozenset(TEXTS) - ORDERED
 
 

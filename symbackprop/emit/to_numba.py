@@ -53,7 +53,7 @@ from symbackprop.symbols import AtInfinity, Finite, decay, name_of
 WIDTH = 100
 _FUNCTIONS = {"exp", "log", "log1p", "expm1", "tanh", "sin", "cos", "tan", "atan", "asin", "acos", "sinh", "cosh",
               "asinh", "acosh", "atanh", "erf", "erfc", "sqrt", "gamma", "gauss", "normal", "scaled",
-              "ratio"}  # fmt: skip
+              "ratio", "plus"}  # fmt: skip
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 
 

@@ -9,6 +9,7 @@ from symbackprop.calculus.candidates import FORMS
 from symbackprop.calculus.choice import candidates
 from symbackprop.calculus.scoring import exact
 from symbackprop.calculus.stability import by_rules
+from symbackprop.symbols import decay, plus
 
 x = forms.X
 FORMULAS = {
@@ -42,6 +43,18 @@ def test_every_form_has_the_same_value(name):
             for text in POINTS:
                 right, found = (exact(e, {x: mp.mpf(text)}) for e in (f, form))
                 assert abs(found - right) <= mp.mpf("1e-80") * (1 + abs(right)), (form, text)
+
+
+@pytest.mark.parametrize("target", ["0", "0.3", "1"])
+def test_a_form_with_a_target_has_the_same_value_and_adds_up_the_target_first(target):
+    f, t = 1 / (1 + exp(-x)) - forms.T, {forms.T: mp.mpf(target)}
+    made = candidates(f, x, by_rules(f))
+    assert made["exponentials"].atoms(plus) == {plus(1 - forms.T, -forms.T * decay(x))}
+    with mp.workprec(400):
+        for form in made.values():
+            for text in POINTS:
+                right, found = (exact(e, {x: mp.mpf(text), **t}) for e in (f, form))
+                assert abs(found - right) <= mp.mpf("1e-80"), (form, text)
 
 
 def test_every_kind_of_form_is_made_for_some_formula():

@@ -38,6 +38,18 @@ def test_a_choice_is_remembered_by_names_and_numbers(name, chosen):
     assert recalled(FORMULAS[name], x, known, by_rules) == choice
 
 
+def test_a_remembered_form_is_not_found_again(chosen, monkeypatch):
+    known = json.loads(json.dumps(chosen["mish"].remembered()))
+    monkeypatch.setattr("symbackprop.calculus.choice.make", lambda *_: pytest.fail("found again"))
+    assert recalled(FORMULAS["mish"], x, known, by_rules) == chosen["mish"]
+
+
+@pytest.mark.parametrize("tree", [None, "x", ["exp", "x"], ["exp", "z"], ["exp"], 3.5, {}])
+def test_a_form_of_another_value_is_found_again_by_its_name(tree, chosen):
+    known = {**chosen["mish"].remembered(), "form": tree}
+    assert recalled(FORMULAS["mish"], x, known, by_rules) == chosen["mish"]
+
+
 @pytest.mark.parametrize(
     "damaged",
     [None, {}, [], "derived", {"recipe": ["no such form"]}, {"recipe": 3}, {"recipe": ["derived"], "patches": [["a"]]},

@@ -1,11 +1,14 @@
 """The delicate parts of an equation are found, and put into their forms; everything else stays."""
 
 import pytest
-from sympy import Eq, Function, Piecewise, Sum, exp, log, sqrt, tanh
+from mpmath import mp
+from sympy import Eq, Function, Indexed, Piecewise, Rational, S, Sum, cosh, exp, log, sqrt, tanh
+from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.calculus.forms import Forms
-from symbackprop.symbols import Axis, array, scalar, size
-from symbackprop.terms import Equation
+from symbackprop.calculus.forms import Forms, X
+from symbackprop.calculus.scoring import exact
+from symbackprop.symbols import Axis, array, decay, scalar, size
+from symbackprop.terms import Equation, Step
 
 J = Axis("j", size("n"))
 j = J.index
@@ -45,7 +48,68 @@ def test_a_loss_of_a_difference_is_a_function_of_it(forms):
     assert made.free_symbols
     assert all(not e.has(y[j]) or e.has(f[j]) for e in made.atoms(sqrt(f[j]).func))
     (change,) = forms.changes(Equation(h[j], sqrt((f[j] - y[j]) ** 2 + 1) - 1, (J,)))
-    assert change[2].error_after <= change[2].error
+    assert change.choice.error_after <= change.choice.error
+
+
+SIGMOID = Equation(f[j], 1 / (1 + exp(-a[j])), (J,))
+SOFTMAX = Equation(f[j], exp(a[j]) / Sum(exp(a[j]), J.limits), (J,))
+
+
+@pytest.mark.parametrize("rhs", [f[j] - y[j], 2 * (f[j] - y[j]) * f[j] * (1 - f[j])], ids=str)
+def test_a_gradient_at_a_target_is_computed_from_what_the_output_is_computed_from(forms, rhs):
+    gradient = Equation(d[j], rhs, (J,))
+    made = forms.rewritten(gradient, (SIGMOID,))
+    assert a[j] in made.rhs.atoms(Indexed)
+    assert f[j] not in made.rhs.atoms(Indexed)
+    (change,) = forms.changes(gradient, (SIGMOID,))
+    assert (change.derived, change.after, change.given) == (rhs, made.rhs, (SIGMOID,))
+    assert change.choice.error_after < 5
+    assert change.choice.error > 1e7
+    Step("stable form", change.derived, change.before, change.after, (J,), change.given).check()
+
+
+@pytest.mark.parametrize(
+    ("rhs", "stored"),
+    [(f[j] - y[j], ()), (f[j] - y[j], SOFTMAX), (f[j] - y[j], Equation(f[j], a[j], (J,))), (d[j] * f[j] * (1 - f[j]), SIGMOID),
+     (h[j] - y[j], SIGMOID), (a[j] - y[j], SIGMOID)],
+)  # fmt: skip
+def test_elsewhere_a_gradient_stays_as_derived_through_the_stored_value(forms, rhs, stored):
+    gradient = Equation(d[j], rhs, (J,))
+    assert forms.rewritten(gradient, (stored,) if stored else ()) == gradient
+
+
+β, b = scalar("β"), array("b")
+SIGMOID_OF_PRODUCT = 1 / (1 + exp(-β * a[j]))
+
+
+@pytest.mark.parametrize("p", [β, b[j]], ids=["shared", "of each unit"])
+@pytest.mark.parametrize(
+    "rhs",
+    [log(1 + exp(β * a[j])) / β, log(cosh(β * a[j])) / β**2, a[j] ** 2 * exp(β * a[j]) / (1 + exp(β * a[j])) ** 2,
+     d[j] * (β * a[j] * SIGMOID_OF_PRODUCT - log(1 + exp(β * a[j]))) / β**2],
+    ids=str,
+)  # fmt: skip
+def test_with_a_learnt_parameter_the_product_is_the_number(forms, rhs, p):
+    rhs = rhs.xreplace({β: p})
+    (change,) = forms.changes(Equation(h[j], rhs, (J,)))
+    assert change.choice.before.free_symbols == {X}
+    assert change.choice.still_wrong == 0
+    assert forms.rewritten(Equation(h[j], rhs, (J,))).rhs.atoms(decay, log1p, expm1)
+    Step("stable form", change.derived, change.before, change.after, (J,)).check()
+
+
+@pytest.mark.parametrize(
+    "rhs", [a[j] * SIGMOID_OF_PRODUCT, SIGMOID_OF_PRODUCT, tanh(β * a[j]), exp(β + a[j]), a[j] / (1 + β**2 * a[j] ** 2) ** 2, exp(a[j]) * log(1 + exp(β * a[j]))],
+    ids=str,
+)  # fmt: skip
+def test_no_form_divides_by_what_the_formula_does_not_divide_by(forms, rhs):
+    made = forms.rewritten(Equation(h[j], rhs, (J,))).rhs
+    at_zero = {β: S.Zero, a[j]: S.Zero}
+    for place in ({β: S.Zero}, {a[j]: S.Zero}, at_zero):
+        swap = {**dict.fromkeys((β, a[j]), Rational(1, 3)), **place}
+        with mp.workdps(40):
+            right, found = (exact(e, {s: mp.mpf(v.p) / v.q for s, v in swap.items()}) for e in (rhs, made))
+            assert abs(right - found) < mp.mpf("1e-30")
 
 
 def test_a_loss_that_is_not_linear_in_the_target_stays(forms):
