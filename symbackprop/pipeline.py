@@ -12,6 +12,8 @@ from typing import Any
 
 from sympy import Integer
 
+from symbackprop.by_example import by_example, kernels_by_example
+from symbackprop.calculus.recurrence import Deferral
 from symbackprop.definitions.network import Network
 from symbackprop.description import default_name, header_of, specification
 from symbackprop.emit.module import module_text
@@ -87,13 +89,7 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     stages, notes = (stages, ()) if exact_form else _in_stable_forms(stages)
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
-    kernels = [make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel, sgd_kernel)]
-    fast = in_patches(stages)
-    if isinstance(deferral, str):
-        kernels.append(overlapped_kernel(network, fast, SWEEP))
-    else:  # which serves large networks better
-        kernels += [overlapped_kernel(network, fast, ONE_ROW), deferred_kernel(network, fast, deferral)]
-    kernels.append(minibatch_kernel(network, stages))
+    kernels = _kernels(network, stages, deferral)
     for kernel in kernels:
         verify(kernel)
     spec = specification(network, name, dtype, refused, exact_form=exact_form)
@@ -105,7 +101,19 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     }
     header = header_of(network, spec, derived, deferral, notes)
     text = module_text(header, spec, kernels, scalars)
-    return Module(spec, tuple(kernels), text, tuple(header.formulas["Schedules"]))
+    return Module(spec, kernels, text, tuple(header.formulas["Schedules"]))
+
+
+def _kernels(network: Network, stages: Stages, deferral: Deferral | str) -> tuple[Kernel, ...]:
+    if isinstance(deferral, str) and by_example(stages):
+        return (*kernels_by_example(network, stages), sgd_kernel(network, stages))
+    kernels = [make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel, sgd_kernel)]
+    fast = in_patches(stages)
+    if isinstance(deferral, str):
+        kernels.append(overlapped_kernel(network, fast, SWEEP))
+    else:  # which serves large networks better
+        kernels += [overlapped_kernel(network, fast, ONE_ROW), deferred_kernel(network, fast, deferral)]
+    return (*kernels, minibatch_kernel(network, stages))
 
 
 def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:

@@ -37,7 +37,7 @@ from symbackprop.symbols import (
 from symbackprop.terms import Equation
 
 # of the network, of shifted sums, and of sums and what is shared in kernels
-RESERVED = {"l", "f", "y", "x", "m", "e", "s", "X", "Y", "F", "N", "t", "total", "shared"}
+RESERVED = {"l", "f", "y", "x", "m", "e", "s", "X", "Y", "F", "N", "t", "total", "shared", "patches"}
 INDICES = "ijkpquvocdghw"  # others mean something in a kernel: x, y, l, f, t, and r, s, n count examples
 _TAKEN = frozenset("zuvrqpw")
 
@@ -364,7 +364,7 @@ class _Placing:
         """Return a name with the layer's number; one that the network has for something else gets a mark."""
         if name in self.names:
             return self.names[name]
-        return f"{name}{'_' * (name in RESERVED)}^{self.number}"
+        return f"{name}{'_' * (name in RESERVED or name.startswith('sum_'))}^{self.number}"
 
     def _find_parameters(self, made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> None:
         for access in sorted(accesses(made.rhs), key=lambda a: str(a.element)):
