@@ -13,6 +13,7 @@ from sympy import Add, Expr, Integer, Symbol
 
 from symbackprop.calculus.chain import Wanted, adjoint, backpropagate, compose
 from symbackprop.calculus.rules import contract
+from symbackprop.calculus.stability import in_one_equation
 from symbackprop.definitions.layer import INDICES
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import α
@@ -106,7 +107,9 @@ def _inserted(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[
 
 def _equations(network: Network, k: int) -> tuple[Equation, ...]:
     g = network.hidden[k - 1] if k <= network.depth else None
-    return (*network.layer(str(k)), *((network.activation(g, str(k)),) if g is not None else ()))
+    others = (e for n in range(1, network.depth + 2) if n != k for e in network.layer(str(n)))
+    read = frozenset[str]().union(*(names_in(e.rhs) for e in others))
+    return (*in_one_equation(network.layer(str(k)), read), *((network.activation(g, str(k)),) if g is not None else ()))
 
 
 def _learns(network: Network, forward: Iterable[Equation]) -> set[str]:

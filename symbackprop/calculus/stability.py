@@ -6,14 +6,14 @@ split of log(1 + exp u) by the sign of u, and the primitives log1p and expm1.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from sympy import Add, Dummy, Expr, Indexed, Piecewise, S, Sum, exp, expand_log, log
 from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.indices import Reduction, canonical, factor_out, named, rebuild
-from symbackprop.symbols import Axis, Maximum, array, scalar
+from symbackprop.indices import Reduction, canonical, factor_out, fresh, named, rebuild
+from symbackprop.symbols import Axis, Maximum, array, names_in, scalar
 from symbackprop.terms import Equation
 
 
@@ -53,22 +53,36 @@ def _outer_first(sums: Iterable[Expr]) -> list[Expr]:
 
 
 def _shift(equations: tuple[Equation, ...], total: Sum, mark: str) -> tuple[Equation, ...]:
-    index, low, high = total.limits[0]
-    axis = Axis("i", high + 1)
-    u = total.function.args[0]
-    m, s, e = scalar(f"m{mark}"), scalar(f"s{mark}"), array(f"e{mark}")
+    """Shift one sum of exponentials; where it is another one for each row, each has a maximum of its own."""
+    u, users = total.function.args[0], [q for q in equations if q.rhs.has(total)]
+    if not users:  # an earlier shift has replaced it
+        return equations
+    around = {axis for q in users for axis in q.over if total.has(axis.index)}
     bound = {limit[0] for q in equations for r in q.rhs.atoms(*Reduction) for limit in r.limits}
-    if (u.free_symbols - {index}) & (bound | {a.index for q in equations for a in q.over}):
-        return equations  # the sum is another one for each value of an index around it
+    if total.free_symbols & (bound | {a.index for q in equations for a in q.over} - {a.index for a in around}):
+        return equations  # the sum is within another one
+    rows = tuple(axis for axis in users[0].over if axis in around)
+    if len({a.index for a in around}) < len(around) or any(
+        {*rows} - {*q.over} or len(rows) < len(around) for q in users
+    ):
+        return equations
+    letters = iter(letter for letter in "ijkpquv" if letter not in {a.name for a in rows})
+    axes = tuple(Axis(next(letters), high + 1) for _, _, high in reversed(total.limits))
+    indices = tuple(limit[0] for limit in reversed(total.limits))
+    row, e = tuple(a.index for a in rows), array(f"e{mark}")
+    m, s = (array(name)[row] if rows else scalar(name) for name in (f"m{mark}", f"s{mark}"))
     M = Dummy("M", positive=True)
-    changed = [_with_shift(q.rhs, (total, s * M), (u, index, e), M, m) for q in equations]
+    changed = [_with_shift(q.rhs, (total, s * M), (u, indices, lambda at: e[row + at]), M, m) for q in equations]
     if all(made is None for made in changed):
         return equations
-    u_i = u.xreplace({index: axis.index})
+    here = tuple(a.index for a in axes)
+    u_i = u.xreplace(dict(zip(indices, here, strict=True)))
+    limits = [axis.limits for axis in reversed(axes)]
+    why = "shift by the maximum"
     extra = (
-        Equation(m, Maximum(u_i, (axis.index, low, high)), (), "shift by the maximum"),
-        Equation(e[axis.index], exp(u_i - m), (axis,), "shift by the maximum"),
-        Equation(s, axis.sum(lambda i: e[i]), (), "shift by the maximum"),
+        Equation(m, Maximum(u_i, *limits), rows, why),
+        Equation(e[row + here], exp(u_i - m), (*rows, *axes), why),
+        Equation(s, Sum(e[row + here], *limits), rows, why),
     )
     first = next(n for n, made in enumerate(changed) if made is not None)
     both = zip(equations, changed, strict=True)
@@ -76,23 +90,82 @@ def _shift(equations: tuple[Equation, ...], total: Sum, mark: str) -> tuple[Equa
     return (*rest[:first], *extra, *rest[first:])
 
 
-def _with_shift(rhs: Expr, total: tuple[Expr, Expr], term: tuple[Expr, Expr, Expr], M: Expr, m: Expr) -> Expr | None:
+Term = tuple[Expr, tuple[Expr, ...], Callable[[tuple[Expr, ...]], Expr]]  # u, its indices, and e of others
+
+
+def _with_shift(rhs: Expr, total: tuple[Expr, Expr], term: Term, M: Expr, m: Expr) -> Expr | None:
     """Return the shifted right side, or None where the sum does not occur or M does not go away."""
-    u, index, e = term
+    u, indices, e = term
     if not rhs.has(total[0]):
         return None
     made = rhs.xreplace({total[0]: total[1]})
-    for access in made.atoms(Indexed):
-        for read in u.atoms(Indexed):
-            if access.base == read.base and read.indices == (index,):
-                here = u.xreplace({index: access.indices[0]})
-                made = made.replace(
-                    lambda x, here=here: isinstance(x, exp) and (x.args[0] / here).is_Integer,
-                    lambda x, here=here, at=access.indices[0]: (e[at] * M) ** (x.args[0] / here),
-                )
+    for at in _places(made, u, indices):
+        here = u.xreplace(dict(zip(indices, at, strict=True)))
+        made = made.replace(
+            lambda x, here=here: isinstance(x, exp) and (x.args[0] / here).is_Integer,
+            lambda x, here=here, at=at: (e(at) * M) ** (x.args[0] / here),
+        )
     made = rebuild(made, factor_out)
     made = made.replace(log, lambda v: expand_log(log(v), force=False)).xreplace({log(M): m})
     return None if made.has(M) else made
+
+
+def _places(expr: Expr, u: Expr, indices: tuple[Expr, ...]) -> list[tuple[Expr, ...]]:
+    """Return at which other indices an expression reads what u reads at its own."""
+    found: dict[tuple[Expr, ...], None] = {}
+    for access in sorted(expr.atoms(Indexed), key=str):
+        for read in u.atoms(Indexed):
+            pairs = list(zip(read.indices, access.indices, strict=False))
+            swap = {i: at for i, at in pairs if i in indices}
+            same = all(i == at for i, at in pairs if i not in indices)
+            if access.base == read.base and same and len(swap) == len(indices):
+                found[tuple(swap[i] for i in indices)] = None
+    return list(found)
+
+
+def in_one_equation(equations: tuple[Equation, ...], kept: frozenset[str] = frozenset()) -> tuple[Equation, ...]:
+    """Return equations in which a softmax written over several is one.
+
+    Of e = exp(u), z = Σ e, p = e/z it makes p = exp(u)/Σ exp(u), whose exponentials can be shifted. Where no shift
+    would be found, as in e/(1 + z), the equations stay as they are.
+
+    Parameters
+    ----------
+    equations
+        In the order of computation; the last one's values are read by others.
+    kept
+        Further names that are: what only a softmax reads is left out.
+    """
+    parts: dict[Expr, Equation] = {}
+    made: list[Equation] = []
+    for equation in equations:
+        whole = replace(equation, rhs=_written_out(equation.rhs, parts))
+        is_part = isinstance(whole.rhs, exp) or (isinstance(whole.rhs, Sum) and isinstance(whole.rhs.function, exp))
+        if is_part:
+            parts[equation.lhs] = whole
+        is_shifted = whole.rhs != equation.rhs and not shift_by_maximum((whole,))[-1].rhs.has(exp)
+        made.append(whole if is_shifted and not is_part else equation)
+    read = kept | {made[-1].name}
+    used: list[Equation] = []
+    for equation in reversed(made):
+        if equation.lhs not in parts or equation.name in read:
+            used.insert(0, equation)
+            read |= names_in(equation.rhs)
+    return tuple(used)
+
+
+def _written_out(rhs: Expr, parts: Mapping[Expr, Equation]) -> Expr:
+    """Return a right side with the definitions of what it reads in their place."""
+    read = {target: definition for target, definition in parts.items() if definition.name in names_in(rhs)}
+    made = fresh(rhs)
+    for target, definition in read.items():
+        if not isinstance(target, Indexed):
+            made = made.xreplace({target: fresh(definition.rhs)})
+            continue
+        for access in [e for e in made.atoms(Indexed) if e.base == target.base]:
+            at = dict(zip(target.indices, access.indices, strict=True))
+            made = made.xreplace({access: fresh(definition.rhs).xreplace(at)})
+    return named(canonical(made)) if read else rhs
 
 
 def split_log(rhs: Expr) -> Expr:
