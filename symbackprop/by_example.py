@@ -87,7 +87,8 @@ def parts_of(network: Network, stages: Stages) -> Parts:
     stages = in_patches(stages)
     whole = stabilise(all_equations(stages))
     names = [e.name for e in whole]
-    ends = [names.index(name_of(e.lhs)) + 1 for e in (*stages.forward[-2:], stages.loss)]
+    last = network.layer(str(network.depth + 1))[-1]
+    ends = [names.index(e.name) + 1 for e in (last, stages.forward[-1], stages.loss)]
     own = {LABEL.name, *names[ends[0] : ends[2]]}
     ends.append(max((n + 1 for n, e in enumerate(whole) if names_in(e.rhs) & own), default=ends[2]))
     forward, output, loss, slope, backward = _split(whole, ends)

@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from sympy import exp
 
 from symbackprop import Network, build
 from symbackprop.calculus.stability import in_one_equation
 from symbackprop.definitions.layer import layer
 from symbackprop.definitions.preactivations import dense
+from symbackprop.stages import stages_of_network
 from tests import modules
 
 SCORES = "s[i,j] = g*h[i]*h[j]; "
@@ -58,6 +60,13 @@ def test_values_and_gradients(name, gain, dtype):
         for n, found in enumerate(slopes):
             expected = [slope(n, k, x.astype(float), y, axis, *exact) for k in range(found.size)]
             np.testing.assert_allclose(found.ravel(), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_no_exponential_is_left_of_a_log_of_a_sum_nor_of_its_gradient():
+    text = "a[i] = log(sum(exp(W[i,j]*h[j]), j))"
+    stages = stages_of_network(Network([dense(4), "tanh", layer(text, i=3), "tanh", dense(2)], input=(3,), loss="nll"))
+    made = [e for e in (*stages.stable().forward, *stages.stable().backward) if e.rhs.has(exp)]
+    assert [e.why for e in made] == ["shift by the maximum"] * 2
 
 
 def test_a_softmax_over_several_equations_becomes_one():

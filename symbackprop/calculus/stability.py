@@ -6,10 +6,11 @@ split of log(1 + exp u) by the sign of u, and the primitives log1p and expm1.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from itertools import product
 
-from sympy import Add, Dummy, Expr, Indexed, Piecewise, S, Sum, exp, expand_log, log
+from sympy import Add, Dummy, Expr, Indexed, IndexedBase, Piecewise, S, Sum, exp, expand_log, log
 from sympy.codegen.cfunctions import expm1, log1p
 
 from symbackprop.indices import Reduction, canonical, factor_out, fresh, named, rebuild
@@ -54,25 +55,25 @@ def _outer_first(sums: Iterable[Expr]) -> list[Expr]:
 
 def _shift(equations: tuple[Equation, ...], total: Sum, mark: str) -> tuple[Equation, ...]:
     """Shift one sum of exponentials; where it is another one for each row, each has a maximum of its own."""
-    u, users = total.function.args[0], [q for q in equations if q.rhs.has(total)]
-    if not users:  # an earlier shift has replaced it
+    u, user = total.function.args[0], next((q for q in equations if q.rhs.has(total)), None)
+    if user is None:  # an earlier shift has replaced it
         return equations
-    around = {axis for q in users for axis in q.over if total.has(axis.index)}
-    bound = {limit[0] for q in equations for r in q.rhs.atoms(*Reduction) for limit in r.limits}
-    if total.free_symbols & (bound | {a.index for q in equations for a in q.over} - {a.index for a in around}):
+    rows = tuple(axis for axis in user.over if total.has(axis.index))
+    around = {i for r in user.rhs.atoms(*Reduction) for i, _, _ in r.limits} | {
+        a.index for q in equations for a in q.over
+    }
+    if total.free_symbols & (around - {axis.index for axis in rows}):
         return equations  # the sum is within another one
-    rows = tuple(axis for axis in users[0].over if axis in around)
-    if len({a.index for a in around}) < len(around) or any(
-        {*rows} - {*q.over} or len(rows) < len(around) for q in users
-    ):
-        return equations
     letters = iter(letter for letter in "ijkpquv" if letter not in {a.name for a in rows})
     axes = tuple(Axis(next(letters), high + 1) for _, _, high in reversed(total.limits))
     indices = tuple(limit[0] for limit in reversed(total.limits))
     row, e = tuple(a.index for a in rows), array(f"e{mark}")
-    m, s = (array(name)[row] if rows else scalar(name) for name in (f"m{mark}", f"s{mark}"))
-    M = Dummy("M", positive=True)
-    changed = [_with_shift(q.rhs, (total, s * M), (u, indices, lambda at: e[row + at]), M, m) for q in equations]
+    if rows:
+        m, s = (array(name + mark)[row] for name in ("row_max", "row_sum"))
+    else:
+        m, s = (scalar(name + mark) for name in ("m", "s"))
+    shift = _Shift(total, row, indices, m, s, e)
+    changed = [shift.put_into(q.rhs) for q in equations]
     if all(made is None for made in changed):
         return equations
     here = tuple(a.index for a in axes)
@@ -90,37 +91,63 @@ def _shift(equations: tuple[Equation, ...], total: Sum, mark: str) -> tuple[Equa
     return (*rest[:first], *extra, *rest[first:])
 
 
-Term = tuple[Expr, tuple[Expr, ...], Callable[[tuple[Expr, ...]], Expr]]  # u, its indices, and e of others
+@dataclass(frozen=True)
+class _Shift:
+    """What a sum of exponentials is made of: m = max u, e = exp(u - m), s = Σ e; of each row where there are some."""
 
+    total: Sum
+    row: tuple[Expr, ...]
+    indices: tuple[Expr, ...]
+    m: Expr
+    s: Expr
+    e: IndexedBase
 
-def _with_shift(rhs: Expr, total: tuple[Expr, Expr], term: Term, M: Expr, m: Expr) -> Expr | None:
-    """Return the shifted right side, or None where the sum does not occur or M does not go away."""
-    u, indices, e = term
-    if not rhs.has(total[0]):
-        return None
-    made = rhs.xreplace({total[0]: total[1]})
-    for at in _places(made, u, indices):
-        here = u.xreplace(dict(zip(indices, at, strict=True)))
-        made = made.replace(
-            lambda x, here=here: isinstance(x, exp) and (x.args[0] / here).is_Integer,
-            lambda x, here=here, at=at: (e(at) * M) ** (x.args[0] / here),
-        )
-    made = rebuild(made, factor_out)
-    made = made.replace(log, lambda v: expand_log(log(v), force=False)).xreplace({log(M): m})
-    return None if made.has(M) else made
+    def put_into(self, rhs: Expr) -> Expr | None:
+        """Return a shifted right side, or None where the sum does not occur or exp(m) does not go away."""
+        rows = {at: node for node in _outer_first(rhs.atoms(Sum)) for at in self._rows(node)}
+        if not rows:
+            return None
+        made, M = rhs, {at: Dummy("M", positive=True) for at in rows}
+        for at, node in rows.items():
+            swap = dict(zip(self.row, at, strict=True))
+            made = made.xreplace({node: self.s.xreplace(swap) * M[at]})
+            for place, u in self._exponents(made, swap):
+                element = self.e[at + place] * M[at]
+                made = made.replace(
+                    lambda x, u=u: isinstance(x, exp) and (x.args[0] / u).is_Integer,
+                    lambda x, u=u, element=element: element ** (x.args[0] / u),
+                )
+        made = rebuild(made, factor_out)
+        made = made.replace(log, lambda v: expand_log(log(v), force=False))
+        for at, factor in M.items():
+            made = made.xreplace({log(factor): self.m.xreplace(dict(zip(self.row, at, strict=True)))})
+        return None if made.has(*M.values()) else made
 
+    def _rows(self, node: Sum) -> list[tuple[Expr, ...]]:
+        """Return of which row another sum is the sum; nothing where it is none of this kind."""
+        if node.limits != self.total.limits:
+            return []
+        reads = self.total.function.atoms(Indexed)
+        choices = [
+            sorted({other.indices[k] for read in reads for other in node.atoms(Indexed) if other.base == read.base
+                    for k, i in enumerate(read.indices) if i == r}, key=str)
+            for r in self.row
+        ]  # fmt: skip
+        return [at for at in product(*choices)
+                if self.total.xreplace(dict(zip(self.row, at, strict=True))) == node][:1]  # fmt: skip
 
-def _places(expr: Expr, u: Expr, indices: tuple[Expr, ...]) -> list[tuple[Expr, ...]]:
-    """Return at which other indices an expression reads what u reads at its own."""
-    found: dict[tuple[Expr, ...], None] = {}
-    for access in sorted(expr.atoms(Indexed), key=str):
-        for read in u.atoms(Indexed):
-            pairs = list(zip(read.indices, access.indices, strict=False))
-            swap = {i: at for i, at in pairs if i in indices}
-            same = all(i == at for i, at in pairs if i not in indices)
-            if access.base == read.base and same and len(swap) == len(indices):
-                found[tuple(swap[i] for i in indices)] = None
-    return list(found)
+    def _exponents(self, expr: Expr, swap: dict[Expr, Expr]) -> list[tuple[tuple[Expr, ...], Expr]]:
+        """Return at which places of a row an expression may have exp(u), and u there."""
+        u = self.total.function.args[0].xreplace(swap)
+        found: dict[tuple[Expr, ...], Expr] = {}
+        for access in sorted(expr.atoms(Indexed), key=str):
+            for read in (read for read in u.atoms(Indexed) if read.base == access.base):
+                pairs = list(zip(read.indices, access.indices, strict=True))
+                at = {i: other for i, other in pairs if i in self.indices}
+                same = all(i == other for i, other in pairs if i not in self.indices)
+                if same and len(at) == len(self.indices):
+                    found[tuple(at[i] for i in self.indices)] = u.xreplace(at)
+        return list(found.items())
 
 
 def in_one_equation(equations: tuple[Equation, ...], kept: frozenset[str] = frozenset()) -> tuple[Equation, ...]:

@@ -37,7 +37,25 @@ from symbackprop.symbols import (
 from symbackprop.terms import Equation
 
 # of the network, of shifted sums, and of sums and what is shared in kernels
-RESERVED = {"l", "f", "y", "x", "m", "e", "s", "X", "Y", "F", "N", "t", "total", "shared", "patches"}
+RESERVED = {
+    "l",
+    "f",
+    "y",
+    "x",
+    "m",
+    "e",
+    "s",
+    "X",
+    "Y",
+    "F",
+    "N",
+    "t",
+    "total",
+    "shared",
+    "patches",
+    "row_max",
+    "row_sum",
+}
 INDICES = "ijkpquvocdghw"  # others mean something in a kernel: x, y, l, f, t, and r, s, n count examples
 _TAKEN = frozenset("zuvrqpw")
 

@@ -81,7 +81,7 @@ def test_sums_that_differ_from_row_to_row_have_a_maximum_each():
     rows = Equation(b[I], log(Sum(exp(a[I] * a[J]), (J, 0, n - 1))), (i,))
     maximum, _, total, made = shift_by_maximum((rows,))
     assert (maximum.over, total.over) == ((i,), (i,))
-    assert made.rhs == array("m")[I] + log(array("s")[I])
+    assert made.rhs == array("row_max")[I] + log(array("row_sum")[I])
 
 
 def test_a_sum_within_another_stays():
