@@ -58,14 +58,14 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: not here, the gradient of W^1 is not an outer product with the layer below.
+    deferred: not here, the gradient of W1 is not an outer product with the layer below.
 
 Regenerate with:
 
     symbackprop generate --network autoencoder.toml -o autoencoder.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8f2851c3adc5bc08.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 406a671bcb5ccbcf.
 """
 
 import json
@@ -96,7 +96,7 @@ SPEC = {
     "input": [64],
     "hyperparameters": {"decay": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [64, 128], "W2": [128, 16]}},
-    "refused": {"deferred": "the gradient of W^1 is not an outer product with the layer below"},
+    "refused": {"deferred": "the gradient of W1 is not an outer product with the layer below"},
     "network": "preactivation=dense(128), dense(16), tied(W2), tied(W1); activations=['silu', 'none', 'silu']; output=identity; loss=squared; target=vector; penalty=none",
 }
 

@@ -55,14 +55,14 @@ Schedules:
     overlapped: the same steps, in the loops that all other kernels share: windows along short rows
         are copied out, and sums over them are products of matrices, a few rows and columns at a
         time.
-    deferred: not here, W^1 is no matrix whose elements are all updated alike.
+    deferred: not here, W1 is no matrix whose elements are all updated alike.
 
 Regenerate with:
 
     symbackprop generate --network convolutions.toml -o convolutions.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 87c708c69ca305c5.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 3a1600200a3b0d09.
 """
 
 import json
@@ -93,7 +93,7 @@ SPEC = {
     "input": [1, 8, 8],
     "hyperparameters": {"decay": 0.0, "l2": 0.0},
     "initial": {"distribution": "normal", "defaults": {}, "values": {}, "fans": {"W1": [9, 72], "W3": [72, 108], "W4": [48, 10]}},
-    "refused": {"deferred": "W^1 is no matrix whose elements are all updated alike"},
+    "refused": {"deferred": "W1 is no matrix whose elements are all updated alike"},
     "network": "preactivation=conv(8, 3, padding=1), maxpool(2), conv(12, 3), dense(10); activations=['relu', 'none', 'relu']; output=softmax; loss=nll; target=label; penalty=l2",
 }
 

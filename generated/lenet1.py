@@ -49,14 +49,14 @@ Schedules:
     overlapped: the same steps, in the loops that all other kernels share: windows along short rows
         are copied out, and sums over them are products of matrices, a few rows and columns at a
         time.
-    deferred: not here, W^1 is no matrix whose elements are all updated alike.
+    deferred: not here, W1 is no matrix whose elements are all updated alike.
 
 Regenerate with:
 
     symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: bcfb00d6c3eff66e.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 2dda80d81f3da7be.
 """
 
 import json
@@ -87,7 +87,7 @@ SPEC = {
     "input": [1, 28, 28],
     "hyperparameters": {},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [25, 100], "W3": [100, 300], "W5": [192, 10]}},
-    "refused": {"deferred": "W^1 is no matrix whose elements are all updated alike"},
+    "refused": {"deferred": "W1 is no matrix whose elements are all updated alike"},
     "network": "preactivation=conv(4, 5), averagepool(2), conv(12, 5), averagepool(2), dense(10); activations=['tanh', 'none', 'tanh', 'none']; output=softmax; loss=nll; target=label; penalty=none",
 }
 

@@ -29,13 +29,13 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: not here, the factor of W^1 in its update differs from weight to weight.
+    deferred: not here, the factor of W1 in its update differs from weight to weight.
 
 Regenerate with:
 
     symbackprop generate --network rbf.toml -o rbf.py, or build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: aabb3ebce7921d73.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 50b01f0c5769ba19.
 """
 
 import json
@@ -66,7 +66,7 @@ SPEC = {
     "input": [8],
     "hyperparameters": {"decay": 0.0},
     "initial": {"distribution": "normal", "defaults": {"deviation": 0.05}, "values": {}, "fans": {"W1": [8, 24], "W2": [24, 1]}},
-    "refused": {"deferred": "the factor of W^1 in its update differs from weight to weight"},
+    "refused": {"deferred": "the factor of W1 in its update differs from weight to weight"},
     "network": "preactivation=rbf(24), dense(1); activations=['exp(a)']; output=identity; loss=squared; target=vector; penalty=none",
 }
 

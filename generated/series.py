@@ -43,14 +43,14 @@ Schedules:
     overlapped: the same steps, in the loops that all other kernels share: windows along short rows
         are copied out, and sums over them are products of matrices, a few rows and columns at a
         time.
-    deferred: not here, W^1 is no matrix whose elements are all updated alike.
+    deferred: not here, W1 is no matrix whose elements are all updated alike.
 
 Regenerate with:
 
     symbackprop generate --network series.toml -o series.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: d09674429f0360e6.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: f3419f63c5caf755.
 """
 
 import json
@@ -81,7 +81,7 @@ SPEC = {
     "input": [2, 32],
     "hyperparameters": {"decay": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [10, 40], "W2": [24, 24], "W3": [64, 3]}},
-    "refused": {"deferred": "W^1 is no matrix whose elements are all updated alike"},
+    "refused": {"deferred": "W1 is no matrix whose elements are all updated alike"},
     "network": "preactivation=conv1d(8, 5, stride=2), a[o,p] = b[o] + sum(W[o,c,u]*h[c,p+3*u], c, u), dense(3); activations=['tanh', 'tanh']; output=softmax; loss=nll; target=label; penalty=none",
 }
 

@@ -35,14 +35,14 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: not here, the update of W^1 is not linear in W^1.
+    deferred: not here, the update of W1 is not linear in W1.
 
 Regenerate with:
 
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 082ca7b8c4320e45.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 1859e16169720833.
 """
 
 import json
@@ -71,7 +71,7 @@ SPEC = {
     "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2]},
     "hyperparameters": {"decay": 0.0, "l1": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}},
-    "refused": {"deferred": "the update of W^1 is not linear in W^1"},
+    "refused": {"deferred": "the update of W1 is not linear in W1"},
     "network": "preactivation=dense; activations=['sigmoid']; output=softmax; loss=nll; target=label; penalty=l1",
 }
 

@@ -59,7 +59,7 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: not here, the update of W^1 is not linear in W^1.
+    deferred: not here, the update of W1 is not linear in W1.
 
 Regenerate with:
 
@@ -67,7 +67,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 2e48630ebd36b405.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 0c05bc126164043f.
 """
 
 import json
@@ -96,7 +96,7 @@ SPEC = {
     "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2], "W3": [3, 2], "b3": [3]},
     "hyperparameters": {"decay": 0.0, "l1": 0.0, "l2": 0.0},
     "initial": {"distribution": "normal", "defaults": {}, "values": {}},
-    "refused": {"deferred": "the update of W^1 is not linear in W^1"},
+    "refused": {"deferred": "the update of W1 is not linear in W1"},
     "network": "preactivation=dense; activations=['silu', 'softplus']; output=softmax; loss=nll; target=label; penalty=l1+l2",
 }
 

@@ -38,14 +38,14 @@ Schedules:
     plain: the order of the lecture.
     overlapped: every update joins the last sweep that reads its weights; the first layer's joins
         the next use.
-    deferred: not here, E^1 is no matrix whose elements are all updated alike.
+    deferred: not here, E1 is no matrix whose elements are all updated alike.
 
 Regenerate with:
 
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5f84f0caa7f87225.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 7c3bc65a7050b43b.
 """
 
 import json
@@ -77,7 +77,7 @@ SPEC = {
     "vocabulary": 5000,
     "hyperparameters": {"decay": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"E1": [1, 16], "W2": [128, 32], "W3": [32, 4]}},
-    "refused": {"deferred": "E^1 is no matrix whose elements are all updated alike"},
+    "refused": {"deferred": "E1 is no matrix whose elements are all updated alike"},
     "network": "preactivation=embedding(5000, 16), dense(32), dense(4); activations=['none', 'tanh']; output=softmax; loss=nll; target=label; penalty=none",
 }
 

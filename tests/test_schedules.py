@@ -532,9 +532,9 @@ def gated(W, b, h, i, axis):
 REFUSED = {
     "L1": (Network(("tanh",), "nll", "l1"), "not linear"),
     "L1 beside L2": (POOL[2], "not linear"),
-    "own penalty": (Network(("tanh",), "nll", quartic), "the update of W^1 is not linear in W^1"),
-    "sine of the weights": (Network(("tanh",), "nll", preactivation=sine_of_weights), "not linear in W^1"),
-    "square of the layer below": (Network(("tanh",), "nll", preactivation=gated), "a^1 is not W^1 times"),
+    "own penalty": (Network(("tanh",), "nll", quartic), "the update of W1 is not linear in W1"),
+    "sine of the weights": (Network(("tanh",), "nll", preactivation=sine_of_weights), "not linear in W1"),
+    "square of the layer below": (Network(("tanh",), "nll", preactivation=gated), "a1 is not W1 times"),
 }
 
 

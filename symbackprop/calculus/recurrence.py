@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from sympy import Add, Eq, Expr, Indexed, Integer, Mul, Piecewise, Sum, Symbol, collect, expand
 
+from symbackprop.notation import identifier
 from symbackprop.symbols import Axis, array, name_of, scalar, size
 from symbackprop.terms import Derivation, Equation, Step
 
@@ -53,22 +54,22 @@ def recurrence_of(update: Equation, read: Equation) -> Recurrence | str:
     read
         The pre-activation that reads W.
     """
-    W = update.lhs
+    W, weights = update.lhs, identifier(update.name)
     if len(W.indices) != 2 or update.is_scattered:
-        return f"{name_of(W)} is no matrix whose elements are all updated alike"
+        return f"{weights} is no matrix whose elements are all updated alike"
     flat = collect(expand(update.rhs), W, evaluate=False)
     if set(flat) - {W, 1} or any(e.has(W.base) for e in flat.values()):
-        return f"the update of {name_of(W)} is not linear in {name_of(W)}"
+        return f"the update of {weights} is not linear in {weights}"
     decay, outer = flat.get(W, 0 * W), flat.get(1, 0 * W)
     if decay.atoms(Indexed):
-        return f"the factor of {name_of(W)} in its update differs from weight to weight"
+        return f"the factor of {weights} in its update differs from weight to weight"
     sums = [term for term in Add.make_args(read.rhs) if isinstance(term, Sum) and term.has(W.base)]
     if len(sums) != 1 or not _is_product(sums[0].function, W) or (read.rhs - sums[0]).has(W.base):
-        return f"{read.name} is not {name_of(W)} times the layer below"
+        return f"{identifier(read.name)} is not {weights} times the layer below"
     (h,) = (f for f in Mul.make_args(sums[0].function) if f != W)
     rows, columns = _split(outer, W)
     if rows is None or columns != h:
-        return f"the gradient of {name_of(W)} is not an outer product with the layer below"
+        return f"the gradient of {weights} is not an outer product with the layer below"
     constant, delta = rows.as_independent(Indexed, as_Add=False)
     return Recurrence(W, decay, -constant, delta, h, read.rhs - sums[0])
 

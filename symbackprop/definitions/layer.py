@@ -196,6 +196,9 @@ def _checked(made: Layer) -> Layer:
     if defined[-1] != "a":
         raise ValueError(f"{made.equations[-1].text!r} is the last equation of a layer, expected one for a")
     _require_read(made, defined)
+    if not made.uses and not any("h" in names_in(e.rhs) for e in made.equations):
+        raise ValueError(f"{made.equations[-1].text!r} reads nothing of the layer below, h: what is before it would "
+                         "learn nothing")  # fmt: skip
     return made
 
 
@@ -288,6 +291,9 @@ def _global(name: str) -> str:
     return "h^0" if name == "x" else f"{letter}^{layer_}"
 
 
+_Read = tuple[Indexed, IndexEquation, Mapping[Symbol, Expr]]  # of a parameter
+
+
 class _Placing:
     """The state while the equations of a layer are placed one after the other."""
 
@@ -299,12 +305,18 @@ class _Placing:
         self.fans: dict[str, tuple[Expr, Expr]] = {}
         self.values: dict[str, float] = {}
         self.places: dict[str, str] = {}  # where the shape of a parameter was found
+        self.open: dict[str, list[_Read]] = {}  # where those are read whose shape is not known yet
+        self.unchecked: list[tuple[IndexEquation, dict[Symbol, Expr]]] = []
         used = {a.name for e in made.equations for a in accesses(e.rhs)} | {name_of(e.lhs) for e in made.equations}
         self.spare = sorted(_TAKEN - used - {i.name for e in made.equations for i in letters(e)}, reverse=True)
 
     def done(self) -> Placed:
         for equation in self.layer.equations:
             self._place(equation)
+        for name in [*self.open]:
+            self._close(name, last=True)
+        for made, sizes in self.unchecked:
+            require_within(made, self._known_as_written(), sizes)
         reached = _reached({self.equations[-1].name}, self.equations)
         for name in (*(e.name for e in self.equations), *self.parameters):
             if name not in reached:
@@ -315,23 +327,28 @@ class _Placing:
         return Placed(self.layer, tuple(self.equations), self.parameters, self.fans, self.values)
 
     def _place(self, written: IndexEquation) -> None:
-        made = self._renamed(written)
-        sizes = sizes_of(made, self.known, self.given, map(self._renamed, self.layer.equations))
-        made, sizes = _apart(filled(made, sizes), sizes)
-        made = IndexEquation(made.lhs, made.rhs.xreplace(self._count()), made.text)
+        sizes = sizes_of(written, self._known_as_written(), self.given, self.layer.equations)
+        self.unchecked.append((filled(self._counted(written), sizes), sizes))
+        made, sizes = _apart(filled(self._renamed(self._counted(written)), sizes), sizes)
         self._find_parameters(made, sizes)
-        require_within(made, self.known, sizes)
         self.known[name_of(made.lhs)] = shape_of(made, made.lhs, sizes) if isinstance(made.lhs, Indexed) else ()
         axes = [Axis(i.name, sizes[i]) for i in letters(made) if isinstance(made.lhs, Indexed) and made.lhs.has(i)]
         kinds = {"a": "pre-activation", "h": "values"} if name_of(made.lhs) == self.names["a"] else {}
         why = kinds.get(name_of(made.lhs)[0], "intermediate")
         self._add(Equation(made.lhs, made.rhs, tuple(axes), why), sizes)
 
-    def _count(self) -> dict[Any, Any]:
-        """n, where it is no parameter of the layer, is how many values the layer below has."""
-        shape = self.known.get(self.names["h"], ())
+    def _known_as_written(self) -> dict[str, Shape]:
+        """Return the shapes that are known, by the names that the layer's equations have for them."""
+        words = {w for e in self.layer.equations for w in (*names_in(e.lhs), *names_in(e.rhs))}
+        return {word: self.known[self._name(word)] for word in words if self._name(word) in self.known}
+
+    def _counted(self, written: IndexEquation) -> IndexEquation:
+        """Return an equation with n, where it is no parameter of the layer, as how many values the layer below has."""
         own = {*self.layer.initial, *(name_of(e.lhs) for e in self.layer.equations)}
-        return {} if "n" in own else {scalar(f"n^{self.number}"): Mul(*shape)}
+        if "n" in own:
+            return written
+        swap = {scalar("n"): Mul(*self.known.get(self.names["h"], ()))}
+        return IndexEquation(written.lhs, written.rhs.xreplace(swap), written.text)
 
     def _add(self, equation: Equation, sizes: Mapping[Symbol, Expr]) -> None:
         """Add an equation; sums within functions, and maxima, become equations of their own before it."""
@@ -385,22 +402,59 @@ class _Placing:
         return f"{name}{'_' * (name in RESERVED or name.startswith('sum_'))}^{self.number}"
 
     def _find_parameters(self, made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> None:
-        for access in sorted(accesses(made.rhs), key=lambda a: str(a.element)):
-            if access.name in self.known and access.name not in self.places:
-                continue
-            shape = shape_of(made, access.element, sizes, self._rows(access.name))
-            if self.known.setdefault(access.name, shape) != shape:
-                raise ValueError(
-                    f"{access.name.partition('^')[0]} has the shape {_by(shape)} in {made.text!r}, "
-                    f"but {_by(self.known[access.name])} in {self.places[access.name]!r}"
-                )
-            if access.name not in self.places:
-                self._new_parameter(access.element, made, sizes, shape)
+        own = [a for a in accesses(made.rhs) if a.name not in self.known or a.name in self.places]
+        for name in dict.fromkeys(a.name for a in sorted(own, key=lambda a: str(a.element))):
+            elements = sorted({a.element for a in own if a.name == name}, key=str)
+            self._shape_of_parameter(name, [(e, made, sizes) for e in elements])
         read = {a.element.base.label for a in accesses(made.rhs)}
         for symbol in sorted(symbols_in(made.rhs) - read, key=str):
             if not symbol.is_integer and symbol.name not in self.known:
                 self.known[symbol.name] = ()
                 self._new_parameter(symbol, made, sizes, ())
+
+    def _shape_of_parameter(self, name: str, reads: list[_Read]) -> None:
+        """Find the shape of a parameter; where fixed indices alone lead to an axis, further equations may tell."""
+        for element, made, sizes in reads:
+            shape = shape_of(made, element, sizes, self._rows(name))
+            before = self.known.get(name, shape)
+            told = [n if place.is_Integer else m for place, n, m in zip(element.indices, before, shape, strict=False)]
+            if name in self.known and (len(before) != len(shape) or tuple(told) != before):
+                self._two_shapes(name, (element, made, sizes), before, self.places[name])
+        if name not in self.known:
+            self.parameters.setdefault(name, ())
+            self.open.setdefault(name, []).extend(reads)
+            self._close(name, last=False)
+
+    def _two_shapes(self, name: str, read: _Read, other: Shape, where: str) -> None:
+        element, made, sizes = read
+        shape = _by(shape_of(made, element, sizes, self._rows(name)))
+        raise ValueError(
+            f"{name.partition('^')[0]} has the shape {shape} in {made.text!r}, but {_by(other)} in {where!r}"
+        )
+
+    def _close(self, name: str, *, last: bool) -> None:
+        """Give a parameter its shape if every axis is read over an index, or, in the end, at each of its elements."""
+        reads, shape = self.open[name], []
+        for k in range(len(reads[0][0].indices)):
+            at = [(e.indices[k], shape_of(made, e, sizes, self._rows(name))[k]) for e, made, sizes in reads]
+            told = [size for place, size in at if not place.is_Integer]
+            fixed = {int(place) for place, _ in at if place.is_Integer}
+            if len({*told}) > 1:
+                one, other = (next(r for r, (p, n) in zip(reads, at, strict=True) if n == size and not p.is_Integer)
+                              for size in (told[0], next(n for n in told if n != told[0])))  # fmt: skip
+                self._two_shapes(name, other, shape_of(one[1], one[0], one[2], self._rows(name)), one[1].text)
+            if not told and not last:
+                return
+            if not told and fixed != {*range(max(fixed) + 1)}:
+                element, made, _ = reads[0]
+                at_ = f"{name.partition('^')[0]}[{','.join(map(str, element.indices))}]"
+                raise ValueError(f"{at_} in {made.text!r} reads one element of an axis whose size is found nowhere, "
+                                 "expected a read over an index, or at each index from 0")  # fmt: skip
+            shape.append(told[0] if told else Integer(max(fixed) + 1))
+        element, made, sizes = max(reads, key=lambda read: len([i for i in read[0].indices if not i.is_Integer]))
+        self.known[name] = tuple(shape)
+        del self.open[name]
+        self._new_parameter(element, made, sizes, self.known[name])
 
     def _rows(self, name: str) -> int | None:
         return next((n for word, n in self.layer.rows.items() if self._name(word) == name), None)

@@ -211,9 +211,9 @@ def read(rhs):
     return Equation(a[i], rhs, (I,), "pre-activation")
 
 
-LINEAR = "the update of W^1 is not linear in W^1"
-TIMES = "a is not W^1 times the layer below"
-OUTER = "the gradient of W^1 is not an outer product with the layer below"
+LINEAR = "the update of W1 is not linear in W1"
+TIMES = "a is not W1 times the layer below"
+OUTER = "the gradient of W1 is not an outer product with the layer below"
 REFUSED = {
     "own penalty": (update(W[i, j] - step * (d[i] * h[j] + 4 * λ * W[i, j] ** 3)), READ, LINEAR),
     "L1": (
@@ -232,7 +232,7 @@ REFUSED = {
     ),
     "decay of its own for each weight": (
         update(W[i, j] - step * (d[i] * h[j] + M[i, j] * W[i, j])), READ,
-        "the factor of W^1 in its update differs from weight to weight",
+        "the factor of W1 in its update differs from weight to weight",
     ),
     "weights squared": (PLAIN, read(b[i] + Sum(W[i, j] ** 2 * h[j], J.limits)), TIMES),
     "weights twice": (PLAIN, read(b[i] + Sum(W[i, j] * W[j, i], J.limits)), TIMES),
