@@ -14,8 +14,8 @@ from sympy import Add, Expr, Integer, Symbol
 from symbackprop.calculus.chain import Wanted, adjoint, backpropagate, compose
 from symbackprop.calculus.rules import contract
 from symbackprop.calculus.stability import in_one_equation
-from symbackprop.definitions.layer import INDICES
 from symbackprop.definitions.network import Network
+from symbackprop.definitions.placing import INDICES
 from symbackprop.definitions.schedules import α
 from symbackprop.indices import Reduction, named
 from symbackprop.soundness import with_kinks

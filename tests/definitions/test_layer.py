@@ -6,7 +6,8 @@ import pytest
 from sympy import Eq, IndexedBase, Integer, Symbol
 
 from symbackprop import Network, build, sum_over
-from symbackprop.definitions.layer import layer, place
+from symbackprop.definitions.layer import layer
+from symbackprop.definitions.placing import place
 from symbackprop.definitions.preactivations import conv, dense, embedding, maxout, tied
 
 
