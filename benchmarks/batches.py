@@ -1,4 +1,4 @@
-"""Examples a second of a generated module for several sizes of mini-batches, on random data.
+"""Examples a second of a generated module, its loss and its updates by several sizes of mini-batches, on random data.
 
 Run: python benchmarks/batches.py generated/lenet1.py [--sizes 1 8 32 128] [--examples 4096] [--rounds 7]
 """
@@ -25,15 +25,21 @@ def main():
     y = np.random.default_rng(1).integers(0, trainer.sizes[-1], asked.examples)
     for size in asked.sizes:  # compile before the first round
         trainer.sgd(X[:size], y[:size], learning_rate=1e-3, batch_size=size)
-    rounds = [[seconds(trainer, X, y, size) for size in asked.sizes] for _ in range(asked.rounds)]
+    trainer.loss(X, y)
+    losses = [seconds(lambda: trainer.loss(X, y)) for _ in range(asked.rounds)]
+    print(f"loss           : {asked.examples / median(losses):9,.0f} examples/s")
+    rounds = [
+        [seconds(lambda n=n: trainer.sgd(X, y, learning_rate=1e-3, batch_size=n)) for n in asked.sizes]
+        for _ in range(asked.rounds)
+    ]
     for size, took in zip(asked.sizes, zip(*rounds, strict=True), strict=True):
         print(f"batches of {size:4}: {asked.examples / median(took):9,.0f} examples/s")
 
 
-def seconds(trainer, X, y, size):
-    """The processor's seconds for one pass over the examples."""
+def seconds(run):
+    """The processor's seconds for one run."""
     start = time.process_time()
-    trainer.sgd(X, y, learning_rate=1e-3, batch_size=size)
+    run()
     return time.process_time() - start
 
 
