@@ -1,4 +1,4 @@
-"""Seconds that each kernel of a module takes to compile, with nothing cached.
+"""Seconds of the processor that each kernel of a module takes to compile, with nothing cached.
 
 Run: python benchmarks/compilation.py [--hidden-layers 1] [--network net.toml]
 """
@@ -51,9 +51,9 @@ def described(asked):
 
 
 def timed(run):
-    start = time.perf_counter()
+    start = time.process_time()
     run()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 if __name__ == "__main__":

@@ -52,8 +52,9 @@ Update after each example:
 Schedules:
 
     plain: the order of the lecture.
-    overlapped: every update joins the last sweep that reads its weights; the first layer's joins
-        the next use.
+    overlapped: the same steps, in the loops that all other kernels share: windows along short rows
+        are copied out, and sums over them are products of matrices, a few rows and columns at a
+        time.
     deferred: not here, W1 is no matrix whose elements are all updated alike.
 
 Regenerate with:
@@ -61,7 +62,7 @@ Regenerate with:
     symbackprop generate --network convolutions.toml -o convolutions.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 006153669e869f72.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 6d76239fb937a2cc.
 """
 
 import json
@@ -189,14 +190,171 @@ def sqrt(x):
 
 
 @kernel
+def contract_pk_kq(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for q in range(columns):
+            C[p, q] = zero
+            C[p + 1, q] = zero
+            C[p + 2, q] = zero
+            C[p + 3, q] = zero
+            C[p + 4, q] = zero
+            C[p + 5, q] = zero
+        for k in range(0, terms - (terms % 4), 4):
+            A_p_k_0_0 = A[p, k]
+            A_p_k_0_1 = A[p + 1, k]
+            A_p_k_0_2 = A[p + 2, k]
+            A_p_k_0_3 = A[p + 3, k]
+            A_p_k_0_4 = A[p + 4, k]
+            A_p_k_0_5 = A[p + 5, k]
+            A_p_k_1_0 = A[p, k + 1]
+            A_p_k_1_1 = A[p + 1, k + 1]
+            A_p_k_1_2 = A[p + 2, k + 1]
+            A_p_k_1_3 = A[p + 3, k + 1]
+            A_p_k_1_4 = A[p + 4, k + 1]
+            A_p_k_1_5 = A[p + 5, k + 1]
+            A_p_k_2_0 = A[p, k + 2]
+            A_p_k_2_1 = A[p + 1, k + 2]
+            A_p_k_2_2 = A[p + 2, k + 2]
+            A_p_k_2_3 = A[p + 3, k + 2]
+            A_p_k_2_4 = A[p + 4, k + 2]
+            A_p_k_2_5 = A[p + 5, k + 2]
+            A_p_k_3_0 = A[p, k + 3]
+            A_p_k_3_1 = A[p + 1, k + 3]
+            A_p_k_3_2 = A[p + 2, k + 3]
+            A_p_k_3_3 = A[p + 3, k + 3]
+            A_p_k_3_4 = A[p + 4, k + 3]
+            A_p_k_3_5 = A[p + 5, k + 3]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_p_k_0 = A[p, k]
+            A_p_k_1 = A[p + 1, k]
+            A_p_k_2 = A[p + 2, k]
+            A_p_k_3 = A[p + 3, k]
+            A_p_k_4 = A[p + 4, k]
+            A_p_k_5 = A[p + 5, k]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_p_k_0 * B_k_q
+                C[p + 1, q] += A_p_k_1 * B_k_q
+                C[p + 2, q] += A_p_k_2 * B_k_q
+                C[p + 3, q] += A_p_k_3 * B_k_q
+                C[p + 4, q] += A_p_k_4 * B_k_q
+                C[p + 5, q] += A_p_k_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for q in range(columns):
+            C[p, q] = zero
+        for k in range(terms):
+            A_p_k = A[p, k]
+            for q in range(columns):
+                C[p, q] += A_p_k * B[k, q]
+
+
+@kernel
+def forward_of_example(
+    x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4
+):
+    """Compute IndexedBase(padded1), IndexedBase(patches1), IndexedBase(a1), IndexedBase(h1), IndexedBase(z2), IndexedBase(h2), IndexedBase(patches3), IndexedBase(a3), IndexedBase(h3), IndexedBase(flat4), IndexedBase(a4) of one example."""
+    # padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
+    #     otherwise}; patches1[c,u,v,p,q] = padded1[c,p + u,q + v]
+    for c in range(1):
+        for i in range(10):
+            for j in range(10):
+                padded1[c, i, j] = (
+                    x[c, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
+                )
+        for u in range(3):
+            for v in range(3):
+                for p in range(8):
+                    for q in range(8):
+                        patches1[c, u, v, p, q] = padded1[c, p + u, q + v]
+    # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] patches1[c,u,v,p,q]
+    contract_pk_kq(a1.reshape(8, 64), W1.reshape(8, 9), patches1.reshape(9, 64), 8, 64, 9)
+    # a1[o,p,q] ← a1[o,p,q] + b1[o]; h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
+    for o in range(8):
+        b1_o = b1[o]
+        for p in range(8):
+            for q in range(8):
+                a1_o_p_q = a1[o, p, q]
+                a1_o_p_q += b1_o
+                h1[o, p, q] = zero if a1_o_p_q <= zero else a1_o_p_q
+                a1[o, p, q] = a1_o_p_q
+    # z2[c,p,q] = Place(h1[c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1)); h2[c,p,q] = h1[c,2 p
+    #     + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]; patches3[c,u,v,p,q] = h2[c,p +
+    #     u,q + v]
+    for c in range(8):
+        for p in range(4):
+            for q in range(4):
+                largest = h1[c, 2 * p, 2 * q]
+                z2[c, p, q] = 0
+                for u in range(2):
+                    for v in range(2):
+                        if h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or h1[c, 2 * p + u, 2 * q + v] > largest:
+                            largest = h1[c, 2 * p + u, 2 * q + v]
+                            z2[c, p, q] = 2 * u + v
+                h2[c, p, q] = h1[c, 2 * p + z2[c, p, q] // 2, 2 * q + z2[c, p, q] % 2]
+        for u in range(3):
+            for v in range(3):
+                for p in range(2):
+                    for q in range(2):
+                        patches3[c, u, v, p, q] = h2[c, p + u, q + v]
+    # a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] patches3[c,u,v,p,q]
+    contract_pk_kq(a3.reshape(12, 4), W3.reshape(12, 72), patches3.reshape(72, 4), 12, 4, 72)
+    # a3[o,p,q] ← a3[o,p,q] + b3[o]; h3[o,p,q] = {0 if a3[o,p,q] ≤ 0; a3[o,p,q] otherwise}
+    for o in range(12):
+        b3_o = b3[o]
+        for p in range(2):
+            for q in range(2):
+                a3_o_p_q = a3[o, p, q]
+                a3_o_p_q += b3_o
+                h3[o, p, q] = zero if a3_o_p_q <= zero else a3_o_p_q
+                a3[o, p, q] = a3_o_p_q
+    # flat4[q + 2 p + 4 c] = h3[c,p,q]
+    for c in range(12):
+        for p in range(2):
+            for q in range(2):
+                flat4[2 * p + 4 * c + q] = h3[c, p, q]
+    # a4[i] = b4[i] + Σ_j<48 W4[i,j] flat4[j]
+    for i in range(10):
+        total = zero
+        for j in range(48):
+            total += W4[i, j] * flat4[j]
+        a4[i] = b4[i] + total
+
+
+@kernel
 def forward(X, W1, b1, W3, b3, W4, b4, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
     padded1 = np.empty((1, 10, 10), W1.dtype)
+    patches1 = np.empty((1, 3, 3, 8, 8), W1.dtype)
     a1 = np.empty((8, 8, 8), W1.dtype)
     h1 = np.empty((8, 8, 8), W1.dtype)
     z2 = np.empty((8, 4, 4), np.int64)
     h2 = np.empty((8, 4, 4), W1.dtype)
+    patches3 = np.empty((8, 3, 3, 2, 2), W1.dtype)
     a3 = np.empty((12, 2, 2), W1.dtype)
     h3 = np.empty((12, 2, 2), W1.dtype)
     flat4 = np.empty(48, W1.dtype)
@@ -205,84 +363,16 @@ def forward(X, W1, b1, W3, b3, W4, b4, F):
     for n in range(N):
         x = X[n]
         f = F[n]
-        # padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
-        #     otherwise}
-        for c in range(1):
-            for i in range(10):
-                for j in range(10):
-                    padded1[c, i, j] = (
-                        x[c, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
-                    )
-        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] padded1[c,p + u,q + v]
-        for o in range(8):
-            b1_o = b1[o]
-            for p in range(8):
-                for q in range(8):
-                    a1[o, p, q] = b1_o
-                for c in range(1):
-                    for u in range(3):
-                        for v in range(3):
-                            W1_o_c_u_v = W1[o, c, u, v]
-                            for q in range(8):
-                                a1[o, p, q] += W1_o_c_u_v * padded1[c, p + u, q + v]
-        # h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
-        for o in range(8):
-            for p in range(8):
-                for q in range(8):
-                    h1[o, p, q] = zero if a1[o, p, q] <= zero else a1[o, p, q]
-        # z2[c,p,q] = Place(h1[c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1))
-        for c in range(8):
-            for p in range(4):
-                for q in range(4):
-                    largest = h1[c, 2 * p, 2 * q]
-                    z2[c, p, q] = 0
-                    for u in range(2):
-                        for v in range(2):
-                            if h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or h1[c, 2 * p + u, 2 * q + v] > largest:
-                                largest = h1[c, 2 * p + u, 2 * q + v]
-                                z2[c, p, q] = 2 * u + v
-        # h2[c,p,q] = h1[c,2 p + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]
-        for c in range(8):
-            for p in range(4):
-                for q in range(4):
-                    h2[c, p, q] = h1[c, 2 * p + z2[c, p, q] // 2, 2 * q + z2[c, p, q] % 2]
-        # a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] h2[c,p + u,q + v]
-        for o in range(12):
-            b3_o = b3[o]
-            for p in range(2):
-                for q in range(2):
-                    total = zero
-                    for c in range(8):
-                        for u in range(3):
-                            for v in range(3):
-                                total += W3[o, c, u, v] * h2[c, p + u, q + v]
-                    a3[o, p, q] = b3_o + total
-        # h3[o,p,q] = {0 if a3[o,p,q] ≤ 0; a3[o,p,q] otherwise}
-        for o in range(12):
-            for p in range(2):
-                for q in range(2):
-                    h3[o, p, q] = zero if a3[o, p, q] <= zero else a3[o, p, q]
-        # flat4[q + 2 p + 4 c] = h3[c,p,q]
-        for c in range(12):
-            for p in range(2):
-                for q in range(2):
-                    flat4[2 * p + 4 * c + q] = h3[c, p, q]
-        # a4[i] = b4[i] + Σ_j<48 W4[i,j] flat4[j]
-        for i in range(10):
-            total = zero
-            for j in range(48):
-                total += W4[i, j] * flat4[j]
-            a4[i] = b4[i] + total
+        forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4)
         # m = max_i<10 a4[i]
         m = a4[0]
         for i in range(10):
             m = max(m, a4[i])
+        # s = Σ_i<10 e[i]
+        s = zero
         # e[i] = exp(a4[i] - m)
         for i in range(10):
             e[i] = exp(a4[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
-        for i in range(10):
             s += e[i]
         # f[i] = e[i]/s
         per_s = one / s
@@ -295,10 +385,12 @@ def loss(X, Y, W1, b1, W3, b3, W4, b4):
     """Return the mean loss of the examples, without the penalty."""
     N = X.shape[0]
     padded1 = np.empty((1, 10, 10), W1.dtype)
+    patches1 = np.empty((1, 3, 3, 8, 8), W1.dtype)
     a1 = np.empty((8, 8, 8), W1.dtype)
     h1 = np.empty((8, 8, 8), W1.dtype)
     z2 = np.empty((8, 4, 4), np.int64)
     h2 = np.empty((8, 4, 4), W1.dtype)
+    patches3 = np.empty((8, 3, 3, 2, 2), W1.dtype)
     a3 = np.empty((12, 2, 2), W1.dtype)
     h3 = np.empty((12, 2, 2), W1.dtype)
     flat4 = np.empty(48, W1.dtype)
@@ -309,84 +401,16 @@ def loss(X, Y, W1, b1, W3, b3, W4, b4):
     for n in range(N):
         x = X[n]
         y = Y[n]
-        # padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
-        #     otherwise}
-        for c in range(1):
-            for i in range(10):
-                for j in range(10):
-                    padded1[c, i, j] = (
-                        x[c, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
-                    )
-        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] padded1[c,p + u,q + v]
-        for o in range(8):
-            b1_o = b1[o]
-            for p in range(8):
-                for q in range(8):
-                    a1[o, p, q] = b1_o
-                for c in range(1):
-                    for u in range(3):
-                        for v in range(3):
-                            W1_o_c_u_v = W1[o, c, u, v]
-                            for q in range(8):
-                                a1[o, p, q] += W1_o_c_u_v * padded1[c, p + u, q + v]
-        # h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
-        for o in range(8):
-            for p in range(8):
-                for q in range(8):
-                    h1[o, p, q] = zero if a1[o, p, q] <= zero else a1[o, p, q]
-        # z2[c,p,q] = Place(h1[c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1))
-        for c in range(8):
-            for p in range(4):
-                for q in range(4):
-                    largest = h1[c, 2 * p, 2 * q]
-                    z2[c, p, q] = 0
-                    for u in range(2):
-                        for v in range(2):
-                            if h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or h1[c, 2 * p + u, 2 * q + v] > largest:
-                                largest = h1[c, 2 * p + u, 2 * q + v]
-                                z2[c, p, q] = 2 * u + v
-        # h2[c,p,q] = h1[c,2 p + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]
-        for c in range(8):
-            for p in range(4):
-                for q in range(4):
-                    h2[c, p, q] = h1[c, 2 * p + z2[c, p, q] // 2, 2 * q + z2[c, p, q] % 2]
-        # a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] h2[c,p + u,q + v]
-        for o in range(12):
-            b3_o = b3[o]
-            for p in range(2):
-                for q in range(2):
-                    total = zero
-                    for c in range(8):
-                        for u in range(3):
-                            for v in range(3):
-                                total += W3[o, c, u, v] * h2[c, p + u, q + v]
-                    a3[o, p, q] = b3_o + total
-        # h3[o,p,q] = {0 if a3[o,p,q] ≤ 0; a3[o,p,q] otherwise}
-        for o in range(12):
-            for p in range(2):
-                for q in range(2):
-                    h3[o, p, q] = zero if a3[o, p, q] <= zero else a3[o, p, q]
-        # flat4[q + 2 p + 4 c] = h3[c,p,q]
-        for c in range(12):
-            for p in range(2):
-                for q in range(2):
-                    flat4[2 * p + 4 * c + q] = h3[c, p, q]
-        # a4[i] = b4[i] + Σ_j<48 W4[i,j] flat4[j]
-        for i in range(10):
-            total = zero
-            for j in range(48):
-                total += W4[i, j] * flat4[j]
-            a4[i] = b4[i] + total
+        forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4)
         # m = max_i<10 a4[i]
         m = a4[0]
         for i in range(10):
             m = max(m, a4[i])
+        # s = Σ_i<10 e[i]
+        s = zero
         # e[i] = exp(a4[i] - m)
         for i in range(10):
             e[i] = exp(a4[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
-        for i in range(10):
             s += e[i]
         # f[i] = e[i]/s
         per_s = one / s
@@ -399,114 +423,91 @@ def loss(X, Y, W1, b1, W3, b3, W4, b4):
 
 
 @kernel
-def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
-    """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    padded1 = np.empty((1, 10, 10), W1.dtype)
-    a1 = np.empty((8, 8, 8), W1.dtype)
-    h1 = np.empty((8, 8, 8), W1.dtype)
-    z2 = np.empty((8, 4, 4), np.int64)
-    h2 = np.empty((8, 4, 4), W1.dtype)
-    a3 = np.empty((12, 2, 2), W1.dtype)
-    h3 = np.empty((12, 2, 2), W1.dtype)
-    flat4 = np.empty(48, W1.dtype)
-    a4 = np.empty_like(b4)
-    e = np.empty_like(b4)
-    f = np.empty_like(b4)
-    da4 = np.empty_like(b4)
-    dflat4 = np.empty(48, W1.dtype)
-    dh3 = np.empty((12, 2, 2), W1.dtype)
-    da3 = np.empty((12, 2, 2), W1.dtype)
-    dh2 = np.empty((8, 4, 4), W1.dtype)
-    dh1 = np.empty((8, 8, 8), W1.dtype)
-    da1 = np.empty((8, 8, 8), W1.dtype)
-    # padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
-    #     otherwise}
-    for c in range(1):
-        for i in range(10):
-            for j in range(10):
-                padded1[c, i, j] = (
-                    x[c, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
+def contract_kp_kq(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[k,p] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for q in range(columns):
+            C[p, q] = zero
+            C[p + 1, q] = zero
+            C[p + 2, q] = zero
+            C[p + 3, q] = zero
+            C[p + 4, q] = zero
+            C[p + 5, q] = zero
+        for k in range(0, terms - (terms % 4), 4):
+            A_k_p_0_0 = A[k, p]
+            A_k_p_0_1 = A[k, p + 1]
+            A_k_p_0_2 = A[k, p + 2]
+            A_k_p_0_3 = A[k, p + 3]
+            A_k_p_0_4 = A[k, p + 4]
+            A_k_p_0_5 = A[k, p + 5]
+            A_k_p_1_0 = A[k + 1, p]
+            A_k_p_1_1 = A[k + 1, p + 1]
+            A_k_p_1_2 = A[k + 1, p + 2]
+            A_k_p_1_3 = A[k + 1, p + 3]
+            A_k_p_1_4 = A[k + 1, p + 4]
+            A_k_p_1_5 = A[k + 1, p + 5]
+            A_k_p_2_0 = A[k + 2, p]
+            A_k_p_2_1 = A[k + 2, p + 1]
+            A_k_p_2_2 = A[k + 2, p + 2]
+            A_k_p_2_3 = A[k + 2, p + 3]
+            A_k_p_2_4 = A[k + 2, p + 4]
+            A_k_p_2_5 = A[k + 2, p + 5]
+            A_k_p_3_0 = A[k + 3, p]
+            A_k_p_3_1 = A[k + 3, p + 1]
+            A_k_p_3_2 = A[k + 3, p + 2]
+            A_k_p_3_3 = A[k + 3, p + 3]
+            A_k_p_3_4 = A[k + 3, p + 4]
+            A_k_p_3_5 = A[k + 3, p + 5]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_k_p_0_0 * B_k_q + A_k_p_1_0 * B_k1_q + A_k_p_2_0 * B_k2_q + A_k_p_3_0 * B_k3_q
                 )
-    # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] padded1[c,p + u,q + v]
-    for o in range(8):
-        b1_o = b1[o]
-        for p in range(8):
-            for q in range(8):
-                a1[o, p, q] = b1_o
-            for c in range(1):
-                for u in range(3):
-                    for v in range(3):
-                        W1_o_c_u_v = W1[o, c, u, v]
-                        for q in range(8):
-                            a1[o, p, q] += W1_o_c_u_v * padded1[c, p + u, q + v]
-    # h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
-    for o in range(8):
-        for p in range(8):
-            for q in range(8):
-                h1[o, p, q] = zero if a1[o, p, q] <= zero else a1[o, p, q]
-    # z2[c,p,q] = Place(h1[c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1))
-    for c in range(8):
-        for p in range(4):
-            for q in range(4):
-                largest = h1[c, 2 * p, 2 * q]
-                z2[c, p, q] = 0
-                for u in range(2):
-                    for v in range(2):
-                        if h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or h1[c, 2 * p + u, 2 * q + v] > largest:
-                            largest = h1[c, 2 * p + u, 2 * q + v]
-                            z2[c, p, q] = 2 * u + v
-    # h2[c,p,q] = h1[c,2 p + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]
-    for c in range(8):
-        for p in range(4):
-            for q in range(4):
-                h2[c, p, q] = h1[c, 2 * p + z2[c, p, q] // 2, 2 * q + z2[c, p, q] % 2]
-    # a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] h2[c,p + u,q + v]
-    for o in range(12):
-        b3_o = b3[o]
-        for p in range(2):
-            for q in range(2):
-                total = zero
-                for c in range(8):
-                    for u in range(3):
-                        for v in range(3):
-                            total += W3[o, c, u, v] * h2[c, p + u, q + v]
-                a3[o, p, q] = b3_o + total
-    # h3[o,p,q] = {0 if a3[o,p,q] ≤ 0; a3[o,p,q] otherwise}
-    for o in range(12):
-        for p in range(2):
-            for q in range(2):
-                h3[o, p, q] = zero if a3[o, p, q] <= zero else a3[o, p, q]
-    # flat4[q + 2 p + 4 c] = h3[c,p,q]
-    for c in range(12):
-        for p in range(2):
-            for q in range(2):
-                flat4[2 * p + 4 * c + q] = h3[c, p, q]
-    # a4[i] = b4[i] + Σ_j<48 W4[i,j] flat4[j]
-    for i in range(10):
-        total = zero
-        for j in range(48):
-            total += W4[i, j] * flat4[j]
-        a4[i] = b4[i] + total
-    # m = max_i<10 a4[i]
-    m = a4[0]
-    for i in range(10):
-        m = max(m, a4[i])
-    # e[i] = exp(a4[i] - m)
-    for i in range(10):
-        e[i] = exp(a4[i] - m)
-    # s = Σ_i<10 e[i]
-    s = zero
-    for i in range(10):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
-    for i in range(10):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a4[y]
-    l = m + log(s) - a4[y]
-    # da4[i] = f[i] - 1[i=y]
-    for i in range(10):
-        da4[i] = f[i] - (one if i == y else zero)
+                C[p + 1, q] += (
+                    A_k_p_0_1 * B_k_q + A_k_p_1_1 * B_k1_q + A_k_p_2_1 * B_k2_q + A_k_p_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_k_p_0_2 * B_k_q + A_k_p_1_2 * B_k1_q + A_k_p_2_2 * B_k2_q + A_k_p_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_k_p_0_3 * B_k_q + A_k_p_1_3 * B_k1_q + A_k_p_2_3 * B_k2_q + A_k_p_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_k_p_0_4 * B_k_q + A_k_p_1_4 * B_k1_q + A_k_p_2_4 * B_k2_q + A_k_p_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_k_p_0_5 * B_k_q + A_k_p_1_5 * B_k1_q + A_k_p_2_5 * B_k2_q + A_k_p_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_k_p_0 = A[k, p]
+            A_k_p_1 = A[k, p + 1]
+            A_k_p_2 = A[k, p + 2]
+            A_k_p_3 = A[k, p + 3]
+            A_k_p_4 = A[k, p + 4]
+            A_k_p_5 = A[k, p + 5]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_k_p_0 * B_k_q
+                C[p + 1, q] += A_k_p_1 * B_k_q
+                C[p + 2, q] += A_k_p_2 * B_k_q
+                C[p + 3, q] += A_k_p_3 * B_k_q
+                C[p + 4, q] += A_k_p_4 * B_k_q
+                C[p + 5, q] += A_k_p_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for q in range(columns):
+            C[p, q] = zero
+        for k in range(terms):
+            A_k_p = A[k, p]
+            for q in range(columns):
+                C[p, q] += A_k_p * B[k, q]
+
+
+@kernel
+def backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1):
+    """Compute IndexedBase(dflat4), IndexedBase(dh3), IndexedBase(da3), IndexedBase(dh2), IndexedBase(dpatches3), IndexedBase(dh1), IndexedBase(da1) of one example."""
     # dflat4[i] = Σ_j<10 W4[j,i] da4[j]
     for i in range(48):
         dflat4[i] = zero
@@ -514,30 +515,27 @@ def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
         da4_j = da4[j]
         for i in range(48):
             dflat4[i] += da4_j * W4[j, i]
-    # dh3[o,p,q] = dflat4[q + 2 p + 4 o]
+    # dh3[o,p,q] = dflat4[q + 2 p + 4 o]; da3[o,p,q] = dh3[o,p,q] {0 if a3[o,p,q] ≤ 0; 1
+    #     otherwise}
     for o in range(12):
         for p in range(2):
             for q in range(2):
                 dh3[o, p, q] = dflat4[2 * p + 4 * o + q]
-    # da3[o,p,q] = dh3[o,p,q] {0 if a3[o,p,q] ≤ 0; 1 otherwise}
-    for o in range(12):
-        for p in range(2):
-            for q in range(2):
                 da3[o, p, q] = dh3[o, p, q] * (zero if a3[o, p, q] <= zero else one)
     # dh2[c,p,q] = 0
     for c in range(8):
         for p in range(4):
             for q in range(4):
                 dh2[c, p, q] = zero
-    # dh2[u,j + k,i + p] ← W3[o,u,j,i] da3[o,k,p] + dh2[u,j + k,i + p]
-    for o in range(12):
-        for u in range(8):
-            for j in range(3):
+    # dpatches3[u,j,i,k,p] = Σ_o<12 W3[o,u,j,i] da3[o,k,p]
+    contract_kp_kq(dpatches3.reshape(72, 4), W3.reshape(12, 72), da3.reshape(12, 4), 72, 4, 12)
+    # dh2[u,j + k,i + p] ← dpatches3[u,j,i,k,p] + dh2[u,j + k,i + p]
+    for u in range(8):
+        for j in range(3):
+            for i in range(3):
                 for k in range(2):
                     for p in range(2):
-                        da3_o_k_p = da3[o, k, p]
-                        for i in range(3):
-                            dh2[u, j + k, i + p] += da3_o_k_p * W3[o, u, j, i]
+                        dh2[u, j + k, i + p] += dpatches3[u, j, i, k, p]
     # dh1[o,p,q] = 0
     for o in range(8):
         for p in range(8):
@@ -554,8 +552,54 @@ def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
         for p in range(8):
             for q in range(8):
                 da1[o, p, q] = dh1[o, p, q] * (zero if a1[o, p, q] <= zero else one)
+
+
+@kernel
+def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
+    """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
+    padded1 = np.empty((1, 10, 10), W1.dtype)
+    patches1 = np.empty((1, 3, 3, 8, 8), W1.dtype)
+    a1 = np.empty((8, 8, 8), W1.dtype)
+    h1 = np.empty((8, 8, 8), W1.dtype)
+    z2 = np.empty((8, 4, 4), np.int64)
+    h2 = np.empty((8, 4, 4), W1.dtype)
+    patches3 = np.empty((8, 3, 3, 2, 2), W1.dtype)
+    a3 = np.empty((12, 2, 2), W1.dtype)
+    h3 = np.empty((12, 2, 2), W1.dtype)
+    flat4 = np.empty(48, W1.dtype)
+    a4 = np.empty_like(b4)
+    e = np.empty_like(b4)
+    f = np.empty_like(b4)
+    da4 = np.empty_like(b4)
+    dflat4 = np.empty(48, W1.dtype)
+    dh3 = np.empty((12, 2, 2), W1.dtype)
+    da3 = np.empty((12, 2, 2), W1.dtype)
+    dh2 = np.empty((8, 4, 4), W1.dtype)
+    dpatches3 = np.empty((8, 3, 3, 2, 2), W1.dtype)
+    dh1 = np.empty((8, 8, 8), W1.dtype)
+    da1 = np.empty((8, 8, 8), W1.dtype)
+    forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4)
+    # m = max_i<10 a4[i]
+    m = a4[0]
+    for i in range(10):
+        m = max(m, a4[i])
+    # s = Σ_i<10 e[i]
+    s = zero
+    # e[i] = exp(a4[i] - m)
+    for i in range(10):
+        e[i] = exp(a4[i] - m)
+        s += e[i]
+    # f[i] = e[i]/s
+    per_s = one / s
+    for i in range(10):
+        f[i] = per_s * e[i]
+    # l = m + log(s) - a4[y]
+    l = m + log(s) - a4[y]
+    # da4[i] = f[i] - 1[i=y]
+    for i in range(10):
+        da4[i] = f[i] - (one if i == y else zero)
+    backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1)
     # dW1[o,c,u,v] = 2 l2 W1[o,c,u,v] + Σ_j<8Σ_i<8 padded1[c,j + u,i + v] da1[o,j,i]
-    l2_x2 = real(2) * l2
     for o in range(8):
         for c in range(1):
             for u in range(3):
@@ -564,7 +608,7 @@ def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
                     for j in range(8):
                         for i in range(8):
                             total += padded1[c, j + u, i + v] * da1[o, j, i]
-                    dW1[o, c, u, v] = total + l2_x2 * W1[o, c, u, v]
+                    dW1[o, c, u, v] = total + real(2) * l2 * W1[o, c, u, v]
     # db1[o] = Σ_j<8Σ_i<8 da1[o,j,i]
     for o in range(8):
         total = zero
@@ -577,12 +621,11 @@ def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
         for c in range(8):
             for u in range(3):
                 for v in range(3):
-                    dW3[o, c, u, v] = l2_x2 * W3[o, c, u, v]
+                    dW3[o, c, u, v] = real(2) * l2 * W3[o, c, u, v]
                 for j in range(2):
                     for i in range(2):
-                        da3_o_j_i = da3[o, j, i]
                         for v in range(3):
-                            dW3[o, c, u, v] += da3_o_j_i * h2[c, j + u, i + v]
+                            dW3[o, c, u, v] += h2[c, j + u, i + v] * da3[o, j, i]
     # db3[o] = Σ_j<2Σ_i<2 da3[o,j,i]
     for o in range(12):
         total = zero
@@ -592,13 +635,438 @@ def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
         db3[o] = total
     # dW4[i,j] = da4[i] flat4[j] + 2 l2 W4[i,j]
     for i in range(10):
-        da4_i = da4[i]
         for j in range(48):
-            dW4[i, j] = da4_i * flat4[j] + l2_x2 * W4[i, j]
+            dW4[i, j] = da4[i] * flat4[j] + real(2) * l2 * W4[i, j]
     # db4[i] = da4[i]
     for i in range(10):
         db4[i] = da4[i]
     return l
+
+
+@kernel
+def scale_and_add_pk_qk(C, A, B, rows, columns, terms, scale, factor):
+    """Update C[p,q] ← C[p,q] + scale C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
+    for q in range(0, columns - (columns % 6), 6):
+        for p in range(0, rows - (rows % 4), 4):
+            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
+                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
+                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
+                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                B_q_k = B[q, k]
+                B_q1_k = B[q + 1, k]
+                B_q2_k = B[q + 2, k]
+                B_q3_k = B[q + 3, k]
+                B_q4_k = B[q + 4, k]
+                B_q5_k = B[q + 5, k]
+                A_p1_k = A[p + 1, k]
+                A_p2_k = A[p + 2, k]
+                A_p3_k = A[p + 3, k]
+                total_0_0 += A_p_k * B_q_k
+                total_0_1 += A_p_k * B_q1_k
+                total_0_2 += A_p_k * B_q2_k
+                total_0_3 += A_p_k * B_q3_k
+                total_0_4 += A_p_k * B_q4_k
+                total_0_5 += A_p_k * B_q5_k
+                total_1_0 += A_p1_k * B_q_k
+                total_1_1 += A_p1_k * B_q1_k
+                total_1_2 += A_p1_k * B_q2_k
+                total_1_3 += A_p1_k * B_q3_k
+                total_1_4 += A_p1_k * B_q4_k
+                total_1_5 += A_p1_k * B_q5_k
+                total_2_0 += A_p2_k * B_q_k
+                total_2_1 += A_p2_k * B_q1_k
+                total_2_2 += A_p2_k * B_q2_k
+                total_2_3 += A_p2_k * B_q3_k
+                total_2_4 += A_p2_k * B_q4_k
+                total_2_5 += A_p2_k * B_q5_k
+                total_3_0 += A_p3_k * B_q_k
+                total_3_1 += A_p3_k * B_q1_k
+                total_3_2 += A_p3_k * B_q2_k
+                total_3_3 += A_p3_k * B_q3_k
+                total_3_4 += A_p3_k * B_q4_k
+                total_3_5 += A_p3_k * B_q5_k
+            C[p, q] += factor * total_0_0 + scale * C[p, q]
+            C[p, q + 1] += factor * total_0_1 + scale * C[p, q + 1]
+            C[p, q + 2] += factor * total_0_2 + scale * C[p, q + 2]
+            C[p, q + 3] += factor * total_0_3 + scale * C[p, q + 3]
+            C[p, q + 4] += factor * total_0_4 + scale * C[p, q + 4]
+            C[p, q + 5] += factor * total_0_5 + scale * C[p, q + 5]
+            C[p + 1, q] += factor * total_1_0 + scale * C[p + 1, q]
+            C[p + 1, q + 1] += factor * total_1_1 + scale * C[p + 1, q + 1]
+            C[p + 1, q + 2] += factor * total_1_2 + scale * C[p + 1, q + 2]
+            C[p + 1, q + 3] += factor * total_1_3 + scale * C[p + 1, q + 3]
+            C[p + 1, q + 4] += factor * total_1_4 + scale * C[p + 1, q + 4]
+            C[p + 1, q + 5] += factor * total_1_5 + scale * C[p + 1, q + 5]
+            C[p + 2, q] += factor * total_2_0 + scale * C[p + 2, q]
+            C[p + 2, q + 1] += factor * total_2_1 + scale * C[p + 2, q + 1]
+            C[p + 2, q + 2] += factor * total_2_2 + scale * C[p + 2, q + 2]
+            C[p + 2, q + 3] += factor * total_2_3 + scale * C[p + 2, q + 3]
+            C[p + 2, q + 4] += factor * total_2_4 + scale * C[p + 2, q + 4]
+            C[p + 2, q + 5] += factor * total_2_5 + scale * C[p + 2, q + 5]
+            C[p + 3, q] += factor * total_3_0 + scale * C[p + 3, q]
+            C[p + 3, q + 1] += factor * total_3_1 + scale * C[p + 3, q + 1]
+            C[p + 3, q + 2] += factor * total_3_2 + scale * C[p + 3, q + 2]
+            C[p + 3, q + 3] += factor * total_3_3 + scale * C[p + 3, q + 3]
+            C[p + 3, q + 4] += factor * total_3_4 + scale * C[p + 3, q + 4]
+            C[p + 3, q + 5] += factor * total_3_5 + scale * C[p + 3, q + 5]
+        for p in range(rows - (rows % 4), rows):
+            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                total_0 += A_p_k * B[q, k]
+                total_1 += A_p_k * B[q + 1, k]
+                total_2 += A_p_k * B[q + 2, k]
+                total_3 += A_p_k * B[q + 3, k]
+                total_4 += A_p_k * B[q + 4, k]
+                total_5 += A_p_k * B[q + 5, k]
+            C[p, q] += factor * total_0 + scale * C[p, q]
+            C[p, q + 1] += factor * total_1 + scale * C[p, q + 1]
+            C[p, q + 2] += factor * total_2 + scale * C[p, q + 2]
+            C[p, q + 3] += factor * total_3 + scale * C[p, q + 3]
+            C[p, q + 4] += factor * total_4 + scale * C[p, q + 4]
+            C[p, q + 5] += factor * total_5 + scale * C[p, q + 5]
+    for q in range(columns - (columns % 6), columns):
+        for p in range(rows):
+            total = zero
+            for k in range(terms):
+                total += A[p, k] * B[q, k]
+            C[p, q] += factor * total + scale * C[p, q]
+
+
+@kernel
+def add_rows(C, A, rows, terms, factor):
+    """Update C[p] ← C[p] + factor Σ_k A[p,k]."""
+    for p in range(rows):
+        total = zero
+        for k in range(terms):
+            total += A[p, k]
+        C[p] += factor * total
+
+
+@kernel
+def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
+    """As `sgd`, sums over windows as products of matrices: the same updates."""
+    updates = order.shape[0]
+    padded1 = aligned(1 * 10 * 10, W1).reshape(1, 10, 10)
+    patches1 = aligned(1 * 3 * 3 * 8 * 8, W1).reshape(1, 3, 3, 8, 8)
+    a1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    h1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    z2 = np.empty((8, 4, 4), np.int64)
+    h2 = aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
+    patches3 = aligned(8 * 3 * 3 * 2 * 2, W1).reshape(8, 3, 3, 2, 2)
+    a3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    h3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    flat4 = aligned(48, W1)
+    a4 = aligned(10, W1)
+    e = aligned(10, W1)
+    f = aligned(10, W1)
+    da4 = aligned(10, W1)
+    dflat4 = aligned(48, W1)
+    dh3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    da3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    dh2 = aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
+    dpatches3 = aligned(8 * 3 * 3 * 2 * 2, W1).reshape(8, 3, 3, 2, 2)
+    dh1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    da1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    losses = zero
+    done = 0
+    for n in range(updates):
+        row = order[n]
+        x = X[row]
+        y = Y[row]
+        forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4)
+        # m = max_i<10 a4[i]
+        m = a4[0]
+        for i in range(10):
+            m = max(m, a4[i])
+        # s = Σ_i<10 e[i]
+        s = zero
+        # e[i] = exp(a4[i] - m)
+        for i in range(10):
+            e[i] = exp(a4[i] - m)
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(10):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a4[y]
+        l = m + log(s) - a4[y]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(l):
+            break
+        losses += l
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(n + t))
+        # da4[i] = f[i] - 1[i=y]
+        for i in range(10):
+            da4[i] = f[i] - (one if i == y else zero)
+        backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1)
+        # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8 patches1[c,u,v,j,i]
+        #     da1[o,j,i])
+        scale_and_add_pk_qk(W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64), 8, 9, 64, -real(2) * step * l2, -step)
+        # b1[o] ← b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
+        add_rows(b1, da1.reshape(8, 64), 8, 64, -step)
+        # W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_j<2Σ_i<2 patches3[c,u,v,j,i]
+        #     da3[o,j,i])
+        scale_and_add_pk_qk(W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4), 12, 72, 4, -real(2) * step * l2, -step)
+        # b3[o] ← b3[o] - step Σ_j<2Σ_i<2 da3[o,j,i]
+        add_rows(b3, da3.reshape(12, 4), 12, 4, -step)
+        # W4[i,j] ← W4[i,j] + step (-da4[i] flat4[j] - 2 l2 W4[i,j]); b4[i] ← b4[i] - step
+        #     da4[i]
+        step_l2_x2 = real(2) * step * l2
+        for i in range(10):
+            step_da4 = step * da4[i]
+            for j in range(48):
+                W4_i_j = W4[i, j]
+                W4_i_j -= W4_i_j * step_l2_x2 + step_da4 * flat4[j]
+                W4[i, j] = W4_i_j
+            b4[i] -= step * da4[i]
+        done += 1
+    return done, losses
+
+
+@kernel
+def add_pk_qk(C, A, B, rows, columns, terms, factor):
+    """Update C[p,q] ← C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
+    for q in range(0, columns - (columns % 6), 6):
+        for p in range(0, rows - (rows % 4), 4):
+            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
+                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
+                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
+                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                B_q_k = B[q, k]
+                B_q1_k = B[q + 1, k]
+                B_q2_k = B[q + 2, k]
+                B_q3_k = B[q + 3, k]
+                B_q4_k = B[q + 4, k]
+                B_q5_k = B[q + 5, k]
+                A_p1_k = A[p + 1, k]
+                A_p2_k = A[p + 2, k]
+                A_p3_k = A[p + 3, k]
+                total_0_0 += A_p_k * B_q_k
+                total_0_1 += A_p_k * B_q1_k
+                total_0_2 += A_p_k * B_q2_k
+                total_0_3 += A_p_k * B_q3_k
+                total_0_4 += A_p_k * B_q4_k
+                total_0_5 += A_p_k * B_q5_k
+                total_1_0 += A_p1_k * B_q_k
+                total_1_1 += A_p1_k * B_q1_k
+                total_1_2 += A_p1_k * B_q2_k
+                total_1_3 += A_p1_k * B_q3_k
+                total_1_4 += A_p1_k * B_q4_k
+                total_1_5 += A_p1_k * B_q5_k
+                total_2_0 += A_p2_k * B_q_k
+                total_2_1 += A_p2_k * B_q1_k
+                total_2_2 += A_p2_k * B_q2_k
+                total_2_3 += A_p2_k * B_q3_k
+                total_2_4 += A_p2_k * B_q4_k
+                total_2_5 += A_p2_k * B_q5_k
+                total_3_0 += A_p3_k * B_q_k
+                total_3_1 += A_p3_k * B_q1_k
+                total_3_2 += A_p3_k * B_q2_k
+                total_3_3 += A_p3_k * B_q3_k
+                total_3_4 += A_p3_k * B_q4_k
+                total_3_5 += A_p3_k * B_q5_k
+            C[p, q] += factor * total_0_0
+            C[p, q + 1] += factor * total_0_1
+            C[p, q + 2] += factor * total_0_2
+            C[p, q + 3] += factor * total_0_3
+            C[p, q + 4] += factor * total_0_4
+            C[p, q + 5] += factor * total_0_5
+            C[p + 1, q] += factor * total_1_0
+            C[p + 1, q + 1] += factor * total_1_1
+            C[p + 1, q + 2] += factor * total_1_2
+            C[p + 1, q + 3] += factor * total_1_3
+            C[p + 1, q + 4] += factor * total_1_4
+            C[p + 1, q + 5] += factor * total_1_5
+            C[p + 2, q] += factor * total_2_0
+            C[p + 2, q + 1] += factor * total_2_1
+            C[p + 2, q + 2] += factor * total_2_2
+            C[p + 2, q + 3] += factor * total_2_3
+            C[p + 2, q + 4] += factor * total_2_4
+            C[p + 2, q + 5] += factor * total_2_5
+            C[p + 3, q] += factor * total_3_0
+            C[p + 3, q + 1] += factor * total_3_1
+            C[p + 3, q + 2] += factor * total_3_2
+            C[p + 3, q + 3] += factor * total_3_3
+            C[p + 3, q + 4] += factor * total_3_4
+            C[p + 3, q + 5] += factor * total_3_5
+        for p in range(rows - (rows % 4), rows):
+            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                total_0 += A_p_k * B[q, k]
+                total_1 += A_p_k * B[q + 1, k]
+                total_2 += A_p_k * B[q + 2, k]
+                total_3 += A_p_k * B[q + 3, k]
+                total_4 += A_p_k * B[q + 4, k]
+                total_5 += A_p_k * B[q + 5, k]
+            C[p, q] += factor * total_0
+            C[p, q + 1] += factor * total_1
+            C[p, q + 2] += factor * total_2
+            C[p, q + 3] += factor * total_3
+            C[p, q + 4] += factor * total_4
+            C[p, q + 5] += factor * total_5
+    for q in range(columns - (columns % 6), columns):
+        for p in range(rows):
+            total = zero
+            for k in range(terms):
+                total += A[p, k] * B[q, k]
+            C[p, q] += factor * total
+
+
+@kernel
+def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t, batch):
+    """Update after every `batch` examples of X[order], by the mean of their gradients."""
+    updates = order.shape[0]
+    padded1 = aligned(1 * 10 * 10, W1).reshape(1, 10, 10)
+    patches1 = aligned(1 * 3 * 3 * 8 * 8, W1).reshape(1, 3, 3, 8, 8)
+    a1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    h1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    z2 = np.empty((8, 4, 4), np.int64)
+    h2 = aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
+    patches3 = aligned(8 * 3 * 3 * 2 * 2, W1).reshape(8, 3, 3, 2, 2)
+    a3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    h3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    flat4 = aligned(48, W1)
+    a4 = aligned(10, W1)
+    e = aligned(10, W1)
+    f = aligned(10, W1)
+    da4 = aligned(10, W1)
+    dflat4 = aligned(48, W1)
+    dh3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    da3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    dh2 = aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
+    dpatches3 = aligned(8 * 3 * 3 * 2 * 2, W1).reshape(8, 3, 3, 2, 2)
+    dh1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    da1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    sum_W1 = aligned(8 * 1 * 3 * 3, W1).reshape(8, 1, 3, 3)
+    sum_b1 = aligned(8, W1)
+    sum_W3 = aligned(12 * 8 * 3 * 3, W1).reshape(12, 8, 3, 3)
+    sum_b3 = aligned(12, W1)
+    sum_W4 = aligned(10 * 48, W1).reshape(10, 48)
+    sum_b4 = aligned(10, W1)
+    losses = zero
+    update = 0
+    done = 0
+    for start in range(0, updates, batch):
+        count = min(batch, updates - start)
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(t + update))
+        # sum_W1[i,j,k,p] = 0; sum_b1[i] = 0
+        for i in range(8):
+            for j in range(1):
+                for k in range(3):
+                    for p in range(3):
+                        sum_W1[i, j, k, p] = zero
+            sum_b1[i] = zero
+        # sum_W3[i,j,k,p] = 0; sum_b3[i] = 0
+        for i in range(12):
+            for j in range(8):
+                for k in range(3):
+                    for p in range(3):
+                        sum_W3[i, j, k, p] = zero
+            sum_b3[i] = zero
+        # sum_W4[i,j] = 0; sum_b4[i] = 0
+        for i in range(10):
+            for j in range(48):
+                sum_W4[i, j] = zero
+            sum_b4[i] = zero
+        total_l = zero
+        for r in range(count):
+            row = order[r + start]
+            x = X[row]
+            y = Y[row]
+            forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4)
+            # m = max_i<10 a4[i]
+            m = a4[0]
+            for i in range(10):
+                m = max(m, a4[i])
+            # s = Σ_i<10 e[i]
+            s = zero
+            # e[i] = exp(a4[i] - m)
+            for i in range(10):
+                e[i] = exp(a4[i] - m)
+                s += e[i]
+            # f[i] = e[i]/s
+            per_s = one / s
+            for i in range(10):
+                f[i] = per_s * e[i]
+            # l = m + log(s) - a4[y]
+            l = m + log(s) - a4[y]
+            total_l += l
+            # da4[i] = f[i] - 1[i=y]
+            for i in range(10):
+                da4[i] = f[i] - (one if i == y else zero)
+            backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1)
+            # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_j<8Σ_i<8 patches1[c,u,v,j,i] da1[o,j,i]
+            add_pk_qk(sum_W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64), 8, 9, 64, -step)
+            # sum_b1[o] ← sum_b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
+            add_rows(sum_b1, da1.reshape(8, 64), 8, 64, -step)
+            # sum_W3[o,c,u,v] ← sum_W3[o,c,u,v] - step Σ_j<2Σ_i<2 patches3[c,u,v,j,i] da3[o,j,i]
+            add_pk_qk(sum_W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4), 12, 72, 4, -step)
+            # sum_b3[o] ← sum_b3[o] - step Σ_j<2Σ_i<2 da3[o,j,i]
+            add_rows(sum_b3, da3.reshape(12, 4), 12, 4, -step)
+            # sum_W4[i,j] ← sum_W4[i,j] - step da4[i] flat4[j]; sum_b4[i] ← sum_b4[i] - step
+            #     da4[i]
+            for i in range(9, 10):
+                step_da4 = step * da4[i]
+                for j in range(48):
+                    sum_W4[i, j] -= step_da4 * flat4[j]
+                sum_b4[i] -= step * da4[i]
+            for i in range(6, -1, -3):
+                step_da4_0 = step * da4[i]
+                step_da4_1 = step * da4[i + 1]
+                step_da4_2 = step * da4[i + 2]
+                for j in range(48):
+                    flat4_j = flat4[j]
+                    sum_W4[i, j] -= flat4_j * step_da4_0
+                    sum_W4[i + 1, j] -= flat4_j * step_da4_1
+                    sum_W4[i + 2, j] -= flat4_j * step_da4_2
+                sum_b4[i] -= step * da4[i]
+                sum_b4[i + 1] -= step * da4[i + 1]
+                sum_b4[i + 2] -= step * da4[i + 2]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(total_l):
+            break
+        losses += total_l
+        # W1[o,c,u,v] ← W1[o,c,u,v] + sum_W1[o,c,u,v]/count - 2 step l2 W1[o,c,u,v]; b1[o] ←
+        #     b1[o] + sum_b1[o]/count
+        per_count = one / real(count)
+        step_l2_x2 = real(2) * step * l2
+        for o in range(8):
+            for c in range(1):
+                for u in range(3):
+                    for v in range(3):
+                        W1_o_c_u_v = W1[o, c, u, v]
+                        W1_o_c_u_v += per_count * sum_W1[o, c, u, v] - W1_o_c_u_v * step_l2_x2
+                        W1[o, c, u, v] = W1_o_c_u_v
+            b1[o] += per_count * sum_b1[o]
+        # W3[o,c,u,v] ← W3[o,c,u,v] + sum_W3[o,c,u,v]/count - 2 step l2 W3[o,c,u,v]; b3[o] ←
+        #     b3[o] + sum_b3[o]/count
+        for o in range(12):
+            for c in range(8):
+                for u in range(3):
+                    for v in range(3):
+                        W3_o_c_u_v = W3[o, c, u, v]
+                        W3_o_c_u_v += per_count * sum_W3[o, c, u, v] - W3_o_c_u_v * step_l2_x2
+                        W3[o, c, u, v] = W3_o_c_u_v
+            b3[o] += per_count * sum_b3[o]
+        # W4[i,j] ← W4[i,j] + sum_W4[i,j]/count - 2 step l2 W4[i,j]; b4[i] ← b4[i] +
+        #     sum_b4[i]/count
+        for i in range(10):
+            for j in range(48):
+                W4_i_j = W4[i, j]
+                W4_i_j += per_count * sum_W4[i, j] - W4_i_j * step_l2_x2
+                W4[i, j] = W4_i_j
+            b4[i] += per_count * sum_b4[i]
+        update += 1
+        done += count
+    return done, losses
 
 
 @kernel
@@ -821,940 +1289,7 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
     return done, losses
 
 
-@kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
-    for p in range(0, rows - (rows % 6), 6):
-        for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
-        for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
-            for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
-        for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
-            for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
-    for p in range(rows - (rows % 6), rows):
-        for q in range(columns):
-            C[p, q] = zero
-        for k in range(terms):
-            A_p_k = A[p, k]
-            for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
-
-
-@kernel
-def contract_kp_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[k,p] B[k,q], tile by tile."""
-    for p in range(0, rows - (rows % 6), 6):
-        for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
-        for k in range(0, terms - (terms % 4), 4):
-            A_k_p_0_0 = A[k, p]
-            A_k_p_0_1 = A[k, p + 1]
-            A_k_p_0_2 = A[k, p + 2]
-            A_k_p_0_3 = A[k, p + 3]
-            A_k_p_0_4 = A[k, p + 4]
-            A_k_p_0_5 = A[k, p + 5]
-            A_k_p_1_0 = A[k + 1, p]
-            A_k_p_1_1 = A[k + 1, p + 1]
-            A_k_p_1_2 = A[k + 1, p + 2]
-            A_k_p_1_3 = A[k + 1, p + 3]
-            A_k_p_1_4 = A[k + 1, p + 4]
-            A_k_p_1_5 = A[k + 1, p + 5]
-            A_k_p_2_0 = A[k + 2, p]
-            A_k_p_2_1 = A[k + 2, p + 1]
-            A_k_p_2_2 = A[k + 2, p + 2]
-            A_k_p_2_3 = A[k + 2, p + 3]
-            A_k_p_2_4 = A[k + 2, p + 4]
-            A_k_p_2_5 = A[k + 2, p + 5]
-            A_k_p_3_0 = A[k + 3, p]
-            A_k_p_3_1 = A[k + 3, p + 1]
-            A_k_p_3_2 = A[k + 3, p + 2]
-            A_k_p_3_3 = A[k + 3, p + 3]
-            A_k_p_3_4 = A[k + 3, p + 4]
-            A_k_p_3_5 = A[k + 3, p + 5]
-            for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_0_0 * B_k_q + A_k_p_1_0 * B_k1_q + A_k_p_2_0 * B_k2_q + A_k_p_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_0_1 * B_k_q + A_k_p_1_1 * B_k1_q + A_k_p_2_1 * B_k2_q + A_k_p_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_0_2 * B_k_q + A_k_p_1_2 * B_k1_q + A_k_p_2_2 * B_k2_q + A_k_p_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_0_3 * B_k_q + A_k_p_1_3 * B_k1_q + A_k_p_2_3 * B_k2_q + A_k_p_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_0_4 * B_k_q + A_k_p_1_4 * B_k1_q + A_k_p_2_4 * B_k2_q + A_k_p_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_0_5 * B_k_q + A_k_p_1_5 * B_k1_q + A_k_p_2_5 * B_k2_q + A_k_p_3_5 * B_k3_q
-                )
-        for k in range(terms - (terms % 4), terms):
-            A_k_p_0 = A[k, p]
-            A_k_p_1 = A[k, p + 1]
-            A_k_p_2 = A[k, p + 2]
-            A_k_p_3 = A[k, p + 3]
-            A_k_p_4 = A[k, p + 4]
-            A_k_p_5 = A[k, p + 5]
-            for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_0 * B_k_q
-                C[p + 1, q] += A_k_p_1 * B_k_q
-                C[p + 2, q] += A_k_p_2 * B_k_q
-                C[p + 3, q] += A_k_p_3 * B_k_q
-                C[p + 4, q] += A_k_p_4 * B_k_q
-                C[p + 5, q] += A_k_p_5 * B_k_q
-    for p in range(rows - (rows % 6), rows):
-        for q in range(columns):
-            C[p, q] = zero
-        for k in range(terms):
-            A_k_p = A[k, p]
-            for q in range(columns):
-                C[p, q] += A_k_p * B[k, q]
-
-
-@kernel
-def scale_and_add_pk_qk(C, A, B, rows, columns, terms, scale, factor):
-    """Update C[p,q] ← C[p,q] + scale C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
-    for q in range(0, columns - (columns % 6), 6):
-        for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] += factor * total_0_0 + scale * C[p, q]
-            C[p, q + 1] += factor * total_0_1 + scale * C[p, q + 1]
-            C[p, q + 2] += factor * total_0_2 + scale * C[p, q + 2]
-            C[p, q + 3] += factor * total_0_3 + scale * C[p, q + 3]
-            C[p, q + 4] += factor * total_0_4 + scale * C[p, q + 4]
-            C[p, q + 5] += factor * total_0_5 + scale * C[p, q + 5]
-            C[p + 1, q] += factor * total_1_0 + scale * C[p + 1, q]
-            C[p + 1, q + 1] += factor * total_1_1 + scale * C[p + 1, q + 1]
-            C[p + 1, q + 2] += factor * total_1_2 + scale * C[p + 1, q + 2]
-            C[p + 1, q + 3] += factor * total_1_3 + scale * C[p + 1, q + 3]
-            C[p + 1, q + 4] += factor * total_1_4 + scale * C[p + 1, q + 4]
-            C[p + 1, q + 5] += factor * total_1_5 + scale * C[p + 1, q + 5]
-            C[p + 2, q] += factor * total_2_0 + scale * C[p + 2, q]
-            C[p + 2, q + 1] += factor * total_2_1 + scale * C[p + 2, q + 1]
-            C[p + 2, q + 2] += factor * total_2_2 + scale * C[p + 2, q + 2]
-            C[p + 2, q + 3] += factor * total_2_3 + scale * C[p + 2, q + 3]
-            C[p + 2, q + 4] += factor * total_2_4 + scale * C[p + 2, q + 4]
-            C[p + 2, q + 5] += factor * total_2_5 + scale * C[p + 2, q + 5]
-            C[p + 3, q] += factor * total_3_0 + scale * C[p + 3, q]
-            C[p + 3, q + 1] += factor * total_3_1 + scale * C[p + 3, q + 1]
-            C[p + 3, q + 2] += factor * total_3_2 + scale * C[p + 3, q + 2]
-            C[p + 3, q + 3] += factor * total_3_3 + scale * C[p + 3, q + 3]
-            C[p + 3, q + 4] += factor * total_3_4 + scale * C[p + 3, q + 4]
-            C[p + 3, q + 5] += factor * total_3_5 + scale * C[p + 3, q + 5]
-        for p in range(rows - (rows % 4), rows):
-            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] += factor * total_0 + scale * C[p, q]
-            C[p, q + 1] += factor * total_1 + scale * C[p, q + 1]
-            C[p, q + 2] += factor * total_2 + scale * C[p, q + 2]
-            C[p, q + 3] += factor * total_3 + scale * C[p, q + 3]
-            C[p, q + 4] += factor * total_4 + scale * C[p, q + 4]
-            C[p, q + 5] += factor * total_5 + scale * C[p, q + 5]
-    for q in range(columns - (columns % 6), columns):
-        for p in range(rows):
-            total = zero
-            for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] += factor * total + scale * C[p, q]
-
-
-@kernel
-def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
-    """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
-    updates = order.shape[0]
-    padded1 = aligned(1 * 10 * 10, W1).reshape(1, 10, 10)
-    patches1 = aligned(1 * 3 * 3 * 8 * 8, W1).reshape(1, 3, 3, 8, 8)
-    a1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    h1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    z2 = np.empty((8, 4, 4), np.int64)
-    h2 = aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
-    patches3 = aligned(8 * 3 * 3 * 2 * 2, W1).reshape(8, 3, 3, 2, 2)
-    a3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    h3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    flat4 = aligned(48, W1)
-    a4 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da4 = aligned(10, W1)
-    dflat4 = aligned(48, W1)
-    dh3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    da3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    dh2 = aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
-    dpatches3 = aligned(8 * 3 * 3 * 2 * 2, W1).reshape(8, 3, 3, 2, 2)
-    dh1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    da1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    losses = zero
-    done = 0
-    row = order[0]
-    x = X[row]
-    # padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
-    #     otherwise}
-    for c in range(1):
-        for i in range(10):
-            for j in range(10):
-                padded1[c, i, j] = (
-                    x[c, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
-                )
-    for n in range(updates):
-        row = order[n]
-        x = X[row]
-        y = Y[row]
-        # patches1[c,u,v,p,q] = padded1[c,p + u,q + v]
-        for c in range(1):
-            for u in range(3):
-                for v in range(3):
-                    for p in range(8):
-                        for q in range(8):
-                            patches1[c, u, v, p, q] = padded1[c, p + u, q + v]
-        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] patches1[c,u,v,p,q]
-        contract_pk_kq(a1.reshape(8, 64), W1.reshape(8, 9), patches1.reshape(9, 64), 8, 64, 9)
-        # a1[o,p,q] ← a1[o,p,q] + b1[o]; h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
-        for o in range(8):
-            b1_o = b1[o]
-            for p in range(8):
-                for q in range(8):
-                    a1_o_p_q = a1[o, p, q]
-                    a1_o_p_q += b1_o
-                    h1[o, p, q] = zero if a1_o_p_q <= zero else a1_o_p_q
-                    a1[o, p, q] = a1_o_p_q
-        # z2[c,p,q] = Place(h1[c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1)); h2[c,p,q] = h1[c,2 p
-        #     + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]; patches3[c,u,v,p,q] = h2[c,p +
-        #     u,q + v]
-        for c in range(8):
-            for p in range(4):
-                for q in range(4):
-                    largest = h1[c, 2 * p, 2 * q]
-                    z2[c, p, q] = 0
-                    for u in range(2):
-                        for v in range(2):
-                            if h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or h1[c, 2 * p + u, 2 * q + v] > largest:
-                                largest = h1[c, 2 * p + u, 2 * q + v]
-                                z2[c, p, q] = 2 * u + v
-                    h2[c, p, q] = h1[c, 2 * p + z2[c, p, q] // 2, 2 * q + z2[c, p, q] % 2]
-            for u in range(3):
-                for v in range(3):
-                    for p in range(2):
-                        for q in range(2):
-                            patches3[c, u, v, p, q] = h2[c, p + u, q + v]
-        # a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] patches3[c,u,v,p,q]
-        contract_pk_kq(a3.reshape(12, 4), W3.reshape(12, 72), patches3.reshape(72, 4), 12, 4, 72)
-        # a3[o,p,q] ← a3[o,p,q] + b3[o]; h3[o,p,q] = {0 if a3[o,p,q] ≤ 0; a3[o,p,q] otherwise}
-        for o in range(12):
-            b3_o = b3[o]
-            for p in range(2):
-                for q in range(2):
-                    a3_o_p_q = a3[o, p, q]
-                    a3_o_p_q += b3_o
-                    h3[o, p, q] = zero if a3_o_p_q <= zero else a3_o_p_q
-                    a3[o, p, q] = a3_o_p_q
-        # flat4[q + 2 p + 4 c] = h3[c,p,q]
-        for c in range(12):
-            for p in range(2):
-                for q in range(2):
-                    flat4[2 * p + 4 * c + q] = h3[c, p, q]
-        # a4[i] = b4[i] + Σ_j<48 W4[i,j] flat4[j]
-        for i in range(10):
-            total = zero
-            for j in range(48):
-                total += W4[i, j] * flat4[j]
-            a4[i] = b4[i] + total
-        # m = max_i<10 a4[i]
-        m = a4[0]
-        for i in range(10):
-            m = max(m, a4[i])
-        # s = Σ_i<10 e[i]
-        s = zero
-        # e[i] = exp(a4[i] - m)
-        for i in range(10):
-            e[i] = exp(a4[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
-        for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a4[y]
-        l = m + log(s) - a4[y]
-        # nothing is learnt from a loss that is not finite
-        if not isfinite(l):
-            break
-        losses += l
-        # step = learning_rate/(1 + t decay)
-        step = learning_rate / (one + decay * real(n + t))
-        # da4[i] = f[i] - 1[i=y]; b4[i] ← b4[i] - step da4[i]
-        for i in range(10):
-            da4[i] = f[i] - (one if i == y else zero)
-            b4[i] -= step * da4[i]
-        # dflat4[i] = Σ_j<10 W4[j,i] da4[j]
-        for i in range(48):
-            dflat4[i] = zero
-        for j in range(10):
-            da4_j = da4[j]
-            for i in range(48):
-                dflat4[i] += da4_j * W4[j, i]
-        # W4[i,j] ← W4[i,j] + step (-da4[i] flat4[j] - 2 l2 W4[i,j])
-        step_l2_x2 = real(2) * step * l2
-        for i in range(10):
-            step_da4 = step * da4[i]
-            for j in range(48):
-                W4_i_j = W4[i, j]
-                W4_i_j -= W4_i_j * step_l2_x2 + step_da4 * flat4[j]
-                W4[i, j] = W4_i_j
-        # dh3[o,p,q] = dflat4[q + 2 p + 4 o]
-        for o in range(12):
-            for p in range(2):
-                for q in range(2):
-                    dh3[o, p, q] = dflat4[2 * p + 4 * o + q]
-        # da3[o,p,q] = dh3[o,p,q] {0 if a3[o,p,q] ≤ 0; 1 otherwise}; b3[o] ← b3[o] - step
-        #     Σ_j<2Σ_i<2 da3[o,j,i]
-        for o in range(12):
-            for p in range(2):
-                for q in range(2):
-                    da3[o, p, q] = dh3[o, p, q] * (zero if a3[o, p, q] <= zero else one)
-            total = zero
-            for j in range(2):
-                for i in range(2):
-                    total += da3[o, j, i]
-            b3[o] -= step * total
-        # dh2[c,p,q] = 0
-        for c in range(8):
-            for p in range(4):
-                for q in range(4):
-                    dh2[c, p, q] = zero
-        # dpatches3[u,j,i,k,p] = Σ_o<12 W3[o,u,j,i] da3[o,k,p]
-        contract_kp_kq(dpatches3.reshape(72, 4), W3.reshape(12, 72), da3.reshape(12, 4), 72, 4, 12)
-        # W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_j<2Σ_i<2 patches3[c,u,v,j,i]
-        #     da3[o,j,i])
-        scale_and_add_pk_qk(W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4), 12, 72, 4, -real(2) * step * l2, -step)
-        # dh2[u,j + k,i + p] ← dpatches3[u,j,i,k,p] + dh2[u,j + k,i + p]
-        for u in range(8):
-            for j in range(3):
-                for i in range(3):
-                    for k in range(2):
-                        for p in range(2):
-                            dh2[u, j + k, i + p] += dpatches3[u, j, i, k, p]
-        # dh1[o,p,q] = 0
-        for o in range(8):
-            for p in range(8):
-                for q in range(8):
-                    dh1[o, p, q] = zero
-        # dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)] ← dh2[c,i,j] + dh1[c,2 i +
-        #     floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)]
-        for c in range(8):
-            for i in range(4):
-                for j in range(4):
-                    dh1[c, 2 * i + z2[c, i, j] // 2, 2 * j + z2[c, i, j] % 2] += dh2[c, i, j]
-        # da1[o,p,q] = dh1[o,p,q] {0 if a1[o,p,q] ≤ 0; 1 otherwise}
-        for o in range(8):
-            for p in range(8):
-                for q in range(8):
-                    da1[o, p, q] = dh1[o, p, q] * (zero if a1[o, p, q] <= zero else one)
-        row = order[min(n + 1, updates - 1)]
-        x_next = X[row]
-        # b1[o] ← b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
-        for o in range(8):
-            total = zero
-            for j in range(8):
-                for i in range(8):
-                    total += da1[o, j, i]
-            b1[o] -= step * total
-        # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8 patches1[c,u,v,j,i]
-        #     da1[o,j,i])
-        scale_and_add_pk_qk(W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64), 8, 9, 64, -real(2) * step * l2, -step)
-        # padded1[c,i,j] = {x_next[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
-        #     otherwise}
-        for c in range(1):
-            for i in range(10):
-                for j in range(10):
-                    padded1[c, i, j] = (
-                        x_next[c, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
-                    )
-        done += 1
-    return done, losses
-
-
-@kernel
-def contract_pk_qk(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
-    for q in range(0, columns - (columns % 6), 6):
-        for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] = total_0_0
-            C[p, q + 1] = total_0_1
-            C[p, q + 2] = total_0_2
-            C[p, q + 3] = total_0_3
-            C[p, q + 4] = total_0_4
-            C[p, q + 5] = total_0_5
-            C[p + 1, q] = total_1_0
-            C[p + 1, q + 1] = total_1_1
-            C[p + 1, q + 2] = total_1_2
-            C[p + 1, q + 3] = total_1_3
-            C[p + 1, q + 4] = total_1_4
-            C[p + 1, q + 5] = total_1_5
-            C[p + 2, q] = total_2_0
-            C[p + 2, q + 1] = total_2_1
-            C[p + 2, q + 2] = total_2_2
-            C[p + 2, q + 3] = total_2_3
-            C[p + 2, q + 4] = total_2_4
-            C[p + 2, q + 5] = total_2_5
-            C[p + 3, q] = total_3_0
-            C[p + 3, q + 1] = total_3_1
-            C[p + 3, q + 2] = total_3_2
-            C[p + 3, q + 3] = total_3_3
-            C[p + 3, q + 4] = total_3_4
-            C[p + 3, q + 5] = total_3_5
-        for p in range(rows - (rows % 4), rows):
-            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] = total_0
-            C[p, q + 1] = total_1
-            C[p, q + 2] = total_2
-            C[p, q + 3] = total_3
-            C[p, q + 4] = total_4
-            C[p, q + 5] = total_5
-    for q in range(columns - (columns % 6), columns):
-        for p in range(rows):
-            total = zero
-            for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] = total
-
-
-@kernel
-def scale_and_add_kp_kq(C, A, B, rows, columns, terms, scale, factor):
-    """Update C[p,q] ← C[p,q] + scale C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
-    for p in range(0, rows - (rows % 6), 6):
-        for q in range(columns):
-            C_p_q = C[p, q]
-            C_p1_q = C[p + 1, q]
-            C_p2_q = C[p + 2, q]
-            C_p3_q = C[p + 3, q]
-            C_p4_q = C[p + 4, q]
-            C_p5_q = C[p + 5, q]
-            C_p_q += C_p_q * scale
-            C_p1_q += C_p1_q * scale
-            C_p2_q += C_p2_q * scale
-            C_p3_q += C_p3_q * scale
-            C_p4_q += C_p4_q * scale
-            C_p5_q += C_p5_q * scale
-            C[p, q] = C_p_q
-            C[p + 1, q] = C_p1_q
-            C[p + 2, q] = C_p2_q
-            C[p + 3, q] = C_p3_q
-            C[p + 4, q] = C_p4_q
-            C[p + 5, q] = C_p5_q
-        for k in range(0, terms - (terms % 4), 4):
-            A_k_p_factor_0_0 = factor * A[k, p]
-            A_k_p_factor_0_1 = factor * A[k, p + 1]
-            A_k_p_factor_0_2 = factor * A[k, p + 2]
-            A_k_p_factor_0_3 = factor * A[k, p + 3]
-            A_k_p_factor_0_4 = factor * A[k, p + 4]
-            A_k_p_factor_0_5 = factor * A[k, p + 5]
-            A_k_p_factor_1_0 = factor * A[k + 1, p]
-            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
-            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
-            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
-            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
-            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
-            A_k_p_factor_2_0 = factor * A[k + 2, p]
-            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
-            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
-            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
-            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
-            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
-            A_k_p_factor_3_0 = factor * A[k + 3, p]
-            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
-            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
-            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
-            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
-            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
-            for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
-                    + A_k_p_factor_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
-                    + A_k_p_factor_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
-                    + A_k_p_factor_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
-                    + A_k_p_factor_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
-                    + A_k_p_factor_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
-                    + A_k_p_factor_3_5 * B_k3_q
-                )
-        for k in range(terms - (terms % 4), terms):
-            A_k_p_factor_0 = factor * A[k, p]
-            A_k_p_factor_1 = factor * A[k, p + 1]
-            A_k_p_factor_2 = factor * A[k, p + 2]
-            A_k_p_factor_3 = factor * A[k, p + 3]
-            A_k_p_factor_4 = factor * A[k, p + 4]
-            A_k_p_factor_5 = factor * A[k, p + 5]
-            for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_factor_0 * B_k_q
-                C[p + 1, q] += A_k_p_factor_1 * B_k_q
-                C[p + 2, q] += A_k_p_factor_2 * B_k_q
-                C[p + 3, q] += A_k_p_factor_3 * B_k_q
-                C[p + 4, q] += A_k_p_factor_4 * B_k_q
-                C[p + 5, q] += A_k_p_factor_5 * B_k_q
-    for p in range(rows - (rows % 6), rows):
-        for q in range(columns):
-            C_p_q = C[p, q]
-            C_p_q += C_p_q * scale
-            C[p, q] = C_p_q
-        for k in range(terms):
-            A_k_p_factor = factor * A[k, p]
-            for q in range(columns):
-                C[p, q] += A_k_p_factor * B[k, q]
-
-
-@kernel
-def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t, batch):
-    """Update after every `batch` examples of X[order], by the mean of their gradients."""
-    updates = order.shape[0]
-    x = aligned(batch * 1 * 8 * 8, W1).reshape(batch, 1, 8, 8)
-    y = np.empty(batch, np.int64)
-    padded1 = aligned(batch * 1 * 10 * 10, W1).reshape(batch, 1, 10, 10)
-    a1 = aligned(batch * 8 * 8 * 8, W1).reshape(batch, 8, 8, 8)
-    h1 = aligned(batch * 8 * 8 * 8, W1).reshape(batch, 8, 8, 8)
-    z2 = np.empty((batch, 8, 4, 4), np.int64)
-    h2 = aligned(batch * 8 * 4 * 4, W1).reshape(batch, 8, 4, 4)
-    a3 = aligned(batch * 12 * 2 * 2, W1).reshape(batch, 12, 2, 2)
-    h3 = aligned(batch * 12 * 2 * 2, W1).reshape(batch, 12, 2, 2)
-    flat4 = aligned(batch * 48, W1).reshape(batch, 48)
-    a4 = aligned(batch * 10, W1).reshape(batch, 10)
-    m = aligned(batch, W1)
-    e = aligned(batch * 10, W1).reshape(batch, 10)
-    s = aligned(batch, W1)
-    f = aligned(batch * 10, W1).reshape(batch, 10)
-    l = aligned(batch, W1)
-    da4 = aligned(batch * 10, W1).reshape(batch, 10)
-    dflat4 = aligned(batch * 48, W1).reshape(batch, 48)
-    dh3 = aligned(batch * 12 * 2 * 2, W1).reshape(batch, 12, 2, 2)
-    da3 = aligned(batch * 12 * 2 * 2, W1).reshape(batch, 12, 2, 2)
-    dh2 = aligned(batch * 8 * 4 * 4, W1).reshape(batch, 8, 4, 4)
-    dh1 = aligned(batch * 8 * 8 * 8, W1).reshape(batch, 8, 8, 8)
-    da1 = aligned(batch * 8 * 8 * 8, W1).reshape(batch, 8, 8, 8)
-    losses = zero
-    update = 0
-    done = 0
-    for start in range(0, updates, batch):
-        count = min(batch, updates - start)
-        # the examples of the batch, row by row
-        for r in range(count):
-            row = order[r + start]
-            for c in range(1):
-                for p in range(8):
-                    for q in range(8):
-                        x[r, c, p, q] = X[row, c, p, q]
-            y[r] = Y[row]
-        # padded1[r,c,i,j] = {x[r,c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
-        #     otherwise}
-        for r in range(count):
-            for c in range(1):
-                for i in range(10):
-                    for j in range(10):
-                        padded1[r, c, i, j] = (
-                            x[r, c, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
-                        )
-        # a1[r,o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] padded1[r,c,p + u,q + v]
-        for r in range(count):
-            for o in range(8):
-                b1_o = b1[o]
-                for p in range(8):
-                    for q in range(8):
-                        a1[r, o, p, q] = b1_o
-                    for c in range(1):
-                        for u in range(3):
-                            for v in range(3):
-                                W1_o_c_u_v = W1[o, c, u, v]
-                                for q in range(8):
-                                    a1[r, o, p, q] += W1_o_c_u_v * padded1[r, c, p + u, q + v]
-        # h1[r,o,p,q] = {0 if a1[r,o,p,q] ≤ 0; a1[r,o,p,q] otherwise}
-        for r in range(count):
-            for o in range(8):
-                for p in range(8):
-                    for q in range(8):
-                        h1[r, o, p, q] = zero if a1[r, o, p, q] <= zero else a1[r, o, p, q]
-        # z2[r,c,p,q] = Place(h1[r,c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1))
-        for r in range(count):
-            for c in range(8):
-                for p in range(4):
-                    for q in range(4):
-                        largest = h1[r, c, 2 * p, 2 * q]
-                        z2[r, c, p, q] = 0
-                        for u in range(2):
-                            for v in range(2):
-                                if h1[r, c, 2 * p + u, 2 * q + v] != h1[r, c, 2 * p + u, 2 * q + v] or h1[r, c, 2 * p + u, 2 * q + v] > largest:
-                                    largest = h1[r, c, 2 * p + u, 2 * q + v]
-                                    z2[r, c, p, q] = 2 * u + v
-        # h2[r,c,p,q] = h1[r,c,2 p + floor(z2[r,c,p,q]/2),2 q + Mod(z2[r,c,p,q], 2)]
-        for r in range(count):
-            for c in range(8):
-                for p in range(4):
-                    for q in range(4):
-                        h2[r, c, p, q] = h1[r, c, 2 * p + z2[r, c, p, q] // 2, 2 * q + z2[r, c, p, q] % 2]
-        # a3[r,o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] h2[r,c,p + u,q + v]
-        for r in range(count):
-            for o in range(12):
-                b3_o = b3[o]
-                for p in range(2):
-                    for q in range(2):
-                        total = zero
-                        for c in range(8):
-                            for u in range(3):
-                                for v in range(3):
-                                    total += W3[o, c, u, v] * h2[r, c, p + u, q + v]
-                        a3[r, o, p, q] = b3_o + total
-        # h3[r,o,p,q] = {0 if a3[r,o,p,q] ≤ 0; a3[r,o,p,q] otherwise}
-        for r in range(count):
-            for o in range(12):
-                for p in range(2):
-                    for q in range(2):
-                        h3[r, o, p, q] = zero if a3[r, o, p, q] <= zero else a3[r, o, p, q]
-        # flat4[r,q + 2 p + 4 c] = h3[r,c,p,q]
-        for r in range(count):
-            for c in range(12):
-                for p in range(2):
-                    for q in range(2):
-                        flat4[r, 2 * p + 4 * c + q] = h3[r, c, p, q]
-        # a4[r,i] = Σ_j<48 W4[i,j] flat4[r,j]
-        contract_pk_qk(a4, flat4, W4, count, 10, 48)
-        # a4[r,i] ← a4[r,i] + b4[i]
-        for r in range(count):
-            for i in range(10):
-                a4[r, i] += b4[i]
-        # m[r] = max_i<10 a4[r,i]
-        for r in range(count):
-            total = a4[r, 0]
-            for i in range(10):
-                total = max(total, a4[r, i])
-            m[r] = total
-        # e[r,i] = exp(a4[r,i] - m[r])
-        for r in range(count):
-            for i in range(10):
-                e[r, i] = exp(a4[r, i] - m[r])
-        # s[r] = Σ_i<10 e[r,i]
-        for r in range(count):
-            total = zero
-            for i in range(10):
-                total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
-        for r in range(count):
-            per_s_r = one / s[r]
-            for i in range(10):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a4[r,y[r]]
-        for r in range(count):
-            l[r] = m[r] + log(s[r]) - a4[r, y[r]]
-        # da4[r,i] = f[r,i] - 1[i=y[r]]
-        for r in range(count):
-            for i in range(10):
-                da4[r, i] = f[r, i] - (one if i == y[r] else zero)
-        # dflat4[r,i] = Σ_j<10 W4[j,i] da4[r,j]
-        contract_pk_kq(dflat4, da4, W4, count, 48, 10)
-        # dh3[r,o,p,q] = dflat4[r,q + 2 p + 4 o]
-        for r in range(count):
-            for o in range(12):
-                for p in range(2):
-                    for q in range(2):
-                        dh3[r, o, p, q] = dflat4[r, 2 * p + 4 * o + q]
-        # da3[r,o,p,q] = dh3[r,o,p,q] {0 if a3[r,o,p,q] ≤ 0; 1 otherwise}
-        for r in range(count):
-            for o in range(12):
-                for p in range(2):
-                    for q in range(2):
-                        da3[r, o, p, q] = dh3[r, o, p, q] * (zero if a3[r, o, p, q] <= zero else one)
-        # dh2[r,c,p,q] = 0
-        for r in range(count):
-            for c in range(8):
-                for p in range(4):
-                    for q in range(4):
-                        dh2[r, c, p, q] = zero
-        # dh2[r,u,j + k,i + p] ← W3[o,u,j,i] da3[r,o,k,p] + dh2[r,u,j + k,i + p]
-        for r in range(count):
-            for o in range(12):
-                for k in range(2):
-                    for p in range(2):
-                        da3_r_o_k_p = da3[r, o, k, p]
-                        for u in range(8):
-                            for j in range(3):
-                                for i in range(3):
-                                    dh2[r, u, j + k, i + p] += da3_r_o_k_p * W3[o, u, j, i]
-        # dh1[r,o,p,q] = 0
-        for r in range(count):
-            for o in range(8):
-                for p in range(8):
-                    for q in range(8):
-                        dh1[r, o, p, q] = zero
-        # dh1[r,c,2 i + floor(z2[r,c,i,j]/2),2 j + Mod(z2[r,c,i,j], 2)] ← dh2[r,c,i,j] +
-        #     dh1[r,c,2 i + floor(z2[r,c,i,j]/2),2 j + Mod(z2[r,c,i,j], 2)]
-        for r in range(count):
-            for c in range(8):
-                for i in range(4):
-                    for j in range(4):
-                        dh1[r, c, 2 * i + z2[r, c, i, j] // 2, 2 * j + z2[r, c, i, j] % 2] += (
-                            dh2[r, c, i, j]
-                        )
-        # da1[r,o,p,q] = dh1[r,o,p,q] {0 if a1[r,o,p,q] ≤ 0; 1 otherwise}
-        for r in range(count):
-            for o in range(8):
-                for p in range(8):
-                    for q in range(8):
-                        da1[r, o, p, q] = dh1[r, o, p, q] * (zero if a1[r, o, p, q] <= zero else one)
-        # total_l = Σ_r l[r]
-        total_l = zero
-        for r in range(count):
-            total_l += l[r]
-        # nothing is learnt from a loss that is not finite
-        if not isfinite(total_l):
-            break
-        losses += total_l
-        # step = learning_rate/(1 + t decay)
-        step = learning_rate / (one + decay * real(t + update))
-        # W1[o,c,u,v] ← W1[o,c,u,v] + Σ_rΣ_j<8Σ_i<8 (-step padded1[r,c,j + u,i + v]
-        #     da1[r,o,j,i]/count) - 2 step l2 W1[o,c,u,v]
-        step_per_count = step / real(count)
-        step_l2_x2 = real(2) * step * l2
-        for o in range(8):
-            for c in range(1):
-                for u in range(3):
-                    for v in range(3):
-                        total = zero
-                        for r in range(count):
-                            for j in range(8):
-                                for i in range(8):
-                                    total -= step_per_count * padded1[r, c, j + u, i + v] * da1[r, o, j, i]
-                        W1[o, c, u, v] += total - step_l2_x2 * W1[o, c, u, v]
-        # b1[o] ← b1[o] + Σ_rΣ_j<8Σ_i<8 (-step da1[r,o,j,i]/count)
-        step_per_count = step / real(count)
-        for o in range(8):
-            total = zero
-            for r in range(count):
-                for j in range(8):
-                    for i in range(8):
-                        total -= step_per_count * da1[r, o, j, i]
-            b1[o] += total
-        # W3[o,c,u,v] ← W3[o,c,u,v] + Σ_rΣ_j<2Σ_i<2 (-step h2[r,c,j + u,i + v]
-        #     da3[r,o,j,i]/count) - 2 step l2 W3[o,c,u,v]
-        step_l2_x2 = real(2) * step * l2
-        step_per_count = step / real(count)
-        for o in range(12):
-            for c in range(8):
-                for u in range(3):
-                    for v in range(3):
-                        W3_o_c_u_v = W3[o, c, u, v]
-                        W3_o_c_u_v -= W3_o_c_u_v * step_l2_x2
-                        W3[o, c, u, v] = W3_o_c_u_v
-                    for r in range(count):
-                        for j in range(2):
-                            for i in range(2):
-                                step_da3_r_o_per_count = step_per_count * da3[r, o, j, i]
-                                for v in range(3):
-                                    W3[o, c, u, v] -= step_da3_r_o_per_count * h2[r, c, j + u, i + v]
-        # b3[o] ← b3[o] + Σ_rΣ_j<2Σ_i<2 (-step da3[r,o,j,i]/count)
-        step_per_count = step / real(count)
-        for o in range(12):
-            total = zero
-            for r in range(count):
-                for j in range(2):
-                    for i in range(2):
-                        total -= step_per_count * da3[r, o, j, i]
-            b3[o] += total
-        # W4[i,j] ← W4[i,j] + Σ_r (-step flat4[r,j] da4[r,i]/count) - 2 step l2 W4[i,j]
-        scale_and_add_kp_kq(W4, da4, flat4, 10, 48, count, -real(2) * step * l2, -step / real(count))
-        # b4[i] ← b4[i] + Σ_r (-step da4[r,i]/count)
-        step_per_count = step / real(count)
-        for r in range(count):
-            for i in range(10):
-                b4[i] -= step_per_count * da4[r, i]
-        update += 1
-        done += count
-    return done, losses
-
-
-SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
+SCHEDULES = {"overlapped": sgd_overlapped, "plain": sgd}
 
 
 class Trainer:

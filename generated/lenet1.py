@@ -46,8 +46,9 @@ Update after each example:
 Schedules:
 
     plain: the order of the lecture.
-    overlapped: every update joins the last sweep that reads its weights; the first layer's joins
-        the next use.
+    overlapped: the same steps, in the loops that all other kernels share: windows along short rows
+        are copied out, and sums over them are products of matrices, a few rows and columns at a
+        time.
     deferred: not here, W1 is no matrix whose elements are all updated alike.
 
 Regenerate with:
@@ -55,7 +56,7 @@ Regenerate with:
     symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: dd6c7b0ee6fc64a6.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 57976def59ebc66d.
 """
 
 import json
@@ -221,12 +222,218 @@ def ratio(x, y):
 
 
 @kernel
+def sum_opq_cpuqv_o_ocuv_f965(A, B, C, D):
+    """Set A[o,p,q] = C[o] + Σ_c<1Σ_u<5Σ_v<5 B[o,c,u,v] D[c,p + u,q + v]."""
+    for o in range(0, 4, 4):
+        C_o_0 = C[o]
+        C_o_1 = C[o + 1]
+        C_o_2 = C[o + 2]
+        C_o_3 = C[o + 3]
+        for p in range(24):
+            for q in range(24):
+                A[o, p, q] = C_o_0
+                A[o + 1, p, q] = C_o_1
+                A[o + 2, p, q] = C_o_2
+                A[o + 3, p, q] = C_o_3
+            for c in range(1):
+                for u in range(5):
+                    for v in range(0, 5, 5):
+                        B_o_c_u_v_0_0 = B[o, c, u, v]
+                        B_o_c_u_v_0_1 = B[o + 1, c, u, v]
+                        B_o_c_u_v_0_2 = B[o + 2, c, u, v]
+                        B_o_c_u_v_0_3 = B[o + 3, c, u, v]
+                        B_o_c_u_v_1_0 = B[o, c, u, v + 1]
+                        B_o_c_u_v_1_1 = B[o + 1, c, u, v + 1]
+                        B_o_c_u_v_1_2 = B[o + 2, c, u, v + 1]
+                        B_o_c_u_v_1_3 = B[o + 3, c, u, v + 1]
+                        B_o_c_u_v_2_0 = B[o, c, u, v + 2]
+                        B_o_c_u_v_2_1 = B[o + 1, c, u, v + 2]
+                        B_o_c_u_v_2_2 = B[o + 2, c, u, v + 2]
+                        B_o_c_u_v_2_3 = B[o + 3, c, u, v + 2]
+                        B_o_c_u_v_3_0 = B[o, c, u, v + 3]
+                        B_o_c_u_v_3_1 = B[o + 1, c, u, v + 3]
+                        B_o_c_u_v_3_2 = B[o + 2, c, u, v + 3]
+                        B_o_c_u_v_3_3 = B[o + 3, c, u, v + 3]
+                        B_o_c_u_v_4_0 = B[o, c, u, v + 4]
+                        B_o_c_u_v_4_1 = B[o + 1, c, u, v + 4]
+                        B_o_c_u_v_4_2 = B[o + 2, c, u, v + 4]
+                        B_o_c_u_v_4_3 = B[o + 3, c, u, v + 4]
+                        for q in range(24):
+                            D_c_pu_qv1 = D[c, p + u, q + v + 1]
+                            D_c_pu_qv2 = D[c, p + u, q + v + 2]
+                            D_c_pu_qv3 = D[c, p + u, q + v + 3]
+                            D_c_pu_qv4 = D[c, p + u, q + v + 4]
+                            D_c_pu_qv = D[c, p + u, q + v]
+                            A[o, p, q] += (
+                                B_o_c_u_v_0_0 * D_c_pu_qv + B_o_c_u_v_1_0 * D_c_pu_qv1
+                                + B_o_c_u_v_2_0 * D_c_pu_qv2 + B_o_c_u_v_3_0 * D_c_pu_qv3
+                                + B_o_c_u_v_4_0 * D_c_pu_qv4
+                            )
+                            A[o + 1, p, q] += (
+                                B_o_c_u_v_0_1 * D_c_pu_qv + B_o_c_u_v_1_1 * D_c_pu_qv1
+                                + B_o_c_u_v_2_1 * D_c_pu_qv2 + B_o_c_u_v_3_1 * D_c_pu_qv3
+                                + B_o_c_u_v_4_1 * D_c_pu_qv4
+                            )
+                            A[o + 2, p, q] += (
+                                B_o_c_u_v_0_2 * D_c_pu_qv + B_o_c_u_v_1_2 * D_c_pu_qv1
+                                + B_o_c_u_v_2_2 * D_c_pu_qv2 + B_o_c_u_v_3_2 * D_c_pu_qv3
+                                + B_o_c_u_v_4_2 * D_c_pu_qv4
+                            )
+                            A[o + 3, p, q] += (
+                                B_o_c_u_v_0_3 * D_c_pu_qv + B_o_c_u_v_1_3 * D_c_pu_qv1
+                                + B_o_c_u_v_2_3 * D_c_pu_qv2 + B_o_c_u_v_3_3 * D_c_pu_qv3
+                                + B_o_c_u_v_4_3 * D_c_pu_qv4
+                            )
+
+
+@kernel
+def each_tanh(A, B, count):
+    """Set A[i] = tanh(B[i])."""
+    for i in range(count):
+        A[i] = tanh(B[i])
+
+
+@kernel
+def contract_pk_kq(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for q in range(columns):
+            C[p, q] = zero
+            C[p + 1, q] = zero
+            C[p + 2, q] = zero
+            C[p + 3, q] = zero
+            C[p + 4, q] = zero
+            C[p + 5, q] = zero
+        for k in range(0, terms - (terms % 4), 4):
+            A_p_k_0_0 = A[p, k]
+            A_p_k_0_1 = A[p + 1, k]
+            A_p_k_0_2 = A[p + 2, k]
+            A_p_k_0_3 = A[p + 3, k]
+            A_p_k_0_4 = A[p + 4, k]
+            A_p_k_0_5 = A[p + 5, k]
+            A_p_k_1_0 = A[p, k + 1]
+            A_p_k_1_1 = A[p + 1, k + 1]
+            A_p_k_1_2 = A[p + 2, k + 1]
+            A_p_k_1_3 = A[p + 3, k + 1]
+            A_p_k_1_4 = A[p + 4, k + 1]
+            A_p_k_1_5 = A[p + 5, k + 1]
+            A_p_k_2_0 = A[p, k + 2]
+            A_p_k_2_1 = A[p + 1, k + 2]
+            A_p_k_2_2 = A[p + 2, k + 2]
+            A_p_k_2_3 = A[p + 3, k + 2]
+            A_p_k_2_4 = A[p + 4, k + 2]
+            A_p_k_2_5 = A[p + 5, k + 2]
+            A_p_k_3_0 = A[p, k + 3]
+            A_p_k_3_1 = A[p + 1, k + 3]
+            A_p_k_3_2 = A[p + 2, k + 3]
+            A_p_k_3_3 = A[p + 3, k + 3]
+            A_p_k_3_4 = A[p + 4, k + 3]
+            A_p_k_3_5 = A[p + 5, k + 3]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_p_k_0 = A[p, k]
+            A_p_k_1 = A[p + 1, k]
+            A_p_k_2 = A[p + 2, k]
+            A_p_k_3 = A[p + 3, k]
+            A_p_k_4 = A[p + 4, k]
+            A_p_k_5 = A[p + 5, k]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_p_k_0 * B_k_q
+                C[p + 1, q] += A_p_k_1 * B_k_q
+                C[p + 2, q] += A_p_k_2 * B_k_q
+                C[p + 3, q] += A_p_k_3 * B_k_q
+                C[p + 4, q] += A_p_k_4 * B_k_q
+                C[p + 5, q] += A_p_k_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for q in range(columns):
+            C[p, q] = zero
+        for k in range(terms):
+            A_p_k = A[p, k]
+            for q in range(columns):
+                C[p, q] += A_p_k * B[k, q]
+
+
+@kernel
+def forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5):
+    """Compute IndexedBase(a1), IndexedBase(h1), IndexedBase(h2), IndexedBase(patches3), IndexedBase(a3), IndexedBase(h3), IndexedBase(h4), IndexedBase(flat5), IndexedBase(a5) of one example."""
+    # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
+    sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x)
+    # h1[o,p,q] = tanh(a1[o,p,q])
+    each_tanh(h1.reshape(-1), a1.reshape(-1), 2304)
+    # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4; patches3[c,u,v,p,q] = h2[c,p + u,q +
+    #     v]
+    for c in range(4):
+        for p in range(12):
+            for q in range(12):
+                total = zero
+                for u in range(2):
+                    for v in range(2):
+                        total += h1[c, 2 * p + u, 2 * q + v]
+                h2[c, p, q] = real(0.25) * total
+        for u in range(5):
+            for v in range(5):
+                for p in range(8):
+                    for q in range(8):
+                        patches3[c, u, v, p, q] = h2[c, p + u, q + v]
+    # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] patches3[c,u,v,p,q]
+    contract_pk_kq(a3.reshape(12, 64), W3.reshape(12, 100), patches3.reshape(100, 64), 12, 64, 100)
+    # a3[o,p,q] ← a3[o,p,q] + b3[o]
+    for o in range(12):
+        b3_o = b3[o]
+        for p in range(8):
+            for q in range(8):
+                a3[o, p, q] += b3_o
+    # h3[o,p,q] = tanh(a3[o,p,q])
+    each_tanh(h3.reshape(-1), a3.reshape(-1), 768)
+    # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4; flat5[q + 16 c + 4 p] = h4[c,p,q]
+    for c in range(12):
+        for p in range(4):
+            for q in range(4):
+                total = zero
+                for u in range(2):
+                    for v in range(2):
+                        total += h3[c, 2 * p + u, 2 * q + v]
+                h4[c, p, q] = real(0.25) * total
+                flat5[16 * c + 4 * p + q] = h4[c, p, q]
+    # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
+    for i in range(10):
+        total2 = zero
+        for j in range(192):
+            total2 += W5[i, j] * flat5[j]
+        a5[i] = b5[i] + total2
+
+
+@kernel
 def forward(X, W1, b1, W3, b3, W5, b5, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
     a1 = np.empty((4, 24, 24), W1.dtype)
     h1 = np.empty((4, 24, 24), W1.dtype)
     h2 = np.empty((4, 12, 12), W1.dtype)
+    patches3 = np.empty((4, 5, 5, 8, 8), W1.dtype)
     a3 = np.empty((12, 8, 8), W1.dtype)
     h3 = np.empty((12, 8, 8), W1.dtype)
     h4 = np.empty((12, 4, 4), W1.dtype)
@@ -236,79 +443,16 @@ def forward(X, W1, b1, W3, b3, W5, b5, F):
     for n in range(N):
         x = X[n]
         f = F[n]
-        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
-        for o in range(4):
-            b1_o = b1[o]
-            for p in range(24):
-                for q in range(24):
-                    a1[o, p, q] = b1_o
-                for c in range(1):
-                    for u in range(5):
-                        for v in range(5):
-                            W1_o_c_u_v = W1[o, c, u, v]
-                            for q in range(24):
-                                a1[o, p, q] += W1_o_c_u_v * x[c, p + u, q + v]
-        # h1[o,p,q] = tanh(a1[o,p,q])
-        for o in range(4):
-            for p in range(24):
-                for q in range(24):
-                    h1[o, p, q] = tanh(a1[o, p, q])
-        # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4
-        for c in range(4):
-            for p in range(12):
-                for q in range(12):
-                    total = zero
-                    for u in range(2):
-                        for v in range(2):
-                            total += h1[c, 2 * p + u, 2 * q + v]
-                    h2[c, p, q] = real(0.25) * total
-        # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p + u,q + v]
-        for o in range(12):
-            b3_o = b3[o]
-            for p in range(8):
-                for q in range(8):
-                    a3[o, p, q] = b3_o
-                for c in range(4):
-                    for u in range(5):
-                        for v in range(5):
-                            W3_o_c_u_v = W3[o, c, u, v]
-                            for q in range(8):
-                                a3[o, p, q] += W3_o_c_u_v * h2[c, p + u, q + v]
-        # h3[o,p,q] = tanh(a3[o,p,q])
-        for o in range(12):
-            for p in range(8):
-                for q in range(8):
-                    h3[o, p, q] = tanh(a3[o, p, q])
-        # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4
-        for c in range(12):
-            for p in range(4):
-                for q in range(4):
-                    total = zero
-                    for u in range(2):
-                        for v in range(2):
-                            total += h3[c, 2 * p + u, 2 * q + v]
-                    h4[c, p, q] = real(0.25) * total
-        # flat5[q + 16 c + 4 p] = h4[c,p,q]
-        for c in range(12):
-            for p in range(4):
-                for q in range(4):
-                    flat5[16 * c + 4 * p + q] = h4[c, p, q]
-        # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
-        for i in range(10):
-            total = zero
-            for j in range(192):
-                total += W5[i, j] * flat5[j]
-            a5[i] = b5[i] + total
+        forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5)
         # m = max_i<10 a5[i]
         m = a5[0]
         for i in range(10):
             m = max(m, a5[i])
+        # s = Σ_i<10 e[i]
+        s = zero
         # e[i] = exp(a5[i] - m)
         for i in range(10):
             e[i] = exp(a5[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
-        for i in range(10):
             s += e[i]
         # f[i] = e[i]/s
         per_s = one / s
@@ -323,6 +467,7 @@ def loss(X, Y, W1, b1, W3, b3, W5, b5):
     a1 = np.empty((4, 24, 24), W1.dtype)
     h1 = np.empty((4, 24, 24), W1.dtype)
     h2 = np.empty((4, 12, 12), W1.dtype)
+    patches3 = np.empty((4, 5, 5, 8, 8), W1.dtype)
     a3 = np.empty((12, 8, 8), W1.dtype)
     h3 = np.empty((12, 8, 8), W1.dtype)
     h4 = np.empty((12, 4, 4), W1.dtype)
@@ -334,79 +479,16 @@ def loss(X, Y, W1, b1, W3, b3, W5, b5):
     for n in range(N):
         x = X[n]
         y = Y[n]
-        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
-        for o in range(4):
-            b1_o = b1[o]
-            for p in range(24):
-                for q in range(24):
-                    a1[o, p, q] = b1_o
-                for c in range(1):
-                    for u in range(5):
-                        for v in range(5):
-                            W1_o_c_u_v = W1[o, c, u, v]
-                            for q in range(24):
-                                a1[o, p, q] += W1_o_c_u_v * x[c, p + u, q + v]
-        # h1[o,p,q] = tanh(a1[o,p,q])
-        for o in range(4):
-            for p in range(24):
-                for q in range(24):
-                    h1[o, p, q] = tanh(a1[o, p, q])
-        # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4
-        for c in range(4):
-            for p in range(12):
-                for q in range(12):
-                    total = zero
-                    for u in range(2):
-                        for v in range(2):
-                            total += h1[c, 2 * p + u, 2 * q + v]
-                    h2[c, p, q] = real(0.25) * total
-        # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p + u,q + v]
-        for o in range(12):
-            b3_o = b3[o]
-            for p in range(8):
-                for q in range(8):
-                    a3[o, p, q] = b3_o
-                for c in range(4):
-                    for u in range(5):
-                        for v in range(5):
-                            W3_o_c_u_v = W3[o, c, u, v]
-                            for q in range(8):
-                                a3[o, p, q] += W3_o_c_u_v * h2[c, p + u, q + v]
-        # h3[o,p,q] = tanh(a3[o,p,q])
-        for o in range(12):
-            for p in range(8):
-                for q in range(8):
-                    h3[o, p, q] = tanh(a3[o, p, q])
-        # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4
-        for c in range(12):
-            for p in range(4):
-                for q in range(4):
-                    total = zero
-                    for u in range(2):
-                        for v in range(2):
-                            total += h3[c, 2 * p + u, 2 * q + v]
-                    h4[c, p, q] = real(0.25) * total
-        # flat5[q + 16 c + 4 p] = h4[c,p,q]
-        for c in range(12):
-            for p in range(4):
-                for q in range(4):
-                    flat5[16 * c + 4 * p + q] = h4[c, p, q]
-        # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
-        for i in range(10):
-            total = zero
-            for j in range(192):
-                total += W5[i, j] * flat5[j]
-            a5[i] = b5[i] + total
+        forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5)
         # m = max_i<10 a5[i]
         m = a5[0]
         for i in range(10):
             m = max(m, a5[i])
+        # s = Σ_i<10 e[i]
+        s = zero
         # e[i] = exp(a5[i] - m)
         for i in range(10):
             e[i] = exp(a5[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
-        for i in range(10):
             s += e[i]
         # f[i] = e[i]/s
         per_s = one / s
@@ -419,109 +501,91 @@ def loss(X, Y, W1, b1, W3, b3, W5, b5):
 
 
 @kernel
-def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
-    """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    a1 = np.empty((4, 24, 24), W1.dtype)
-    h1 = np.empty((4, 24, 24), W1.dtype)
-    h2 = np.empty((4, 12, 12), W1.dtype)
-    a3 = np.empty((12, 8, 8), W1.dtype)
-    h3 = np.empty((12, 8, 8), W1.dtype)
-    h4 = np.empty((12, 4, 4), W1.dtype)
-    flat5 = np.empty(192, W1.dtype)
-    a5 = np.empty_like(b5)
-    e = np.empty_like(b5)
-    f = np.empty_like(b5)
-    da5 = np.empty_like(b5)
-    dflat5 = np.empty(192, W1.dtype)
-    dh4 = np.empty((12, 4, 4), W1.dtype)
-    dh3 = np.empty((12, 8, 8), W1.dtype)
-    da3 = np.empty((12, 8, 8), W1.dtype)
-    dh2 = np.empty((4, 12, 12), W1.dtype)
-    dh1 = np.empty((4, 24, 24), W1.dtype)
-    da1 = np.empty((4, 24, 24), W1.dtype)
-    # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
-    for o in range(4):
-        b1_o = b1[o]
-        for p in range(24):
-            for q in range(24):
-                a1[o, p, q] = b1_o
-            for c in range(1):
-                for u in range(5):
-                    for v in range(5):
-                        W1_o_c_u_v = W1[o, c, u, v]
-                        for q in range(24):
-                            a1[o, p, q] += W1_o_c_u_v * x[c, p + u, q + v]
-    # h1[o,p,q] = tanh(a1[o,p,q])
-    for o in range(4):
-        for p in range(24):
-            for q in range(24):
-                h1[o, p, q] = tanh(a1[o, p, q])
-    # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4
-    for c in range(4):
-        for p in range(12):
-            for q in range(12):
-                total = zero
-                for u in range(2):
-                    for v in range(2):
-                        total += h1[c, 2 * p + u, 2 * q + v]
-                h2[c, p, q] = real(0.25) * total
-    # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p + u,q + v]
-    for o in range(12):
-        b3_o = b3[o]
-        for p in range(8):
-            for q in range(8):
-                a3[o, p, q] = b3_o
-            for c in range(4):
-                for u in range(5):
-                    for v in range(5):
-                        W3_o_c_u_v = W3[o, c, u, v]
-                        for q in range(8):
-                            a3[o, p, q] += W3_o_c_u_v * h2[c, p + u, q + v]
-    # h3[o,p,q] = tanh(a3[o,p,q])
-    for o in range(12):
-        for p in range(8):
-            for q in range(8):
-                h3[o, p, q] = tanh(a3[o, p, q])
-    # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4
-    for c in range(12):
-        for p in range(4):
-            for q in range(4):
-                total = zero
-                for u in range(2):
-                    for v in range(2):
-                        total += h3[c, 2 * p + u, 2 * q + v]
-                h4[c, p, q] = real(0.25) * total
-    # flat5[q + 16 c + 4 p] = h4[c,p,q]
-    for c in range(12):
-        for p in range(4):
-            for q in range(4):
-                flat5[16 * c + 4 * p + q] = h4[c, p, q]
-    # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
-    for i in range(10):
-        total = zero
-        for j in range(192):
-            total += W5[i, j] * flat5[j]
-        a5[i] = b5[i] + total
-    # m = max_i<10 a5[i]
-    m = a5[0]
-    for i in range(10):
-        m = max(m, a5[i])
-    # e[i] = exp(a5[i] - m)
-    for i in range(10):
-        e[i] = exp(a5[i] - m)
-    # s = Σ_i<10 e[i]
-    s = zero
-    for i in range(10):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
-    for i in range(10):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a5[y]
-    l = m + log(s) - a5[y]
-    # da5[i] = f[i] - 1[i=y]
-    for i in range(10):
-        da5[i] = f[i] - (one if i == y else zero)
+def contract_kp_kq(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[k,p] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for q in range(columns):
+            C[p, q] = zero
+            C[p + 1, q] = zero
+            C[p + 2, q] = zero
+            C[p + 3, q] = zero
+            C[p + 4, q] = zero
+            C[p + 5, q] = zero
+        for k in range(0, terms - (terms % 4), 4):
+            A_k_p_0_0 = A[k, p]
+            A_k_p_0_1 = A[k, p + 1]
+            A_k_p_0_2 = A[k, p + 2]
+            A_k_p_0_3 = A[k, p + 3]
+            A_k_p_0_4 = A[k, p + 4]
+            A_k_p_0_5 = A[k, p + 5]
+            A_k_p_1_0 = A[k + 1, p]
+            A_k_p_1_1 = A[k + 1, p + 1]
+            A_k_p_1_2 = A[k + 1, p + 2]
+            A_k_p_1_3 = A[k + 1, p + 3]
+            A_k_p_1_4 = A[k + 1, p + 4]
+            A_k_p_1_5 = A[k + 1, p + 5]
+            A_k_p_2_0 = A[k + 2, p]
+            A_k_p_2_1 = A[k + 2, p + 1]
+            A_k_p_2_2 = A[k + 2, p + 2]
+            A_k_p_2_3 = A[k + 2, p + 3]
+            A_k_p_2_4 = A[k + 2, p + 4]
+            A_k_p_2_5 = A[k + 2, p + 5]
+            A_k_p_3_0 = A[k + 3, p]
+            A_k_p_3_1 = A[k + 3, p + 1]
+            A_k_p_3_2 = A[k + 3, p + 2]
+            A_k_p_3_3 = A[k + 3, p + 3]
+            A_k_p_3_4 = A[k + 3, p + 4]
+            A_k_p_3_5 = A[k + 3, p + 5]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_k_p_0_0 * B_k_q + A_k_p_1_0 * B_k1_q + A_k_p_2_0 * B_k2_q + A_k_p_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_k_p_0_1 * B_k_q + A_k_p_1_1 * B_k1_q + A_k_p_2_1 * B_k2_q + A_k_p_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_k_p_0_2 * B_k_q + A_k_p_1_2 * B_k1_q + A_k_p_2_2 * B_k2_q + A_k_p_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_k_p_0_3 * B_k_q + A_k_p_1_3 * B_k1_q + A_k_p_2_3 * B_k2_q + A_k_p_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_k_p_0_4 * B_k_q + A_k_p_1_4 * B_k1_q + A_k_p_2_4 * B_k2_q + A_k_p_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_k_p_0_5 * B_k_q + A_k_p_1_5 * B_k1_q + A_k_p_2_5 * B_k2_q + A_k_p_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_k_p_0 = A[k, p]
+            A_k_p_1 = A[k, p + 1]
+            A_k_p_2 = A[k, p + 2]
+            A_k_p_3 = A[k, p + 3]
+            A_k_p_4 = A[k, p + 4]
+            A_k_p_5 = A[k, p + 5]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_k_p_0 * B_k_q
+                C[p + 1, q] += A_k_p_1 * B_k_q
+                C[p + 2, q] += A_k_p_2 * B_k_q
+                C[p + 3, q] += A_k_p_3 * B_k_q
+                C[p + 4, q] += A_k_p_4 * B_k_q
+                C[p + 5, q] += A_k_p_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for q in range(columns):
+            C[p, q] = zero
+        for k in range(terms):
+            A_k_p = A[k, p]
+            for q in range(columns):
+                C[p, q] += A_k_p * B[k, q]
+
+
+@kernel
+def backward_of_example(W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1):
+    """Compute IndexedBase(dflat5), IndexedBase(dh4), IndexedBase(dh3), IndexedBase(da3), IndexedBase(dh2), IndexedBase(dpatches3), IndexedBase(dh1), IndexedBase(da1) of one example."""
     # dflat5[i] = Σ_j<10 W5[j,i] da5[j]
     for i in range(192):
         dflat5[i] = zero
@@ -557,15 +621,15 @@ def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
         for p in range(12):
             for q in range(12):
                 dh2[c, p, q] = zero
-    # dh2[u,j + k,i + p] ← W3[o,u,j,i] da3[o,k,p] + dh2[u,j + k,i + p]
-    for o in range(12):
-        for u in range(4):
-            for j in range(5):
-                for i in range(5):
-                    W3_o_u_j_i = W3[o, u, j, i]
-                    for k in range(8):
-                        for p in range(8):
-                            dh2[u, j + k, i + p] += W3_o_u_j_i * da3[o, k, p]
+    # dpatches3[u,j,i,k,p] = Σ_o<12 W3[o,u,j,i] da3[o,k,p]
+    contract_kp_kq(dpatches3.reshape(100, 64), W3.reshape(12, 100), da3.reshape(12, 64), 100, 64, 12)
+    # dh2[u,j + k,i + p] ← dpatches3[u,j,i,k,p] + dh2[u,j + k,i + p]
+    for u in range(4):
+        for j in range(5):
+            for i in range(5):
+                for k in range(8):
+                    for p in range(8):
+                        dh2[u, j + k, i + p] += dpatches3[u, j, i, k, p]
     # dh1[o,p,q] = 0
     for o in range(4):
         for p in range(24):
@@ -584,6 +648,52 @@ def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
         for p in range(24):
             for q in range(24):
                 da1[o, p, q] = dh1[o, p, q] * (one - h1[o, p, q] * h1[o, p, q])
+
+
+@kernel
+def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
+    """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
+    a1 = np.empty((4, 24, 24), W1.dtype)
+    h1 = np.empty((4, 24, 24), W1.dtype)
+    h2 = np.empty((4, 12, 12), W1.dtype)
+    patches3 = np.empty((4, 5, 5, 8, 8), W1.dtype)
+    a3 = np.empty((12, 8, 8), W1.dtype)
+    h3 = np.empty((12, 8, 8), W1.dtype)
+    h4 = np.empty((12, 4, 4), W1.dtype)
+    flat5 = np.empty(192, W1.dtype)
+    a5 = np.empty_like(b5)
+    e = np.empty_like(b5)
+    f = np.empty_like(b5)
+    da5 = np.empty_like(b5)
+    dflat5 = np.empty(192, W1.dtype)
+    dh4 = np.empty((12, 4, 4), W1.dtype)
+    dh3 = np.empty((12, 8, 8), W1.dtype)
+    da3 = np.empty((12, 8, 8), W1.dtype)
+    dh2 = np.empty((4, 12, 12), W1.dtype)
+    dpatches3 = np.empty((4, 5, 5, 8, 8), W1.dtype)
+    dh1 = np.empty((4, 24, 24), W1.dtype)
+    da1 = np.empty((4, 24, 24), W1.dtype)
+    forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5)
+    # m = max_i<10 a5[i]
+    m = a5[0]
+    for i in range(10):
+        m = max(m, a5[i])
+    # s = Σ_i<10 e[i]
+    s = zero
+    # e[i] = exp(a5[i] - m)
+    for i in range(10):
+        e[i] = exp(a5[i] - m)
+        s += e[i]
+    # f[i] = e[i]/s
+    per_s = one / s
+    for i in range(10):
+        f[i] = per_s * e[i]
+    # l = m + log(s) - a5[y]
+    l = m + log(s) - a5[y]
+    # da5[i] = f[i] - 1[i=y]
+    for i in range(10):
+        da5[i] = f[i] - (one if i == y else zero)
+    backward_of_example(W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1)
     # dW1[o,c,u,v] = Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
     for o in range(4):
         for c in range(1):
@@ -620,13 +730,404 @@ def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
         db3[o] = total
     # dW5[i,j] = da5[i] flat5[j]
     for i in range(10):
-        da5_i = da5[i]
         for j in range(192):
-            dW5[i, j] = da5_i * flat5[j]
+            dW5[i, j] = da5[i] * flat5[j]
     # db5[i] = da5[i]
     for i in range(10):
         db5[i] = da5[i]
     return l
+
+
+@kernel
+def update_ocuv_cjuiv_oji_ddcf(A, B, C, step):
+    """Update A[o,c,u,v] ← A[o,c,u,v] - step Σ_j<24Σ_i<24 B[c,j + u,i + v] C[o,j,i]."""
+    for o in range(0, 4, 4):
+        for c in range(1):
+            for u in range(5):
+                for v in range(0, 5, 5):
+                    total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_1_0 = total_1_1 = total_1_2 = \
+                        total_1_3 = total_2_0 = total_2_1 = total_2_2 = total_2_3 = total_3_0 = \
+                        total_3_1 = total_3_2 = total_3_3 = total_4_0 = total_4_1 = total_4_2 = \
+                        total_4_3 = zero
+                    for j in range(24):
+                        for i in range(24):
+                            B_c_ju_iv = B[c, j + u, i + v]
+                            C_o_j_i = C[o, j, i]
+                            C_o1_j_i = C[o + 1, j, i]
+                            C_o2_j_i = C[o + 2, j, i]
+                            C_o3_j_i = C[o + 3, j, i]
+                            B_c_ju_iv1 = B[c, j + u, i + v + 1]
+                            B_c_ju_iv2 = B[c, j + u, i + v + 2]
+                            B_c_ju_iv3 = B[c, j + u, i + v + 3]
+                            B_c_ju_iv4 = B[c, j + u, i + v + 4]
+                            total_0_0 += B_c_ju_iv * C_o_j_i
+                            total_0_1 += B_c_ju_iv * C_o1_j_i
+                            total_0_2 += B_c_ju_iv * C_o2_j_i
+                            total_0_3 += B_c_ju_iv * C_o3_j_i
+                            total_1_0 += B_c_ju_iv1 * C_o_j_i
+                            total_1_1 += B_c_ju_iv1 * C_o1_j_i
+                            total_1_2 += B_c_ju_iv1 * C_o2_j_i
+                            total_1_3 += B_c_ju_iv1 * C_o3_j_i
+                            total_2_0 += B_c_ju_iv2 * C_o_j_i
+                            total_2_1 += B_c_ju_iv2 * C_o1_j_i
+                            total_2_2 += B_c_ju_iv2 * C_o2_j_i
+                            total_2_3 += B_c_ju_iv2 * C_o3_j_i
+                            total_3_0 += B_c_ju_iv3 * C_o_j_i
+                            total_3_1 += B_c_ju_iv3 * C_o1_j_i
+                            total_3_2 += B_c_ju_iv3 * C_o2_j_i
+                            total_3_3 += B_c_ju_iv3 * C_o3_j_i
+                            total_4_0 += B_c_ju_iv4 * C_o_j_i
+                            total_4_1 += B_c_ju_iv4 * C_o1_j_i
+                            total_4_2 += B_c_ju_iv4 * C_o2_j_i
+                            total_4_3 += B_c_ju_iv4 * C_o3_j_i
+                    A[o, c, u, v] -= step * total_0_0
+                    A[o + 1, c, u, v] -= step * total_0_1
+                    A[o + 2, c, u, v] -= step * total_0_2
+                    A[o + 3, c, u, v] -= step * total_0_3
+                    A[o, c, u, v + 1] -= step * total_1_0
+                    A[o + 1, c, u, v + 1] -= step * total_1_1
+                    A[o + 2, c, u, v + 1] -= step * total_1_2
+                    A[o + 3, c, u, v + 1] -= step * total_1_3
+                    A[o, c, u, v + 2] -= step * total_2_0
+                    A[o + 1, c, u, v + 2] -= step * total_2_1
+                    A[o + 2, c, u, v + 2] -= step * total_2_2
+                    A[o + 3, c, u, v + 2] -= step * total_2_3
+                    A[o, c, u, v + 3] -= step * total_3_0
+                    A[o + 1, c, u, v + 3] -= step * total_3_1
+                    A[o + 2, c, u, v + 3] -= step * total_3_2
+                    A[o + 3, c, u, v + 3] -= step * total_3_3
+                    A[o, c, u, v + 4] -= step * total_4_0
+                    A[o + 1, c, u, v + 4] -= step * total_4_1
+                    A[o + 2, c, u, v + 4] -= step * total_4_2
+                    A[o + 3, c, u, v + 4] -= step * total_4_3
+
+
+@kernel
+def add_rows(C, A, rows, terms, factor):
+    """Update C[p] ← C[p] + factor Σ_k A[p,k]."""
+    for p in range(rows):
+        total = zero
+        for k in range(terms):
+            total += A[p, k]
+        C[p] += factor * total
+
+
+@kernel
+def add_pk_qk(C, A, B, rows, columns, terms, factor):
+    """Update C[p,q] ← C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
+    for q in range(0, columns - (columns % 6), 6):
+        for p in range(0, rows - (rows % 4), 4):
+            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
+                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
+                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
+                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                B_q_k = B[q, k]
+                B_q1_k = B[q + 1, k]
+                B_q2_k = B[q + 2, k]
+                B_q3_k = B[q + 3, k]
+                B_q4_k = B[q + 4, k]
+                B_q5_k = B[q + 5, k]
+                A_p1_k = A[p + 1, k]
+                A_p2_k = A[p + 2, k]
+                A_p3_k = A[p + 3, k]
+                total_0_0 += A_p_k * B_q_k
+                total_0_1 += A_p_k * B_q1_k
+                total_0_2 += A_p_k * B_q2_k
+                total_0_3 += A_p_k * B_q3_k
+                total_0_4 += A_p_k * B_q4_k
+                total_0_5 += A_p_k * B_q5_k
+                total_1_0 += A_p1_k * B_q_k
+                total_1_1 += A_p1_k * B_q1_k
+                total_1_2 += A_p1_k * B_q2_k
+                total_1_3 += A_p1_k * B_q3_k
+                total_1_4 += A_p1_k * B_q4_k
+                total_1_5 += A_p1_k * B_q5_k
+                total_2_0 += A_p2_k * B_q_k
+                total_2_1 += A_p2_k * B_q1_k
+                total_2_2 += A_p2_k * B_q2_k
+                total_2_3 += A_p2_k * B_q3_k
+                total_2_4 += A_p2_k * B_q4_k
+                total_2_5 += A_p2_k * B_q5_k
+                total_3_0 += A_p3_k * B_q_k
+                total_3_1 += A_p3_k * B_q1_k
+                total_3_2 += A_p3_k * B_q2_k
+                total_3_3 += A_p3_k * B_q3_k
+                total_3_4 += A_p3_k * B_q4_k
+                total_3_5 += A_p3_k * B_q5_k
+            C[p, q] += factor * total_0_0
+            C[p, q + 1] += factor * total_0_1
+            C[p, q + 2] += factor * total_0_2
+            C[p, q + 3] += factor * total_0_3
+            C[p, q + 4] += factor * total_0_4
+            C[p, q + 5] += factor * total_0_5
+            C[p + 1, q] += factor * total_1_0
+            C[p + 1, q + 1] += factor * total_1_1
+            C[p + 1, q + 2] += factor * total_1_2
+            C[p + 1, q + 3] += factor * total_1_3
+            C[p + 1, q + 4] += factor * total_1_4
+            C[p + 1, q + 5] += factor * total_1_5
+            C[p + 2, q] += factor * total_2_0
+            C[p + 2, q + 1] += factor * total_2_1
+            C[p + 2, q + 2] += factor * total_2_2
+            C[p + 2, q + 3] += factor * total_2_3
+            C[p + 2, q + 4] += factor * total_2_4
+            C[p + 2, q + 5] += factor * total_2_5
+            C[p + 3, q] += factor * total_3_0
+            C[p + 3, q + 1] += factor * total_3_1
+            C[p + 3, q + 2] += factor * total_3_2
+            C[p + 3, q + 3] += factor * total_3_3
+            C[p + 3, q + 4] += factor * total_3_4
+            C[p + 3, q + 5] += factor * total_3_5
+        for p in range(rows - (rows % 4), rows):
+            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                total_0 += A_p_k * B[q, k]
+                total_1 += A_p_k * B[q + 1, k]
+                total_2 += A_p_k * B[q + 2, k]
+                total_3 += A_p_k * B[q + 3, k]
+                total_4 += A_p_k * B[q + 4, k]
+                total_5 += A_p_k * B[q + 5, k]
+            C[p, q] += factor * total_0
+            C[p, q + 1] += factor * total_1
+            C[p, q + 2] += factor * total_2
+            C[p, q + 3] += factor * total_3
+            C[p, q + 4] += factor * total_4
+            C[p, q + 5] += factor * total_5
+    for q in range(columns - (columns % 6), columns):
+        for p in range(rows):
+            total = zero
+            for k in range(terms):
+                total += A[p, k] * B[q, k]
+            C[p, q] += factor * total
+
+
+@kernel
+def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
+    """As `sgd`, sums over windows as products of matrices: the same updates."""
+    updates = order.shape[0]
+    a1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    h1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    h2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
+    patches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
+    a3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    h3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    h4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
+    flat5 = aligned(192, W1)
+    a5 = aligned(10, W1)
+    e = aligned(10, W1)
+    f = aligned(10, W1)
+    da5 = aligned(10, W1)
+    dflat5 = aligned(192, W1)
+    dh4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
+    dh3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    da3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    dh2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
+    dpatches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
+    dh1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    da1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    losses = zero
+    done = 0
+    for n in range(updates):
+        row = order[n]
+        x = X[row]
+        y = Y[row]
+        forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5)
+        # m = max_i<10 a5[i]
+        m = a5[0]
+        for i in range(10):
+            m = max(m, a5[i])
+        # s = Σ_i<10 e[i]
+        s = zero
+        # e[i] = exp(a5[i] - m)
+        for i in range(10):
+            e[i] = exp(a5[i] - m)
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(10):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a5[y]
+        l = m + log(s) - a5[y]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(l):
+            break
+        losses += l
+        # step = learning_rate
+        step = learning_rate
+        # da5[i] = f[i] - 1[i=y]
+        for i in range(10):
+            da5[i] = f[i] - (one if i == y else zero)
+        backward_of_example(W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1)
+        # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
+        update_ocuv_cjuiv_oji_ddcf(W1, x, da1, step)
+        # b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
+        add_rows(b1, da1.reshape(4, 576), 4, 576, -step)
+        # W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_j<8Σ_i<8 patches3[c,u,v,j,i] da3[o,j,i]
+        add_pk_qk(W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100, 64), 12, 100, 64, -step)
+        # b3[o] ← b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
+        add_rows(b3, da3.reshape(12, 64), 12, 64, -step)
+        # W5[i,j] ← W5[i,j] - step da5[i] flat5[j]; b5[i] ← b5[i] - step da5[i]
+        for i in range(9, 10):
+            step_da5 = step * da5[i]
+            for j in range(192):
+                W5[i, j] -= step_da5 * flat5[j]
+            b5[i] -= step * da5[i]
+        for i in range(6, -1, -3):
+            step_da5_0 = step * da5[i]
+            step_da5_1 = step * da5[i + 1]
+            step_da5_2 = step * da5[i + 2]
+            for j in range(192):
+                flat5_j = flat5[j]
+                W5[i, j] -= flat5_j * step_da5_0
+                W5[i + 1, j] -= flat5_j * step_da5_1
+                W5[i + 2, j] -= flat5_j * step_da5_2
+            b5[i] -= step * da5[i]
+            b5[i + 1] -= step * da5[i + 1]
+            b5[i + 2] -= step * da5[i + 2]
+        done += 1
+    return done, losses
+
+
+@kernel
+def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
+    """Update after every `batch` examples of X[order], by the mean of their gradients."""
+    updates = order.shape[0]
+    a1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    h1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    h2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
+    patches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
+    a3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    h3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    h4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
+    flat5 = aligned(192, W1)
+    a5 = aligned(10, W1)
+    e = aligned(10, W1)
+    f = aligned(10, W1)
+    da5 = aligned(10, W1)
+    dflat5 = aligned(192, W1)
+    dh4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
+    dh3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    da3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    dh2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
+    dpatches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
+    dh1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    da1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
+    sum_W1 = aligned(4 * 1 * 5 * 5, W1).reshape(4, 1, 5, 5)
+    sum_b1 = aligned(4, W1)
+    sum_W3 = aligned(12 * 4 * 5 * 5, W1).reshape(12, 4, 5, 5)
+    sum_b3 = aligned(12, W1)
+    sum_W5 = aligned(10 * 192, W1).reshape(10, 192)
+    sum_b5 = aligned(10, W1)
+    losses = zero
+    update = 0
+    done = 0
+    for start in range(0, updates, batch):
+        count = min(batch, updates - start)
+        # step = learning_rate
+        step = learning_rate
+        # sum_W1[i,j,k,p] = 0; sum_b1[i] = 0
+        for i in range(4):
+            for j in range(1):
+                for k in range(5):
+                    for p in range(5):
+                        sum_W1[i, j, k, p] = zero
+            sum_b1[i] = zero
+        # sum_W3[i,j,k,p] = 0; sum_b3[i] = 0
+        for i in range(12):
+            for j in range(4):
+                for k in range(5):
+                    for p in range(5):
+                        sum_W3[i, j, k, p] = zero
+            sum_b3[i] = zero
+        # sum_W5[i,j] = 0; sum_b5[i] = 0
+        for i in range(10):
+            for j in range(192):
+                sum_W5[i, j] = zero
+            sum_b5[i] = zero
+        total_l = zero
+        for r in range(count):
+            row = order[r + start]
+            x = X[row]
+            y = Y[row]
+            forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5)
+            # m = max_i<10 a5[i]
+            m = a5[0]
+            for i in range(10):
+                m = max(m, a5[i])
+            # s = Σ_i<10 e[i]
+            s = zero
+            # e[i] = exp(a5[i] - m)
+            for i in range(10):
+                e[i] = exp(a5[i] - m)
+                s += e[i]
+            # f[i] = e[i]/s
+            per_s = one / s
+            for i in range(10):
+                f[i] = per_s * e[i]
+            # l = m + log(s) - a5[y]
+            l = m + log(s) - a5[y]
+            total_l += l
+            # da5[i] = f[i] - 1[i=y]
+            for i in range(10):
+                da5[i] = f[i] - (one if i == y else zero)
+            backward_of_example(W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1)
+            # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
+            update_ocuv_cjuiv_oji_ddcf(sum_W1, x, da1, step)
+            # sum_b1[o] ← sum_b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
+            add_rows(sum_b1, da1.reshape(4, 576), 4, 576, -step)
+            # sum_W3[o,c,u,v] ← sum_W3[o,c,u,v] - step Σ_j<8Σ_i<8 patches3[c,u,v,j,i] da3[o,j,i]
+            add_pk_qk(sum_W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100, 64), 12, 100, 64, -step)
+            # sum_b3[o] ← sum_b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
+            add_rows(sum_b3, da3.reshape(12, 64), 12, 64, -step)
+            # sum_W5[i,j] ← sum_W5[i,j] - step da5[i] flat5[j]; sum_b5[i] ← sum_b5[i] - step
+            #     da5[i]
+            for i in range(9, 10):
+                step_da5 = step * da5[i]
+                for j in range(192):
+                    sum_W5[i, j] -= step_da5 * flat5[j]
+                sum_b5[i] -= step * da5[i]
+            for i in range(6, -1, -3):
+                step_da5_0 = step * da5[i]
+                step_da5_1 = step * da5[i + 1]
+                step_da5_2 = step * da5[i + 2]
+                for j in range(192):
+                    flat5_j = flat5[j]
+                    sum_W5[i, j] -= flat5_j * step_da5_0
+                    sum_W5[i + 1, j] -= flat5_j * step_da5_1
+                    sum_W5[i + 2, j] -= flat5_j * step_da5_2
+                sum_b5[i] -= step * da5[i]
+                sum_b5[i + 1] -= step * da5[i + 1]
+                sum_b5[i + 2] -= step * da5[i + 2]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(total_l):
+            break
+        losses += total_l
+        # W1[o,c,u,v] ← W1[o,c,u,v] + sum_W1[o,c,u,v]/count; b1[o] ← b1[o] + sum_b1[o]/count
+        per_count = one / real(count)
+        for o in range(4):
+            for c in range(1):
+                for u in range(5):
+                    for v in range(5):
+                        W1[o, c, u, v] += per_count * sum_W1[o, c, u, v]
+            b1[o] += per_count * sum_b1[o]
+        # W3[o,c,u,v] ← W3[o,c,u,v] + sum_W3[o,c,u,v]/count; b3[o] ← b3[o] + sum_b3[o]/count
+        for o in range(12):
+            for c in range(4):
+                for u in range(5):
+                    for v in range(5):
+                        W3[o, c, u, v] += per_count * sum_W3[o, c, u, v]
+            b3[o] += per_count * sum_b3[o]
+        # W5[i,j] ← W5[i,j] + sum_W5[i,j]/count; b5[i] ← b5[i] + sum_b5[i]/count
+        for i in range(10):
+            for j in range(192):
+                W5[i, j] += per_count * sum_W5[i, j]
+            b5[i] += per_count * sum_b5[i]
+        update += 1
+        done += count
+    return done, losses
 
 
 @kernel
@@ -854,1038 +1355,7 @@ def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
     return done, losses
 
 
-@kernel
-def sum_opq_cpuqv_o_ocuv_f965(A, B, C, D):
-    """Set A[o,p,q] = C[o] + Σ_c<1Σ_u<5Σ_v<5 B[o,c,u,v] D[c,p + u,q + v]."""
-    for o in range(0, 4, 4):
-        C_o_0 = C[o]
-        C_o_1 = C[o + 1]
-        C_o_2 = C[o + 2]
-        C_o_3 = C[o + 3]
-        for p in range(24):
-            for q in range(24):
-                A[o, p, q] = C_o_0
-                A[o + 1, p, q] = C_o_1
-                A[o + 2, p, q] = C_o_2
-                A[o + 3, p, q] = C_o_3
-            for c in range(1):
-                for u in range(5):
-                    for v in range(0, 5, 5):
-                        B_o_c_u_v_0_0 = B[o, c, u, v]
-                        B_o_c_u_v_0_1 = B[o + 1, c, u, v]
-                        B_o_c_u_v_0_2 = B[o + 2, c, u, v]
-                        B_o_c_u_v_0_3 = B[o + 3, c, u, v]
-                        B_o_c_u_v_1_0 = B[o, c, u, v + 1]
-                        B_o_c_u_v_1_1 = B[o + 1, c, u, v + 1]
-                        B_o_c_u_v_1_2 = B[o + 2, c, u, v + 1]
-                        B_o_c_u_v_1_3 = B[o + 3, c, u, v + 1]
-                        B_o_c_u_v_2_0 = B[o, c, u, v + 2]
-                        B_o_c_u_v_2_1 = B[o + 1, c, u, v + 2]
-                        B_o_c_u_v_2_2 = B[o + 2, c, u, v + 2]
-                        B_o_c_u_v_2_3 = B[o + 3, c, u, v + 2]
-                        B_o_c_u_v_3_0 = B[o, c, u, v + 3]
-                        B_o_c_u_v_3_1 = B[o + 1, c, u, v + 3]
-                        B_o_c_u_v_3_2 = B[o + 2, c, u, v + 3]
-                        B_o_c_u_v_3_3 = B[o + 3, c, u, v + 3]
-                        B_o_c_u_v_4_0 = B[o, c, u, v + 4]
-                        B_o_c_u_v_4_1 = B[o + 1, c, u, v + 4]
-                        B_o_c_u_v_4_2 = B[o + 2, c, u, v + 4]
-                        B_o_c_u_v_4_3 = B[o + 3, c, u, v + 4]
-                        for q in range(24):
-                            D_c_pu_qv1 = D[c, p + u, q + v + 1]
-                            D_c_pu_qv2 = D[c, p + u, q + v + 2]
-                            D_c_pu_qv3 = D[c, p + u, q + v + 3]
-                            D_c_pu_qv4 = D[c, p + u, q + v + 4]
-                            D_c_pu_qv = D[c, p + u, q + v]
-                            A[o, p, q] += (
-                                B_o_c_u_v_0_0 * D_c_pu_qv + B_o_c_u_v_1_0 * D_c_pu_qv1
-                                + B_o_c_u_v_2_0 * D_c_pu_qv2 + B_o_c_u_v_3_0 * D_c_pu_qv3
-                                + B_o_c_u_v_4_0 * D_c_pu_qv4
-                            )
-                            A[o + 1, p, q] += (
-                                B_o_c_u_v_0_1 * D_c_pu_qv + B_o_c_u_v_1_1 * D_c_pu_qv1
-                                + B_o_c_u_v_2_1 * D_c_pu_qv2 + B_o_c_u_v_3_1 * D_c_pu_qv3
-                                + B_o_c_u_v_4_1 * D_c_pu_qv4
-                            )
-                            A[o + 2, p, q] += (
-                                B_o_c_u_v_0_2 * D_c_pu_qv + B_o_c_u_v_1_2 * D_c_pu_qv1
-                                + B_o_c_u_v_2_2 * D_c_pu_qv2 + B_o_c_u_v_3_2 * D_c_pu_qv3
-                                + B_o_c_u_v_4_2 * D_c_pu_qv4
-                            )
-                            A[o + 3, p, q] += (
-                                B_o_c_u_v_0_3 * D_c_pu_qv + B_o_c_u_v_1_3 * D_c_pu_qv1
-                                + B_o_c_u_v_2_3 * D_c_pu_qv2 + B_o_c_u_v_3_3 * D_c_pu_qv3
-                                + B_o_c_u_v_4_3 * D_c_pu_qv4
-                            )
-
-
-@kernel
-def each_tanh(A, B, count):
-    """Set A[i] = tanh(B[i])."""
-    for i in range(count):
-        A[i] = tanh(B[i])
-
-
-@kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
-    for p in range(0, rows - (rows % 6), 6):
-        for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
-        for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
-            for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
-        for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
-            for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
-    for p in range(rows - (rows % 6), rows):
-        for q in range(columns):
-            C[p, q] = zero
-        for k in range(terms):
-            A_p_k = A[p, k]
-            for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
-
-
-@kernel
-def contract_kp_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[k,p] B[k,q], tile by tile."""
-    for p in range(0, rows - (rows % 6), 6):
-        for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
-        for k in range(0, terms - (terms % 4), 4):
-            A_k_p_0_0 = A[k, p]
-            A_k_p_0_1 = A[k, p + 1]
-            A_k_p_0_2 = A[k, p + 2]
-            A_k_p_0_3 = A[k, p + 3]
-            A_k_p_0_4 = A[k, p + 4]
-            A_k_p_0_5 = A[k, p + 5]
-            A_k_p_1_0 = A[k + 1, p]
-            A_k_p_1_1 = A[k + 1, p + 1]
-            A_k_p_1_2 = A[k + 1, p + 2]
-            A_k_p_1_3 = A[k + 1, p + 3]
-            A_k_p_1_4 = A[k + 1, p + 4]
-            A_k_p_1_5 = A[k + 1, p + 5]
-            A_k_p_2_0 = A[k + 2, p]
-            A_k_p_2_1 = A[k + 2, p + 1]
-            A_k_p_2_2 = A[k + 2, p + 2]
-            A_k_p_2_3 = A[k + 2, p + 3]
-            A_k_p_2_4 = A[k + 2, p + 4]
-            A_k_p_2_5 = A[k + 2, p + 5]
-            A_k_p_3_0 = A[k + 3, p]
-            A_k_p_3_1 = A[k + 3, p + 1]
-            A_k_p_3_2 = A[k + 3, p + 2]
-            A_k_p_3_3 = A[k + 3, p + 3]
-            A_k_p_3_4 = A[k + 3, p + 4]
-            A_k_p_3_5 = A[k + 3, p + 5]
-            for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_0_0 * B_k_q + A_k_p_1_0 * B_k1_q + A_k_p_2_0 * B_k2_q + A_k_p_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_0_1 * B_k_q + A_k_p_1_1 * B_k1_q + A_k_p_2_1 * B_k2_q + A_k_p_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_0_2 * B_k_q + A_k_p_1_2 * B_k1_q + A_k_p_2_2 * B_k2_q + A_k_p_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_0_3 * B_k_q + A_k_p_1_3 * B_k1_q + A_k_p_2_3 * B_k2_q + A_k_p_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_0_4 * B_k_q + A_k_p_1_4 * B_k1_q + A_k_p_2_4 * B_k2_q + A_k_p_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_0_5 * B_k_q + A_k_p_1_5 * B_k1_q + A_k_p_2_5 * B_k2_q + A_k_p_3_5 * B_k3_q
-                )
-        for k in range(terms - (terms % 4), terms):
-            A_k_p_0 = A[k, p]
-            A_k_p_1 = A[k, p + 1]
-            A_k_p_2 = A[k, p + 2]
-            A_k_p_3 = A[k, p + 3]
-            A_k_p_4 = A[k, p + 4]
-            A_k_p_5 = A[k, p + 5]
-            for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_0 * B_k_q
-                C[p + 1, q] += A_k_p_1 * B_k_q
-                C[p + 2, q] += A_k_p_2 * B_k_q
-                C[p + 3, q] += A_k_p_3 * B_k_q
-                C[p + 4, q] += A_k_p_4 * B_k_q
-                C[p + 5, q] += A_k_p_5 * B_k_q
-    for p in range(rows - (rows % 6), rows):
-        for q in range(columns):
-            C[p, q] = zero
-        for k in range(terms):
-            A_k_p = A[k, p]
-            for q in range(columns):
-                C[p, q] += A_k_p * B[k, q]
-
-
-@kernel
-def add_pk_qk(C, A, B, rows, columns, terms, factor):
-    """Update C[p,q] ← C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
-    for q in range(0, columns - (columns % 6), 6):
-        for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] += factor * total_0_0
-            C[p, q + 1] += factor * total_0_1
-            C[p, q + 2] += factor * total_0_2
-            C[p, q + 3] += factor * total_0_3
-            C[p, q + 4] += factor * total_0_4
-            C[p, q + 5] += factor * total_0_5
-            C[p + 1, q] += factor * total_1_0
-            C[p + 1, q + 1] += factor * total_1_1
-            C[p + 1, q + 2] += factor * total_1_2
-            C[p + 1, q + 3] += factor * total_1_3
-            C[p + 1, q + 4] += factor * total_1_4
-            C[p + 1, q + 5] += factor * total_1_5
-            C[p + 2, q] += factor * total_2_0
-            C[p + 2, q + 1] += factor * total_2_1
-            C[p + 2, q + 2] += factor * total_2_2
-            C[p + 2, q + 3] += factor * total_2_3
-            C[p + 2, q + 4] += factor * total_2_4
-            C[p + 2, q + 5] += factor * total_2_5
-            C[p + 3, q] += factor * total_3_0
-            C[p + 3, q + 1] += factor * total_3_1
-            C[p + 3, q + 2] += factor * total_3_2
-            C[p + 3, q + 3] += factor * total_3_3
-            C[p + 3, q + 4] += factor * total_3_4
-            C[p + 3, q + 5] += factor * total_3_5
-        for p in range(rows - (rows % 4), rows):
-            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] += factor * total_0
-            C[p, q + 1] += factor * total_1
-            C[p, q + 2] += factor * total_2
-            C[p, q + 3] += factor * total_3
-            C[p, q + 4] += factor * total_4
-            C[p, q + 5] += factor * total_5
-    for q in range(columns - (columns % 6), columns):
-        for p in range(rows):
-            total = zero
-            for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] += factor * total
-
-
-@kernel
-def update_ocuv_cjuiv_oji_ddcf(A, B, C, step):
-    """Update A[o,c,u,v] ← A[o,c,u,v] - step Σ_j<24Σ_i<24 B[c,j + u,i + v] C[o,j,i]."""
-    for o in range(0, 4, 4):
-        for c in range(1):
-            for u in range(5):
-                for v in range(0, 5, 5):
-                    total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_1_0 = total_1_1 = total_1_2 = \
-                        total_1_3 = total_2_0 = total_2_1 = total_2_2 = total_2_3 = total_3_0 = \
-                        total_3_1 = total_3_2 = total_3_3 = total_4_0 = total_4_1 = total_4_2 = \
-                        total_4_3 = zero
-                    for j in range(24):
-                        for i in range(24):
-                            B_c_ju_iv = B[c, j + u, i + v]
-                            C_o_j_i = C[o, j, i]
-                            C_o1_j_i = C[o + 1, j, i]
-                            C_o2_j_i = C[o + 2, j, i]
-                            C_o3_j_i = C[o + 3, j, i]
-                            B_c_ju_iv1 = B[c, j + u, i + v + 1]
-                            B_c_ju_iv2 = B[c, j + u, i + v + 2]
-                            B_c_ju_iv3 = B[c, j + u, i + v + 3]
-                            B_c_ju_iv4 = B[c, j + u, i + v + 4]
-                            total_0_0 += B_c_ju_iv * C_o_j_i
-                            total_0_1 += B_c_ju_iv * C_o1_j_i
-                            total_0_2 += B_c_ju_iv * C_o2_j_i
-                            total_0_3 += B_c_ju_iv * C_o3_j_i
-                            total_1_0 += B_c_ju_iv1 * C_o_j_i
-                            total_1_1 += B_c_ju_iv1 * C_o1_j_i
-                            total_1_2 += B_c_ju_iv1 * C_o2_j_i
-                            total_1_3 += B_c_ju_iv1 * C_o3_j_i
-                            total_2_0 += B_c_ju_iv2 * C_o_j_i
-                            total_2_1 += B_c_ju_iv2 * C_o1_j_i
-                            total_2_2 += B_c_ju_iv2 * C_o2_j_i
-                            total_2_3 += B_c_ju_iv2 * C_o3_j_i
-                            total_3_0 += B_c_ju_iv3 * C_o_j_i
-                            total_3_1 += B_c_ju_iv3 * C_o1_j_i
-                            total_3_2 += B_c_ju_iv3 * C_o2_j_i
-                            total_3_3 += B_c_ju_iv3 * C_o3_j_i
-                            total_4_0 += B_c_ju_iv4 * C_o_j_i
-                            total_4_1 += B_c_ju_iv4 * C_o1_j_i
-                            total_4_2 += B_c_ju_iv4 * C_o2_j_i
-                            total_4_3 += B_c_ju_iv4 * C_o3_j_i
-                    A[o, c, u, v] -= step * total_0_0
-                    A[o + 1, c, u, v] -= step * total_0_1
-                    A[o + 2, c, u, v] -= step * total_0_2
-                    A[o + 3, c, u, v] -= step * total_0_3
-                    A[o, c, u, v + 1] -= step * total_1_0
-                    A[o + 1, c, u, v + 1] -= step * total_1_1
-                    A[o + 2, c, u, v + 1] -= step * total_1_2
-                    A[o + 3, c, u, v + 1] -= step * total_1_3
-                    A[o, c, u, v + 2] -= step * total_2_0
-                    A[o + 1, c, u, v + 2] -= step * total_2_1
-                    A[o + 2, c, u, v + 2] -= step * total_2_2
-                    A[o + 3, c, u, v + 2] -= step * total_2_3
-                    A[o, c, u, v + 3] -= step * total_3_0
-                    A[o + 1, c, u, v + 3] -= step * total_3_1
-                    A[o + 2, c, u, v + 3] -= step * total_3_2
-                    A[o + 3, c, u, v + 3] -= step * total_3_3
-                    A[o, c, u, v + 4] -= step * total_4_0
-                    A[o + 1, c, u, v + 4] -= step * total_4_1
-                    A[o + 2, c, u, v + 4] -= step * total_4_2
-                    A[o + 3, c, u, v + 4] -= step * total_4_3
-
-
-@kernel
-def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
-    """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
-    updates = order.shape[0]
-    a1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
-    h1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
-    h2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
-    patches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
-    a3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
-    h3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
-    h4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
-    flat5 = aligned(192, W1)
-    a5 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da5 = aligned(10, W1)
-    dflat5 = aligned(192, W1)
-    dh4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
-    dh3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
-    da3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
-    dh2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
-    dpatches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
-    dh1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
-    da1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
-    losses = zero
-    done = 0
-    row = order[0]
-    x = X[row]
-    # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
-    sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x)
-    for n in range(updates):
-        row = order[n]
-        x = X[row]
-        y = Y[row]
-        # h1[o,p,q] = tanh(a1[o,p,q])
-        each_tanh(h1.reshape(-1), a1.reshape(-1), 2304)
-        # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4; patches3[c,u,v,p,q] = h2[c,p + u,q +
-        #     v]
-        for c in range(4):
-            for p in range(12):
-                for q in range(12):
-                    total = zero
-                    for u in range(2):
-                        for v in range(2):
-                            total += h1[c, 2 * p + u, 2 * q + v]
-                    h2[c, p, q] = real(0.25) * total
-            for u in range(5):
-                for v in range(5):
-                    for p in range(8):
-                        for q in range(8):
-                            patches3[c, u, v, p, q] = h2[c, p + u, q + v]
-        # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] patches3[c,u,v,p,q]
-        contract_pk_kq(a3.reshape(12, 64), W3.reshape(12, 100), patches3.reshape(100, 64), 12, 64, 100)
-        # a3[o,p,q] ← a3[o,p,q] + b3[o]
-        for o in range(12):
-            b3_o = b3[o]
-            for p in range(8):
-                for q in range(8):
-                    a3[o, p, q] += b3_o
-        # h3[o,p,q] = tanh(a3[o,p,q])
-        each_tanh(h3.reshape(-1), a3.reshape(-1), 768)
-        # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4; flat5[q + 16 c + 4 p] = h4[c,p,q]
-        for c in range(12):
-            for p in range(4):
-                for q in range(4):
-                    total = zero
-                    for u in range(2):
-                        for v in range(2):
-                            total += h3[c, 2 * p + u, 2 * q + v]
-                    h4[c, p, q] = real(0.25) * total
-                    flat5[16 * c + 4 * p + q] = h4[c, p, q]
-        # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
-        for i in range(10):
-            total2 = zero
-            for j in range(192):
-                total2 += W5[i, j] * flat5[j]
-            a5[i] = b5[i] + total2
-        # m = max_i<10 a5[i]
-        m = a5[0]
-        for i in range(10):
-            m = max(m, a5[i])
-        # s = Σ_i<10 e[i]
-        s = zero
-        # e[i] = exp(a5[i] - m)
-        for i in range(10):
-            e[i] = exp(a5[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
-        for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a5[y]
-        l = m + log(s) - a5[y]
-        # nothing is learnt from a loss that is not finite
-        if not isfinite(l):
-            break
-        losses += l
-        # step = learning_rate
-        step = learning_rate
-        # da5[i] = f[i] - 1[i=y]; b5[i] ← b5[i] - step da5[i]
-        for i in range(10):
-            da5[i] = f[i] - (one if i == y else zero)
-            b5[i] -= step * da5[i]
-        # dflat5[i] = Σ_j<10 W5[j,i] da5[j]
-        for i in range(192):
-            dflat5[i] = zero
-        for j in range(10):
-            da5_j = da5[j]
-            for i in range(192):
-                dflat5[i] += da5_j * W5[j, i]
-        # W5[i,j] ← W5[i,j] - step da5[i] flat5[j]
-        for i in range(9, 10):
-            step_da5 = step * da5[i]
-            for j in range(192):
-                W5[i, j] -= step_da5 * flat5[j]
-        for i in range(6, -1, -3):
-            step_da5_0 = step * da5[i]
-            step_da5_1 = step * da5[i + 1]
-            step_da5_2 = step * da5[i + 2]
-            for j in range(192):
-                flat5_j = flat5[j]
-                W5[i, j] -= flat5_j * step_da5_0
-                W5[i + 1, j] -= flat5_j * step_da5_1
-                W5[i + 2, j] -= flat5_j * step_da5_2
-        # dh4[c,p,q] = dflat5[q + 16 c + 4 p]
-        for c in range(12):
-            for p in range(4):
-                for q in range(4):
-                    dh4[c, p, q] = dflat5[16 * c + 4 * p + q]
-        # dh3[o,p,q] = 0
-        for o in range(12):
-            for p in range(8):
-                for q in range(8):
-                    dh3[o, p, q] = zero
-        # dh3[c,j + 2 k,i + 2 p] ← dh4[c,k,p]/4 + dh3[c,j + 2 k,i + 2 p]
-        for c in range(12):
-            for k in range(4):
-                for p in range(4):
-                    dh4_c_k_p = real(0.25) * dh4[c, k, p]
-                    for j in range(2):
-                        for i in range(2):
-                            dh3[c, 2 * k + j, 2 * p + i] += dh4_c_k_p
-        # da3[o,p,q] = dh3[o,p,q] (1 - h3[o,p,q]²); b3[o] ← b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
-        for o in range(12):
-            for p in range(8):
-                for q in range(8):
-                    da3[o, p, q] = dh3[o, p, q] * (one - h3[o, p, q] * h3[o, p, q])
-            total = zero
-            for j in range(8):
-                for i in range(8):
-                    total += da3[o, j, i]
-            b3[o] -= step * total
-        # dh2[c,p,q] = 0
-        for c in range(4):
-            for p in range(12):
-                for q in range(12):
-                    dh2[c, p, q] = zero
-        # dpatches3[u,j,i,k,p] = Σ_o<12 W3[o,u,j,i] da3[o,k,p]
-        contract_kp_kq(dpatches3.reshape(100, 64), W3.reshape(12, 100), da3.reshape(12, 64), 100, 64, 12)
-        # W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_j<8Σ_i<8 patches3[c,u,v,j,i] da3[o,j,i]
-        add_pk_qk(W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100, 64), 12, 100, 64, -step)
-        # dh2[u,j + k,i + p] ← dpatches3[u,j,i,k,p] + dh2[u,j + k,i + p]
-        for u in range(4):
-            for j in range(5):
-                for i in range(5):
-                    for k in range(8):
-                        for p in range(8):
-                            dh2[u, j + k, i + p] += dpatches3[u, j, i, k, p]
-        # dh1[o,p,q] = 0
-        for o in range(4):
-            for p in range(24):
-                for q in range(24):
-                    dh1[o, p, q] = zero
-        # dh1[c,j + 2 k,i + 2 p] ← dh2[c,k,p]/4 + dh1[c,j + 2 k,i + 2 p]
-        for c in range(4):
-            for k in range(12):
-                for p in range(12):
-                    dh2_c_k_p = real(0.25) * dh2[c, k, p]
-                    for j in range(2):
-                        for i in range(2):
-                            dh1[c, 2 * k + j, 2 * p + i] += dh2_c_k_p
-        # da1[o,p,q] = dh1[o,p,q] (1 - h1[o,p,q]²)
-        for o in range(4):
-            for p in range(24):
-                for q in range(24):
-                    da1[o, p, q] = dh1[o, p, q] * (one - h1[o, p, q] * h1[o, p, q])
-        row = order[min(n + 1, updates - 1)]
-        x_next = X[row]
-        # b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
-        for o in range(4):
-            total = zero
-            for j in range(24):
-                for i in range(24):
-                    total += da1[o, j, i]
-            b1[o] -= step * total
-        # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
-        update_ocuv_cjuiv_oji_ddcf(W1, x, da1, step)
-        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x_next[c,p + u,q + v]
-        sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x_next)
-        done += 1
-    return done, losses
-
-
-@kernel
-def contract_pk_qk(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
-    for q in range(0, columns - (columns % 6), 6):
-        for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] = total_0_0
-            C[p, q + 1] = total_0_1
-            C[p, q + 2] = total_0_2
-            C[p, q + 3] = total_0_3
-            C[p, q + 4] = total_0_4
-            C[p, q + 5] = total_0_5
-            C[p + 1, q] = total_1_0
-            C[p + 1, q + 1] = total_1_1
-            C[p + 1, q + 2] = total_1_2
-            C[p + 1, q + 3] = total_1_3
-            C[p + 1, q + 4] = total_1_4
-            C[p + 1, q + 5] = total_1_5
-            C[p + 2, q] = total_2_0
-            C[p + 2, q + 1] = total_2_1
-            C[p + 2, q + 2] = total_2_2
-            C[p + 2, q + 3] = total_2_3
-            C[p + 2, q + 4] = total_2_4
-            C[p + 2, q + 5] = total_2_5
-            C[p + 3, q] = total_3_0
-            C[p + 3, q + 1] = total_3_1
-            C[p + 3, q + 2] = total_3_2
-            C[p + 3, q + 3] = total_3_3
-            C[p + 3, q + 4] = total_3_4
-            C[p + 3, q + 5] = total_3_5
-        for p in range(rows - (rows % 4), rows):
-            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] = total_0
-            C[p, q + 1] = total_1
-            C[p, q + 2] = total_2
-            C[p, q + 3] = total_3
-            C[p, q + 4] = total_4
-            C[p, q + 5] = total_5
-    for q in range(columns - (columns % 6), columns):
-        for p in range(rows):
-            total = zero
-            for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] = total
-
-
-@kernel
-def add_kp_kq(C, A, B, rows, columns, terms, factor):
-    """Update C[p,q] ← C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
-    for p in range(0, rows - (rows % 6), 6):
-        for k in range(0, terms - (terms % 4), 4):
-            A_k_p_factor_0_0 = factor * A[k, p]
-            A_k_p_factor_0_1 = factor * A[k, p + 1]
-            A_k_p_factor_0_2 = factor * A[k, p + 2]
-            A_k_p_factor_0_3 = factor * A[k, p + 3]
-            A_k_p_factor_0_4 = factor * A[k, p + 4]
-            A_k_p_factor_0_5 = factor * A[k, p + 5]
-            A_k_p_factor_1_0 = factor * A[k + 1, p]
-            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
-            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
-            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
-            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
-            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
-            A_k_p_factor_2_0 = factor * A[k + 2, p]
-            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
-            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
-            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
-            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
-            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
-            A_k_p_factor_3_0 = factor * A[k + 3, p]
-            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
-            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
-            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
-            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
-            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
-            for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
-                    + A_k_p_factor_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
-                    + A_k_p_factor_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
-                    + A_k_p_factor_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
-                    + A_k_p_factor_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
-                    + A_k_p_factor_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
-                    + A_k_p_factor_3_5 * B_k3_q
-                )
-        for k in range(terms - (terms % 4), terms):
-            A_k_p_factor_0 = factor * A[k, p]
-            A_k_p_factor_1 = factor * A[k, p + 1]
-            A_k_p_factor_2 = factor * A[k, p + 2]
-            A_k_p_factor_3 = factor * A[k, p + 3]
-            A_k_p_factor_4 = factor * A[k, p + 4]
-            A_k_p_factor_5 = factor * A[k, p + 5]
-            for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_factor_0 * B_k_q
-                C[p + 1, q] += A_k_p_factor_1 * B_k_q
-                C[p + 2, q] += A_k_p_factor_2 * B_k_q
-                C[p + 3, q] += A_k_p_factor_3 * B_k_q
-                C[p + 4, q] += A_k_p_factor_4 * B_k_q
-                C[p + 5, q] += A_k_p_factor_5 * B_k_q
-    for p in range(rows - (rows % 6), rows):
-        for k in range(terms):
-            A_k_p_factor = factor * A[k, p]
-            for q in range(columns):
-                C[p, q] += A_k_p_factor * B[k, q]
-
-
-@kernel
-def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
-    """Update after every `batch` examples of X[order], by the mean of their gradients."""
-    updates = order.shape[0]
-    x = aligned(batch * 1 * 28 * 28, W1).reshape(batch, 1, 28, 28)
-    y = np.empty(batch, np.int64)
-    a1 = aligned(batch * 4 * 24 * 24, W1).reshape(batch, 4, 24, 24)
-    h1 = aligned(batch * 4 * 24 * 24, W1).reshape(batch, 4, 24, 24)
-    h2 = aligned(batch * 4 * 12 * 12, W1).reshape(batch, 4, 12, 12)
-    a3 = aligned(batch * 12 * 8 * 8, W1).reshape(batch, 12, 8, 8)
-    h3 = aligned(batch * 12 * 8 * 8, W1).reshape(batch, 12, 8, 8)
-    h4 = aligned(batch * 12 * 4 * 4, W1).reshape(batch, 12, 4, 4)
-    flat5 = aligned(batch * 192, W1).reshape(batch, 192)
-    a5 = aligned(batch * 10, W1).reshape(batch, 10)
-    m = aligned(batch, W1)
-    e = aligned(batch * 10, W1).reshape(batch, 10)
-    s = aligned(batch, W1)
-    f = aligned(batch * 10, W1).reshape(batch, 10)
-    l = aligned(batch, W1)
-    da5 = aligned(batch * 10, W1).reshape(batch, 10)
-    dflat5 = aligned(batch * 192, W1).reshape(batch, 192)
-    dh4 = aligned(batch * 12 * 4 * 4, W1).reshape(batch, 12, 4, 4)
-    dh3 = aligned(batch * 12 * 8 * 8, W1).reshape(batch, 12, 8, 8)
-    da3 = aligned(batch * 12 * 8 * 8, W1).reshape(batch, 12, 8, 8)
-    dh2 = aligned(batch * 4 * 12 * 12, W1).reshape(batch, 4, 12, 12)
-    dh1 = aligned(batch * 4 * 24 * 24, W1).reshape(batch, 4, 24, 24)
-    da1 = aligned(batch * 4 * 24 * 24, W1).reshape(batch, 4, 24, 24)
-    losses = zero
-    update = 0
-    done = 0
-    for start in range(0, updates, batch):
-        count = min(batch, updates - start)
-        # the examples of the batch, row by row
-        for r in range(count):
-            row = order[r + start]
-            for c in range(1):
-                for p in range(28):
-                    for q in range(28):
-                        x[r, c, p, q] = X[row, c, p, q]
-            y[r] = Y[row]
-        # a1[r,o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[r,c,p + u,q + v]
-        for r in range(count):
-            for o in range(4):
-                b1_o = b1[o]
-                for p in range(24):
-                    for q in range(24):
-                        a1[r, o, p, q] = b1_o
-                    for c in range(1):
-                        for u in range(5):
-                            for v in range(5):
-                                W1_o_c_u_v = W1[o, c, u, v]
-                                for q in range(24):
-                                    a1[r, o, p, q] += W1_o_c_u_v * x[r, c, p + u, q + v]
-        # h1[r,o,p,q] = tanh(a1[r,o,p,q])
-        each_tanh(h1.reshape(-1), a1.reshape(-1), 2304 * count)
-        # h2[r,c,p,q] = Σ_u<2Σ_v<2 h1[r,c,u + 2 p,v + 2 q]/4
-        for r in range(count):
-            for c in range(4):
-                for p in range(12):
-                    for q in range(12):
-                        total = zero
-                        for u in range(2):
-                            for v in range(2):
-                                total += h1[r, c, 2 * p + u, 2 * q + v]
-                        h2[r, c, p, q] = real(0.25) * total
-        # a3[r,o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[r,c,p + u,q + v]
-        for r in range(count):
-            for o in range(12):
-                b3_o = b3[o]
-                for p in range(8):
-                    for q in range(8):
-                        a3[r, o, p, q] = b3_o
-                    for c in range(4):
-                        for u in range(5):
-                            for v in range(5):
-                                W3_o_c_u_v = W3[o, c, u, v]
-                                for q in range(8):
-                                    a3[r, o, p, q] += W3_o_c_u_v * h2[r, c, p + u, q + v]
-        # h3[r,o,p,q] = tanh(a3[r,o,p,q])
-        each_tanh(h3.reshape(-1), a3.reshape(-1), 768 * count)
-        # h4[r,c,p,q] = Σ_u<2Σ_v<2 h3[r,c,u + 2 p,v + 2 q]/4
-        for r in range(count):
-            for c in range(12):
-                for p in range(4):
-                    for q in range(4):
-                        total = zero
-                        for u in range(2):
-                            for v in range(2):
-                                total += h3[r, c, 2 * p + u, 2 * q + v]
-                        h4[r, c, p, q] = real(0.25) * total
-        # flat5[r,q + 16 c + 4 p] = h4[r,c,p,q]
-        for r in range(count):
-            for c in range(12):
-                for p in range(4):
-                    for q in range(4):
-                        flat5[r, 16 * c + 4 * p + q] = h4[r, c, p, q]
-        # a5[r,i] = Σ_j<192 W5[i,j] flat5[r,j]
-        contract_pk_qk(a5, flat5, W5, count, 10, 192)
-        # a5[r,i] ← a5[r,i] + b5[i]
-        for r in range(count):
-            for i in range(10):
-                a5[r, i] += b5[i]
-        # m[r] = max_i<10 a5[r,i]
-        for r in range(count):
-            total = a5[r, 0]
-            for i in range(10):
-                total = max(total, a5[r, i])
-            m[r] = total
-        # e[r,i] = exp(a5[r,i] - m[r])
-        for r in range(count):
-            for i in range(10):
-                e[r, i] = exp(a5[r, i] - m[r])
-        # s[r] = Σ_i<10 e[r,i]
-        for r in range(count):
-            total = zero
-            for i in range(10):
-                total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
-        for r in range(count):
-            per_s_r = one / s[r]
-            for i in range(10):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a5[r,y[r]]
-        for r in range(count):
-            l[r] = m[r] + log(s[r]) - a5[r, y[r]]
-        # da5[r,i] = f[r,i] - 1[i=y[r]]
-        for r in range(count):
-            for i in range(10):
-                da5[r, i] = f[r, i] - (one if i == y[r] else zero)
-        # dflat5[r,i] = Σ_j<10 W5[j,i] da5[r,j]
-        contract_pk_kq(dflat5, da5, W5, count, 192, 10)
-        # dh4[r,c,p,q] = dflat5[r,q + 16 c + 4 p]
-        for r in range(count):
-            for c in range(12):
-                for p in range(4):
-                    for q in range(4):
-                        dh4[r, c, p, q] = dflat5[r, 16 * c + 4 * p + q]
-        # dh3[r,o,p,q] = 0
-        for r in range(count):
-            for o in range(12):
-                for p in range(8):
-                    for q in range(8):
-                        dh3[r, o, p, q] = zero
-        # dh3[r,c,j + 2 k,i + 2 p] ← dh4[r,c,k,p]/4 + dh3[r,c,j + 2 k,i + 2 p]
-        for r in range(count):
-            for c in range(12):
-                for k in range(4):
-                    for p in range(4):
-                        dh4_r_c_k_p = real(0.25) * dh4[r, c, k, p]
-                        for j in range(2):
-                            for i in range(2):
-                                dh3[r, c, 2 * k + j, 2 * p + i] += dh4_r_c_k_p
-        # da3[r,o,p,q] = dh3[r,o,p,q] (1 - h3[r,o,p,q]²)
-        for r in range(count):
-            for o in range(12):
-                for p in range(8):
-                    for q in range(8):
-                        da3[r, o, p, q] = dh3[r, o, p, q] * (one - h3[r, o, p, q] * h3[r, o, p, q])
-        # dh2[r,c,p,q] = 0
-        for r in range(count):
-            for c in range(4):
-                for p in range(12):
-                    for q in range(12):
-                        dh2[r, c, p, q] = zero
-        # dh2[r,u,j + k,i + p] ← W3[o,u,j,i] da3[r,o,k,p] + dh2[r,u,j + k,i + p]
-        for r in range(count):
-            for o in range(12):
-                for k in range(8):
-                    for u in range(4):
-                        for j in range(5):
-                            for i in range(5):
-                                W3_o_u_j_i = W3[o, u, j, i]
-                                for p in range(8):
-                                    dh2[r, u, j + k, i + p] += W3_o_u_j_i * da3[r, o, k, p]
-        # dh1[r,o,p,q] = 0
-        for r in range(count):
-            for o in range(4):
-                for p in range(24):
-                    for q in range(24):
-                        dh1[r, o, p, q] = zero
-        # dh1[r,c,j + 2 k,i + 2 p] ← dh2[r,c,k,p]/4 + dh1[r,c,j + 2 k,i + 2 p]
-        for r in range(count):
-            for c in range(4):
-                for k in range(12):
-                    for p in range(12):
-                        dh2_r_c_k_p = real(0.25) * dh2[r, c, k, p]
-                        for j in range(2):
-                            for i in range(2):
-                                dh1[r, c, 2 * k + j, 2 * p + i] += dh2_r_c_k_p
-        # da1[r,o,p,q] = dh1[r,o,p,q] (1 - h1[r,o,p,q]²)
-        for r in range(count):
-            for o in range(4):
-                for p in range(24):
-                    for q in range(24):
-                        da1[r, o, p, q] = dh1[r, o, p, q] * (one - h1[r, o, p, q] * h1[r, o, p, q])
-        # total_l = Σ_r l[r]
-        total_l = zero
-        for r in range(count):
-            total_l += l[r]
-        # nothing is learnt from a loss that is not finite
-        if not isfinite(total_l):
-            break
-        losses += total_l
-        # step = learning_rate
-        step = learning_rate
-        # W1[o,c,u,v] ← W1[o,c,u,v] + Σ_rΣ_j<24Σ_i<24 (-step x[r,c,j + u,i + v]
-        #     da1[r,o,j,i]/count)
-        step_per_count = step / real(count)
-        for o in range(4):
-            for c in range(1):
-                for u in range(5):
-                    for v in range(5):
-                        total = zero
-                        for r in range(count):
-                            for j in range(24):
-                                for i in range(24):
-                                    total -= step_per_count * x[r, c, j + u, i + v] * da1[r, o, j, i]
-                        W1[o, c, u, v] += total
-        # b1[o] ← b1[o] + Σ_rΣ_j<24Σ_i<24 (-step da1[r,o,j,i]/count)
-        step_per_count = step / real(count)
-        for o in range(4):
-            total = zero
-            for r in range(count):
-                for j in range(24):
-                    for i in range(24):
-                        total -= step_per_count * da1[r, o, j, i]
-            b1[o] += total
-        # W3[o,c,u,v] ← W3[o,c,u,v] + Σ_rΣ_j<8Σ_i<8 (-step h2[r,c,j + u,i + v]
-        #     da3[r,o,j,i]/count)
-        step_per_count = step / real(count)
-        for o in range(12):
-            for c in range(4):
-                for u in range(5):
-                    for v in range(5):
-                        total = zero
-                        for r in range(count):
-                            for j in range(8):
-                                for i in range(8):
-                                    total -= step_per_count * h2[r, c, j + u, i + v] * da3[r, o, j, i]
-                        W3[o, c, u, v] += total
-        # b3[o] ← b3[o] + Σ_rΣ_j<8Σ_i<8 (-step da3[r,o,j,i]/count)
-        step_per_count = step / real(count)
-        for o in range(12):
-            total = zero
-            for r in range(count):
-                for j in range(8):
-                    for i in range(8):
-                        total -= step_per_count * da3[r, o, j, i]
-            b3[o] += total
-        # W5[i,j] ← W5[i,j] + Σ_r (-step flat5[r,j] da5[r,i]/count)
-        add_kp_kq(W5, da5, flat5, 10, 192, count, -step / real(count))
-        # b5[i] ← b5[i] + Σ_r (-step da5[r,i]/count)
-        step_per_count = step / real(count)
-        for r in range(count):
-            for i in range(10):
-                b5[i] -= step_per_count * da5[r, i]
-        update += 1
-        done += count
-    return done, losses
-
-
-SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
+SCHEDULES = {"overlapped": sgd_overlapped, "plain": sgd}
 
 
 class Trainer:

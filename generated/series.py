@@ -40,8 +40,9 @@ Update after each example:
 Schedules:
 
     plain: the order of the lecture.
-    overlapped: every update joins the last sweep that reads its weights; the first layer's joins
-        the next use.
+    overlapped: the same steps, in the loops that all other kernels share: windows along short rows
+        are copied out, and sums over them are products of matrices, a few rows and columns at a
+        time.
     deferred: not here, W1 is no matrix whose elements are all updated alike.
 
 Regenerate with:
@@ -49,7 +50,7 @@ Regenerate with:
     symbackprop generate --network series.toml -o series.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9e4832107a3ef48f.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 88d484ba68c16038.
 """
 
 import json
@@ -215,11 +216,146 @@ def ratio(x, y):
 
 
 @kernel
+def contract_pk_kq(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for q in range(columns):
+            C[p, q] = zero
+            C[p + 1, q] = zero
+            C[p + 2, q] = zero
+            C[p + 3, q] = zero
+            C[p + 4, q] = zero
+            C[p + 5, q] = zero
+        for k in range(0, terms - (terms % 4), 4):
+            A_p_k_0_0 = A[p, k]
+            A_p_k_0_1 = A[p + 1, k]
+            A_p_k_0_2 = A[p + 2, k]
+            A_p_k_0_3 = A[p + 3, k]
+            A_p_k_0_4 = A[p + 4, k]
+            A_p_k_0_5 = A[p + 5, k]
+            A_p_k_1_0 = A[p, k + 1]
+            A_p_k_1_1 = A[p + 1, k + 1]
+            A_p_k_1_2 = A[p + 2, k + 1]
+            A_p_k_1_3 = A[p + 3, k + 1]
+            A_p_k_1_4 = A[p + 4, k + 1]
+            A_p_k_1_5 = A[p + 5, k + 1]
+            A_p_k_2_0 = A[p, k + 2]
+            A_p_k_2_1 = A[p + 1, k + 2]
+            A_p_k_2_2 = A[p + 2, k + 2]
+            A_p_k_2_3 = A[p + 3, k + 2]
+            A_p_k_2_4 = A[p + 4, k + 2]
+            A_p_k_2_5 = A[p + 5, k + 2]
+            A_p_k_3_0 = A[p, k + 3]
+            A_p_k_3_1 = A[p + 1, k + 3]
+            A_p_k_3_2 = A[p + 2, k + 3]
+            A_p_k_3_3 = A[p + 3, k + 3]
+            A_p_k_3_4 = A[p + 4, k + 3]
+            A_p_k_3_5 = A[p + 5, k + 3]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_p_k_0 = A[p, k]
+            A_p_k_1 = A[p + 1, k]
+            A_p_k_2 = A[p + 2, k]
+            A_p_k_3 = A[p + 3, k]
+            A_p_k_4 = A[p + 4, k]
+            A_p_k_5 = A[p + 5, k]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_p_k_0 * B_k_q
+                C[p + 1, q] += A_p_k_1 * B_k_q
+                C[p + 2, q] += A_p_k_2 * B_k_q
+                C[p + 3, q] += A_p_k_3 * B_k_q
+                C[p + 4, q] += A_p_k_4 * B_k_q
+                C[p + 5, q] += A_p_k_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for q in range(columns):
+            C[p, q] = zero
+        for k in range(terms):
+            A_p_k = A[p, k]
+            for q in range(columns):
+                C[p, q] += A_p_k * B[k, q]
+
+
+@kernel
+def each_tanh(A, B, count):
+    """Set A[i] = tanh(B[i])."""
+    for i in range(count):
+        A[i] = tanh(B[i])
+
+
+@kernel
+def forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3):
+    """Compute IndexedBase(patches1), IndexedBase(a1), IndexedBase(h1), IndexedBase(patches2), IndexedBase(a2), IndexedBase(h2), IndexedBase(flat3), IndexedBase(a3) of one example."""
+    # patches1[c,v,q] = x[c,v + 2 q]
+    for c in range(2):
+        for v in range(5):
+            for q in range(14):
+                patches1[c, v, q] = x[c, 2 * q + v]
+    # a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] patches1[c,v,q]
+    contract_pk_kq(a1.reshape(8, 14), W1.reshape(8, 10), patches1.reshape(10, 14), 8, 14, 10)
+    # a1[o,q] ← a1[o,q] + b1[o]
+    for o in range(8):
+        b1_o = b1[o]
+        for q in range(14):
+            a1[o, q] += b1_o
+    # h1[o,q] = tanh(a1[o,q])
+    each_tanh(h1.reshape(-1), a1.reshape(-1), 112)
+    # patches2[c,u,p] = h1[c,p + 3 u]
+    for c in range(8):
+        for u in range(3):
+            for p in range(8):
+                patches2[c, u, p] = h1[c, 3 * u + p]
+    # a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] patches2[c,u,p]
+    contract_pk_kq(a2.reshape(8, 8), W2.reshape(8, 24), patches2.reshape(24, 8), 8, 8, 24)
+    # a2[o,p] ← a2[o,p] + b2[o]
+    for o in range(8):
+        b2_o = b2[o]
+        for p in range(8):
+            a2[o, p] += b2_o
+    # h2[o,p] = tanh(a2[o,p])
+    each_tanh(h2.reshape(-1), a2.reshape(-1), 64)
+    # flat3[p + 8 c] = h2[c,p]
+    for c in range(8):
+        for p in range(8):
+            flat3[8 * c + p] = h2[c, p]
+    # a3[i] = b3[i] + Σ_j<64 W3[i,j] flat3[j]
+    for i in range(3):
+        total = zero
+        for j in range(64):
+            total += W3[i, j] * flat3[j]
+        a3[i] = b3[i] + total
+
+
+@kernel
 def forward(X, W1, b1, W2, b2, W3, b3, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
+    patches1 = np.empty((2, 5, 14), W1.dtype)
     a1 = np.empty((8, 14), W1.dtype)
     h1 = np.empty((8, 14), W1.dtype)
+    patches2 = np.empty((8, 3, 8), W1.dtype)
     a2 = np.empty((8, 8), W1.dtype)
     h2 = np.empty((8, 8), W1.dtype)
     flat3 = np.empty(64, W1.dtype)
@@ -228,53 +364,16 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
     for n in range(N):
         x = X[n]
         f = F[n]
-        # a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] x[c,v + 2 q]
-        for o in range(8):
-            b1_o = b1[o]
-            for q in range(14):
-                total = zero
-                for c in range(2):
-                    for v in range(5):
-                        total += W1[o, c, v] * x[c, 2 * q + v]
-                a1[o, q] = b1_o + total
-        # h1[o,q] = tanh(a1[o,q])
-        for o in range(8):
-            for q in range(14):
-                h1[o, q] = tanh(a1[o, q])
-        # a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] h1[c,p + 3 u]
-        for o in range(8):
-            b2_o = b2[o]
-            for p in range(8):
-                a2[o, p] = b2_o
-            for c in range(8):
-                for u in range(3):
-                    W2_o_c_u = W2[o, c, u]
-                    for p in range(8):
-                        a2[o, p] += W2_o_c_u * h1[c, 3 * u + p]
-        # h2[o,p] = tanh(a2[o,p])
-        for o in range(8):
-            for p in range(8):
-                h2[o, p] = tanh(a2[o, p])
-        # flat3[p + 8 c] = h2[c,p]
-        for c in range(8):
-            for p in range(8):
-                flat3[8 * c + p] = h2[c, p]
-        # a3[i] = b3[i] + Σ_j<64 W3[i,j] flat3[j]
-        for i in range(3):
-            total = zero
-            for j in range(64):
-                total += W3[i, j] * flat3[j]
-            a3[i] = b3[i] + total
+        forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3)
         # m = max_i<3 a3[i]
         m = a3[0]
         for i in range(3):
             m = max(m, a3[i])
+        # s = Σ_i<3 e[i]
+        s = zero
         # e[i] = exp(a3[i] - m)
         for i in range(3):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i<3 e[i]
-        s = zero
-        for i in range(3):
             s += e[i]
         # f[i] = e[i]/s
         per_s = one / s
@@ -286,8 +385,10 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
 def loss(X, Y, W1, b1, W2, b2, W3, b3):
     """Return the mean loss of the examples, without the penalty."""
     N = X.shape[0]
+    patches1 = np.empty((2, 5, 14), W1.dtype)
     a1 = np.empty((8, 14), W1.dtype)
     h1 = np.empty((8, 14), W1.dtype)
+    patches2 = np.empty((8, 3, 8), W1.dtype)
     a2 = np.empty((8, 8), W1.dtype)
     h2 = np.empty((8, 8), W1.dtype)
     flat3 = np.empty(64, W1.dtype)
@@ -298,53 +399,16 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
     for n in range(N):
         x = X[n]
         y = Y[n]
-        # a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] x[c,v + 2 q]
-        for o in range(8):
-            b1_o = b1[o]
-            for q in range(14):
-                total = zero
-                for c in range(2):
-                    for v in range(5):
-                        total += W1[o, c, v] * x[c, 2 * q + v]
-                a1[o, q] = b1_o + total
-        # h1[o,q] = tanh(a1[o,q])
-        for o in range(8):
-            for q in range(14):
-                h1[o, q] = tanh(a1[o, q])
-        # a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] h1[c,p + 3 u]
-        for o in range(8):
-            b2_o = b2[o]
-            for p in range(8):
-                a2[o, p] = b2_o
-            for c in range(8):
-                for u in range(3):
-                    W2_o_c_u = W2[o, c, u]
-                    for p in range(8):
-                        a2[o, p] += W2_o_c_u * h1[c, 3 * u + p]
-        # h2[o,p] = tanh(a2[o,p])
-        for o in range(8):
-            for p in range(8):
-                h2[o, p] = tanh(a2[o, p])
-        # flat3[p + 8 c] = h2[c,p]
-        for c in range(8):
-            for p in range(8):
-                flat3[8 * c + p] = h2[c, p]
-        # a3[i] = b3[i] + Σ_j<64 W3[i,j] flat3[j]
-        for i in range(3):
-            total = zero
-            for j in range(64):
-                total += W3[i, j] * flat3[j]
-            a3[i] = b3[i] + total
+        forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3)
         # m = max_i<3 a3[i]
         m = a3[0]
         for i in range(3):
             m = max(m, a3[i])
+        # s = Σ_i<3 e[i]
+        s = zero
         # e[i] = exp(a3[i] - m)
         for i in range(3):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i<3 e[i]
-        s = zero
-        for i in range(3):
             s += e[i]
         # f[i] = e[i]/s
         per_s = one / s
@@ -357,10 +421,125 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
 
 
 @kernel
+def contract_kp_kq(C, A, B, rows, columns, terms):
+    """Set C[p,q] = Σ_k A[k,p] B[k,q], tile by tile."""
+    for p in range(0, rows - (rows % 6), 6):
+        for q in range(columns):
+            C[p, q] = zero
+            C[p + 1, q] = zero
+            C[p + 2, q] = zero
+            C[p + 3, q] = zero
+            C[p + 4, q] = zero
+            C[p + 5, q] = zero
+        for k in range(0, terms - (terms % 4), 4):
+            A_k_p_0_0 = A[k, p]
+            A_k_p_0_1 = A[k, p + 1]
+            A_k_p_0_2 = A[k, p + 2]
+            A_k_p_0_3 = A[k, p + 3]
+            A_k_p_0_4 = A[k, p + 4]
+            A_k_p_0_5 = A[k, p + 5]
+            A_k_p_1_0 = A[k + 1, p]
+            A_k_p_1_1 = A[k + 1, p + 1]
+            A_k_p_1_2 = A[k + 1, p + 2]
+            A_k_p_1_3 = A[k + 1, p + 3]
+            A_k_p_1_4 = A[k + 1, p + 4]
+            A_k_p_1_5 = A[k + 1, p + 5]
+            A_k_p_2_0 = A[k + 2, p]
+            A_k_p_2_1 = A[k + 2, p + 1]
+            A_k_p_2_2 = A[k + 2, p + 2]
+            A_k_p_2_3 = A[k + 2, p + 3]
+            A_k_p_2_4 = A[k + 2, p + 4]
+            A_k_p_2_5 = A[k + 2, p + 5]
+            A_k_p_3_0 = A[k + 3, p]
+            A_k_p_3_1 = A[k + 3, p + 1]
+            A_k_p_3_2 = A[k + 3, p + 2]
+            A_k_p_3_3 = A[k + 3, p + 3]
+            A_k_p_3_4 = A[k + 3, p + 4]
+            A_k_p_3_5 = A[k + 3, p + 5]
+            for q in range(columns):
+                B_k1_q = B[k + 1, q]
+                B_k2_q = B[k + 2, q]
+                B_k3_q = B[k + 3, q]
+                B_k_q = B[k, q]
+                C[p, q] += (
+                    A_k_p_0_0 * B_k_q + A_k_p_1_0 * B_k1_q + A_k_p_2_0 * B_k2_q + A_k_p_3_0 * B_k3_q
+                )
+                C[p + 1, q] += (
+                    A_k_p_0_1 * B_k_q + A_k_p_1_1 * B_k1_q + A_k_p_2_1 * B_k2_q + A_k_p_3_1 * B_k3_q
+                )
+                C[p + 2, q] += (
+                    A_k_p_0_2 * B_k_q + A_k_p_1_2 * B_k1_q + A_k_p_2_2 * B_k2_q + A_k_p_3_2 * B_k3_q
+                )
+                C[p + 3, q] += (
+                    A_k_p_0_3 * B_k_q + A_k_p_1_3 * B_k1_q + A_k_p_2_3 * B_k2_q + A_k_p_3_3 * B_k3_q
+                )
+                C[p + 4, q] += (
+                    A_k_p_0_4 * B_k_q + A_k_p_1_4 * B_k1_q + A_k_p_2_4 * B_k2_q + A_k_p_3_4 * B_k3_q
+                )
+                C[p + 5, q] += (
+                    A_k_p_0_5 * B_k_q + A_k_p_1_5 * B_k1_q + A_k_p_2_5 * B_k2_q + A_k_p_3_5 * B_k3_q
+                )
+        for k in range(terms - (terms % 4), terms):
+            A_k_p_0 = A[k, p]
+            A_k_p_1 = A[k, p + 1]
+            A_k_p_2 = A[k, p + 2]
+            A_k_p_3 = A[k, p + 3]
+            A_k_p_4 = A[k, p + 4]
+            A_k_p_5 = A[k, p + 5]
+            for q in range(columns):
+                B_k_q = B[k, q]
+                C[p, q] += A_k_p_0 * B_k_q
+                C[p + 1, q] += A_k_p_1 * B_k_q
+                C[p + 2, q] += A_k_p_2 * B_k_q
+                C[p + 3, q] += A_k_p_3 * B_k_q
+                C[p + 4, q] += A_k_p_4 * B_k_q
+                C[p + 5, q] += A_k_p_5 * B_k_q
+    for p in range(rows - (rows % 6), rows):
+        for q in range(columns):
+            C[p, q] = zero
+        for k in range(terms):
+            A_k_p = A[k, p]
+            for q in range(columns):
+                C[p, q] += A_k_p * B[k, q]
+
+
+@kernel
+def backward_of_example(W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1):
+    """Compute IndexedBase(dflat3), IndexedBase(dh2), IndexedBase(da2), IndexedBase(dh1), IndexedBase(dpatches2), IndexedBase(da1) of one example."""
+    # dflat3[i] = Σ_j<3 W3[j,i] da3[j]
+    for i in range(64):
+        dflat3[i] = zero
+    for j in range(3):
+        da3_j = da3[j]
+        for i in range(64):
+            dflat3[i] += da3_j * W3[j, i]
+    # dh2[o,p] = dflat3[p + 8 o]; da2[o,p] = dh2[o,p] (1 - h2[o,p]²); dh1[o,q] = 0
+    for o in range(8):
+        for p in range(8):
+            dh2[o, p] = dflat3[8 * o + p]
+            da2[o, p] = dh2[o, p] * (one - h2[o, p] * h2[o, p])
+        for q in range(14):
+            dh1[o, q] = zero
+    # dpatches2[j,i,p] = Σ_k<8 W2[k,j,i] da2[k,p]
+    contract_kp_kq(dpatches2.reshape(24, 8), W2.reshape(8, 24), da2.reshape(8, 8), 24, 8, 8)
+    # dh1[j,p + 3 i] ← dpatches2[j,i,p] + dh1[j,p + 3 i]
+    for j in range(8):
+        for i in range(3):
+            for p in range(8):
+                dh1[j, 3 * i + p] += dpatches2[j, i, p]
+    # da1[o,q] = dh1[o,q] (1 - h1[o,q]²)
+    for o in range(8):
+        for q in range(14):
+            da1[o, q] = dh1[o, q] * (one - h1[o, q] * h1[o, q])
+
+
+@kernel
 def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
+    patches1 = np.empty((2, 5, 14), W1.dtype)
     a1 = np.empty((8, 14), W1.dtype)
     h1 = np.empty((8, 14), W1.dtype)
+    patches2 = np.empty((8, 3, 8), W1.dtype)
     a2 = np.empty((8, 8), W1.dtype)
     h2 = np.empty((8, 8), W1.dtype)
     flat3 = np.empty(64, W1.dtype)
@@ -372,54 +551,18 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
     dh2 = np.empty((8, 8), W1.dtype)
     da2 = np.empty((8, 8), W1.dtype)
     dh1 = np.empty((8, 14), W1.dtype)
+    dpatches2 = np.empty((8, 3, 8), W1.dtype)
     da1 = np.empty((8, 14), W1.dtype)
-    # a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] x[c,v + 2 q]
-    for o in range(8):
-        b1_o = b1[o]
-        for q in range(14):
-            total = zero
-            for c in range(2):
-                for v in range(5):
-                    total += W1[o, c, v] * x[c, 2 * q + v]
-            a1[o, q] = b1_o + total
-    # h1[o,q] = tanh(a1[o,q])
-    for o in range(8):
-        for q in range(14):
-            h1[o, q] = tanh(a1[o, q])
-    # a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] h1[c,p + 3 u]
-    for o in range(8):
-        b2_o = b2[o]
-        for p in range(8):
-            a2[o, p] = b2_o
-        for c in range(8):
-            for u in range(3):
-                W2_o_c_u = W2[o, c, u]
-                for p in range(8):
-                    a2[o, p] += W2_o_c_u * h1[c, 3 * u + p]
-    # h2[o,p] = tanh(a2[o,p])
-    for o in range(8):
-        for p in range(8):
-            h2[o, p] = tanh(a2[o, p])
-    # flat3[p + 8 c] = h2[c,p]
-    for c in range(8):
-        for p in range(8):
-            flat3[8 * c + p] = h2[c, p]
-    # a3[i] = b3[i] + Σ_j<64 W3[i,j] flat3[j]
-    for i in range(3):
-        total = zero
-        for j in range(64):
-            total += W3[i, j] * flat3[j]
-        a3[i] = b3[i] + total
+    forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3)
     # m = max_i<3 a3[i]
     m = a3[0]
     for i in range(3):
         m = max(m, a3[i])
+    # s = Σ_i<3 e[i]
+    s = zero
     # e[i] = exp(a3[i] - m)
     for i in range(3):
         e[i] = exp(a3[i] - m)
-    # s = Σ_i<3 e[i]
-    s = zero
-    for i in range(3):
         s += e[i]
     # f[i] = e[i]/s
     per_s = one / s
@@ -430,45 +573,15 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
     # da3[i] = f[i] - 1[i=y]
     for i in range(3):
         da3[i] = f[i] - (one if i == y else zero)
-    # dflat3[i] = Σ_j<3 W3[j,i] da3[j]
-    for i in range(64):
-        dflat3[i] = zero
-    for j in range(3):
-        da3_j = da3[j]
-        for i in range(64):
-            dflat3[i] += da3_j * W3[j, i]
-    # dh2[o,p] = dflat3[p + 8 o]
-    for o in range(8):
-        for p in range(8):
-            dh2[o, p] = dflat3[8 * o + p]
-    # da2[o,p] = dh2[o,p] (1 - h2[o,p]²)
-    for o in range(8):
-        for p in range(8):
-            da2[o, p] = dh2[o, p] * (one - h2[o, p] * h2[o, p])
-    # dh1[o,q] = 0
-    for o in range(8):
-        for q in range(14):
-            dh1[o, q] = zero
-    # dh1[j,p + 3 i] ← W2[k,j,i] da2[k,p] + dh1[j,p + 3 i]
-    for k in range(8):
-        for j in range(8):
-            for i in range(3):
-                W2_k_j_i = W2[k, j, i]
-                for p in range(8):
-                    dh1[j, 3 * i + p] += W2_k_j_i * da2[k, p]
-    # da1[o,q] = dh1[o,q] (1 - h1[o,q]²)
-    for o in range(8):
-        for q in range(14):
-            da1[o, q] = dh1[o, q] * (one - h1[o, q] * h1[o, q])
+    backward_of_example(W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1)
     # dW1[o,c,v] = Σ_i<14 x[c,v + 2 i] da1[o,i]
     for o in range(8):
         for c in range(2):
             for v in range(5):
                 dW1[o, c, v] = zero
             for i in range(14):
-                da1_o_i = da1[o, i]
                 for v in range(5):
-                    dW1[o, c, v] += da1_o_i * x[c, 2 * i + v]
+                    dW1[o, c, v] += x[c, 2 * i + v] * da1[o, i]
     # db1[o] = Σ_i<14 da1[o,i]
     for o in range(8):
         total = zero
@@ -491,13 +604,323 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
         db2[o] = total
     # dW3[i,j] = da3[i] flat3[j]
     for i in range(3):
-        da3_i = da3[i]
         for j in range(64):
-            dW3[i, j] = da3_i * flat3[j]
+            dW3[i, j] = da3[i] * flat3[j]
     # db3[i] = da3[i]
     for i in range(3):
         db3[i] = da3[i]
     return l
+
+
+@kernel
+def add_pk_qk(C, A, B, rows, columns, terms, factor):
+    """Update C[p,q] ← C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
+    for q in range(0, columns - (columns % 6), 6):
+        for p in range(0, rows - (rows % 4), 4):
+            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
+                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
+                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
+                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                B_q_k = B[q, k]
+                B_q1_k = B[q + 1, k]
+                B_q2_k = B[q + 2, k]
+                B_q3_k = B[q + 3, k]
+                B_q4_k = B[q + 4, k]
+                B_q5_k = B[q + 5, k]
+                A_p1_k = A[p + 1, k]
+                A_p2_k = A[p + 2, k]
+                A_p3_k = A[p + 3, k]
+                total_0_0 += A_p_k * B_q_k
+                total_0_1 += A_p_k * B_q1_k
+                total_0_2 += A_p_k * B_q2_k
+                total_0_3 += A_p_k * B_q3_k
+                total_0_4 += A_p_k * B_q4_k
+                total_0_5 += A_p_k * B_q5_k
+                total_1_0 += A_p1_k * B_q_k
+                total_1_1 += A_p1_k * B_q1_k
+                total_1_2 += A_p1_k * B_q2_k
+                total_1_3 += A_p1_k * B_q3_k
+                total_1_4 += A_p1_k * B_q4_k
+                total_1_5 += A_p1_k * B_q5_k
+                total_2_0 += A_p2_k * B_q_k
+                total_2_1 += A_p2_k * B_q1_k
+                total_2_2 += A_p2_k * B_q2_k
+                total_2_3 += A_p2_k * B_q3_k
+                total_2_4 += A_p2_k * B_q4_k
+                total_2_5 += A_p2_k * B_q5_k
+                total_3_0 += A_p3_k * B_q_k
+                total_3_1 += A_p3_k * B_q1_k
+                total_3_2 += A_p3_k * B_q2_k
+                total_3_3 += A_p3_k * B_q3_k
+                total_3_4 += A_p3_k * B_q4_k
+                total_3_5 += A_p3_k * B_q5_k
+            C[p, q] += factor * total_0_0
+            C[p, q + 1] += factor * total_0_1
+            C[p, q + 2] += factor * total_0_2
+            C[p, q + 3] += factor * total_0_3
+            C[p, q + 4] += factor * total_0_4
+            C[p, q + 5] += factor * total_0_5
+            C[p + 1, q] += factor * total_1_0
+            C[p + 1, q + 1] += factor * total_1_1
+            C[p + 1, q + 2] += factor * total_1_2
+            C[p + 1, q + 3] += factor * total_1_3
+            C[p + 1, q + 4] += factor * total_1_4
+            C[p + 1, q + 5] += factor * total_1_5
+            C[p + 2, q] += factor * total_2_0
+            C[p + 2, q + 1] += factor * total_2_1
+            C[p + 2, q + 2] += factor * total_2_2
+            C[p + 2, q + 3] += factor * total_2_3
+            C[p + 2, q + 4] += factor * total_2_4
+            C[p + 2, q + 5] += factor * total_2_5
+            C[p + 3, q] += factor * total_3_0
+            C[p + 3, q + 1] += factor * total_3_1
+            C[p + 3, q + 2] += factor * total_3_2
+            C[p + 3, q + 3] += factor * total_3_3
+            C[p + 3, q + 4] += factor * total_3_4
+            C[p + 3, q + 5] += factor * total_3_5
+        for p in range(rows - (rows % 4), rows):
+            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
+            for k in range(terms):
+                A_p_k = A[p, k]
+                total_0 += A_p_k * B[q, k]
+                total_1 += A_p_k * B[q + 1, k]
+                total_2 += A_p_k * B[q + 2, k]
+                total_3 += A_p_k * B[q + 3, k]
+                total_4 += A_p_k * B[q + 4, k]
+                total_5 += A_p_k * B[q + 5, k]
+            C[p, q] += factor * total_0
+            C[p, q + 1] += factor * total_1
+            C[p, q + 2] += factor * total_2
+            C[p, q + 3] += factor * total_3
+            C[p, q + 4] += factor * total_4
+            C[p, q + 5] += factor * total_5
+    for q in range(columns - (columns % 6), columns):
+        for p in range(rows):
+            total = zero
+            for k in range(terms):
+                total += A[p, k] * B[q, k]
+            C[p, q] += factor * total
+
+
+@kernel
+def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
+    """As `sgd`, sums over windows as products of matrices: the same updates."""
+    updates = order.shape[0]
+    patches1 = aligned(2 * 5 * 14, W1).reshape(2, 5, 14)
+    a1 = aligned(8 * 14, W1).reshape(8, 14)
+    h1 = aligned(8 * 14, W1).reshape(8, 14)
+    patches2 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
+    a2 = aligned(8 * 8, W1).reshape(8, 8)
+    h2 = aligned(8 * 8, W1).reshape(8, 8)
+    flat3 = aligned(64, W1)
+    a3 = aligned(3, W1)
+    e = aligned(3, W1)
+    f = aligned(3, W1)
+    da3 = aligned(3, W1)
+    dflat3 = aligned(64, W1)
+    dh2 = aligned(8 * 8, W1).reshape(8, 8)
+    da2 = aligned(8 * 8, W1).reshape(8, 8)
+    dh1 = aligned(8 * 14, W1).reshape(8, 14)
+    dpatches2 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
+    da1 = aligned(8 * 14, W1).reshape(8, 14)
+    losses = zero
+    done = 0
+    for n in range(updates):
+        row = order[n]
+        x = X[row]
+        y = Y[row]
+        forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3)
+        # m = max_i<3 a3[i]
+        m = a3[0]
+        for i in range(3):
+            m = max(m, a3[i])
+        # s = Σ_i<3 e[i]
+        s = zero
+        # e[i] = exp(a3[i] - m)
+        for i in range(3):
+            e[i] = exp(a3[i] - m)
+            s += e[i]
+        # f[i] = e[i]/s
+        per_s = one / s
+        for i in range(3):
+            f[i] = per_s * e[i]
+        # l = m + log(s) - a3[y]
+        l = m + log(s) - a3[y]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(l):
+            break
+        losses += l
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(n + t))
+        # da3[i] = f[i] - 1[i=y]
+        for i in range(3):
+            da3[i] = f[i] - (one if i == y else zero)
+        backward_of_example(W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1)
+        # W1[o,c,v] ← W1[o,c,v] - step Σ_i<14 patches1[c,v,i] da1[o,i]
+        add_pk_qk(W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14), 8, 10, 14, -step)
+        # b1[o] ← b1[o] - step Σ_i<14 da1[o,i]
+        for o in range(8):
+            total = zero
+            for i in range(14):
+                total += da1[o, i]
+            b1[o] -= step * total
+        # W2[o,c,u] ← W2[o,c,u] - step Σ_i<8 patches2[c,u,i] da2[o,i]
+        add_pk_qk(W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8), 8, 24, 8, -step)
+        # b2[o] ← b2[o] - step Σ_i<8 da2[o,i]
+        for o in range(8):
+            total = zero
+            for i in range(8):
+                total += da2[o, i]
+            b2[o] -= step * total
+        # W3[i,j] ← W3[i,j] - step da3[i] flat3[j]; b3[i] ← b3[i] - step da3[i]
+        for i in range(0, -1, -3):
+            step_da3_0 = step * da3[i]
+            step_da3_1 = step * da3[i + 1]
+            step_da3_2 = step * da3[i + 2]
+            for j in range(64):
+                flat3_j = flat3[j]
+                W3[i, j] -= flat3_j * step_da3_0
+                W3[i + 1, j] -= flat3_j * step_da3_1
+                W3[i + 2, j] -= flat3_j * step_da3_2
+            b3[i] -= step * da3[i]
+            b3[i + 1] -= step * da3[i + 1]
+            b3[i + 2] -= step * da3[i + 2]
+        done += 1
+    return done, losses
+
+
+@kernel
+def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, batch):
+    """Update after every `batch` examples of X[order], by the mean of their gradients."""
+    updates = order.shape[0]
+    patches1 = aligned(2 * 5 * 14, W1).reshape(2, 5, 14)
+    a1 = aligned(8 * 14, W1).reshape(8, 14)
+    h1 = aligned(8 * 14, W1).reshape(8, 14)
+    patches2 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
+    a2 = aligned(8 * 8, W1).reshape(8, 8)
+    h2 = aligned(8 * 8, W1).reshape(8, 8)
+    flat3 = aligned(64, W1)
+    a3 = aligned(3, W1)
+    e = aligned(3, W1)
+    f = aligned(3, W1)
+    da3 = aligned(3, W1)
+    dflat3 = aligned(64, W1)
+    dh2 = aligned(8 * 8, W1).reshape(8, 8)
+    da2 = aligned(8 * 8, W1).reshape(8, 8)
+    dh1 = aligned(8 * 14, W1).reshape(8, 14)
+    dpatches2 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
+    da1 = aligned(8 * 14, W1).reshape(8, 14)
+    sum_W1 = aligned(8 * 2 * 5, W1).reshape(8, 2, 5)
+    sum_b1 = aligned(8, W1)
+    sum_W2 = aligned(8 * 8 * 3, W1).reshape(8, 8, 3)
+    sum_b2 = aligned(8, W1)
+    sum_W3 = aligned(3 * 64, W1).reshape(3, 64)
+    sum_b3 = aligned(3, W1)
+    losses = zero
+    update = 0
+    done = 0
+    for start in range(0, updates, batch):
+        count = min(batch, updates - start)
+        # step = learning_rate/(1 + t decay)
+        step = learning_rate / (one + decay * real(t + update))
+        # sum_W1[i,j,k] = 0; sum_b1[i] = 0; sum_W2[i,j,k] = 0; sum_b2[i] = 0
+        for i in range(8):
+            for j in range(2):
+                for k in range(5):
+                    sum_W1[i, j, k] = zero
+            sum_b1[i] = zero
+            for j in range(8):
+                for k in range(3):
+                    sum_W2[i, j, k] = zero
+            sum_b2[i] = zero
+        # sum_W3[i,j] = 0; sum_b3[i] = 0
+        for i in range(3):
+            for j in range(64):
+                sum_W3[i, j] = zero
+            sum_b3[i] = zero
+        total_l = zero
+        for r in range(count):
+            row = order[r + start]
+            x = X[row]
+            y = Y[row]
+            forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3)
+            # m = max_i<3 a3[i]
+            m = a3[0]
+            for i in range(3):
+                m = max(m, a3[i])
+            # s = Σ_i<3 e[i]
+            s = zero
+            # e[i] = exp(a3[i] - m)
+            for i in range(3):
+                e[i] = exp(a3[i] - m)
+                s += e[i]
+            # f[i] = e[i]/s
+            per_s = one / s
+            for i in range(3):
+                f[i] = per_s * e[i]
+            # l = m + log(s) - a3[y]
+            l = m + log(s) - a3[y]
+            total_l += l
+            # da3[i] = f[i] - 1[i=y]
+            for i in range(3):
+                da3[i] = f[i] - (one if i == y else zero)
+            backward_of_example(W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1)
+            # sum_W1[o,c,v] ← sum_W1[o,c,v] - step Σ_i<14 patches1[c,v,i] da1[o,i]
+            add_pk_qk(sum_W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14), 8, 10, 14, -step)
+            # sum_b1[o] ← sum_b1[o] - step Σ_i<14 da1[o,i]
+            for o in range(8):
+                total = zero
+                for i in range(14):
+                    total += da1[o, i]
+                sum_b1[o] -= step * total
+            # sum_W2[o,c,u] ← sum_W2[o,c,u] - step Σ_i<8 patches2[c,u,i] da2[o,i]
+            add_pk_qk(sum_W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8), 8, 24, 8, -step)
+            # sum_b2[o] ← sum_b2[o] - step Σ_i<8 da2[o,i]
+            for o in range(8):
+                total = zero
+                for i in range(8):
+                    total += da2[o, i]
+                sum_b2[o] -= step * total
+            # sum_W3[i,j] ← sum_W3[i,j] - step da3[i] flat3[j]; sum_b3[i] ← sum_b3[i] - step
+            #     da3[i]
+            for i in range(0, -1, -3):
+                step_da3_0 = step * da3[i]
+                step_da3_1 = step * da3[i + 1]
+                step_da3_2 = step * da3[i + 2]
+                for j in range(64):
+                    flat3_j = flat3[j]
+                    sum_W3[i, j] -= flat3_j * step_da3_0
+                    sum_W3[i + 1, j] -= flat3_j * step_da3_1
+                    sum_W3[i + 2, j] -= flat3_j * step_da3_2
+                sum_b3[i] -= step * da3[i]
+                sum_b3[i + 1] -= step * da3[i + 1]
+                sum_b3[i + 2] -= step * da3[i + 2]
+        # nothing is learnt from a loss that is not finite
+        if not isfinite(total_l):
+            break
+        losses += total_l
+        # W1[o,c,v] ← W1[o,c,v] + sum_W1[o,c,v]/count; b1[o] ← b1[o] + sum_b1[o]/count;
+        #     W2[o,c,u] ← W2[o,c,u] + sum_W2[o,c,u]/count; b2[o] ← b2[o] + sum_b2[o]/count
+        per_count = one / real(count)
+        for o in range(8):
+            for c in range(2):
+                for v in range(5):
+                    W1[o, c, v] += per_count * sum_W1[o, c, v]
+            b1[o] += per_count * sum_b1[o]
+            for c in range(8):
+                for u in range(3):
+                    W2[o, c, u] += per_count * sum_W2[o, c, u]
+            b2[o] += per_count * sum_b2[o]
+        # W3[i,j] ← W3[i,j] + sum_W3[i,j]/count; b3[i] ← b3[i] + sum_b3[i]/count
+        for i in range(3):
+            for j in range(64):
+                W3[i, j] += per_count * sum_W3[i, j]
+            b3[i] += per_count * sum_b3[i]
+        update += 1
+        done += count
+    return done, losses
 
 
 @kernel
@@ -656,788 +1079,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
     return done, losses
 
 
-@kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
-    for p in range(0, rows - (rows % 6), 6):
-        for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
-        for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
-            for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
-        for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
-            for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
-    for p in range(rows - (rows % 6), rows):
-        for q in range(columns):
-            C[p, q] = zero
-        for k in range(terms):
-            A_p_k = A[p, k]
-            for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
-
-
-@kernel
-def each_tanh(A, B, count):
-    """Set A[i] = tanh(B[i])."""
-    for i in range(count):
-        A[i] = tanh(B[i])
-
-
-@kernel
-def contract_kp_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[k,p] B[k,q], tile by tile."""
-    for p in range(0, rows - (rows % 6), 6):
-        for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
-        for k in range(0, terms - (terms % 4), 4):
-            A_k_p_0_0 = A[k, p]
-            A_k_p_0_1 = A[k, p + 1]
-            A_k_p_0_2 = A[k, p + 2]
-            A_k_p_0_3 = A[k, p + 3]
-            A_k_p_0_4 = A[k, p + 4]
-            A_k_p_0_5 = A[k, p + 5]
-            A_k_p_1_0 = A[k + 1, p]
-            A_k_p_1_1 = A[k + 1, p + 1]
-            A_k_p_1_2 = A[k + 1, p + 2]
-            A_k_p_1_3 = A[k + 1, p + 3]
-            A_k_p_1_4 = A[k + 1, p + 4]
-            A_k_p_1_5 = A[k + 1, p + 5]
-            A_k_p_2_0 = A[k + 2, p]
-            A_k_p_2_1 = A[k + 2, p + 1]
-            A_k_p_2_2 = A[k + 2, p + 2]
-            A_k_p_2_3 = A[k + 2, p + 3]
-            A_k_p_2_4 = A[k + 2, p + 4]
-            A_k_p_2_5 = A[k + 2, p + 5]
-            A_k_p_3_0 = A[k + 3, p]
-            A_k_p_3_1 = A[k + 3, p + 1]
-            A_k_p_3_2 = A[k + 3, p + 2]
-            A_k_p_3_3 = A[k + 3, p + 3]
-            A_k_p_3_4 = A[k + 3, p + 4]
-            A_k_p_3_5 = A[k + 3, p + 5]
-            for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_0_0 * B_k_q + A_k_p_1_0 * B_k1_q + A_k_p_2_0 * B_k2_q + A_k_p_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_0_1 * B_k_q + A_k_p_1_1 * B_k1_q + A_k_p_2_1 * B_k2_q + A_k_p_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_0_2 * B_k_q + A_k_p_1_2 * B_k1_q + A_k_p_2_2 * B_k2_q + A_k_p_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_0_3 * B_k_q + A_k_p_1_3 * B_k1_q + A_k_p_2_3 * B_k2_q + A_k_p_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_0_4 * B_k_q + A_k_p_1_4 * B_k1_q + A_k_p_2_4 * B_k2_q + A_k_p_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_0_5 * B_k_q + A_k_p_1_5 * B_k1_q + A_k_p_2_5 * B_k2_q + A_k_p_3_5 * B_k3_q
-                )
-        for k in range(terms - (terms % 4), terms):
-            A_k_p_0 = A[k, p]
-            A_k_p_1 = A[k, p + 1]
-            A_k_p_2 = A[k, p + 2]
-            A_k_p_3 = A[k, p + 3]
-            A_k_p_4 = A[k, p + 4]
-            A_k_p_5 = A[k, p + 5]
-            for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_0 * B_k_q
-                C[p + 1, q] += A_k_p_1 * B_k_q
-                C[p + 2, q] += A_k_p_2 * B_k_q
-                C[p + 3, q] += A_k_p_3 * B_k_q
-                C[p + 4, q] += A_k_p_4 * B_k_q
-                C[p + 5, q] += A_k_p_5 * B_k_q
-    for p in range(rows - (rows % 6), rows):
-        for q in range(columns):
-            C[p, q] = zero
-        for k in range(terms):
-            A_k_p = A[k, p]
-            for q in range(columns):
-                C[p, q] += A_k_p * B[k, q]
-
-
-@kernel
-def add_pk_qk(C, A, B, rows, columns, terms, factor):
-    """Update C[p,q] ← C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
-    for q in range(0, columns - (columns % 6), 6):
-        for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] += factor * total_0_0
-            C[p, q + 1] += factor * total_0_1
-            C[p, q + 2] += factor * total_0_2
-            C[p, q + 3] += factor * total_0_3
-            C[p, q + 4] += factor * total_0_4
-            C[p, q + 5] += factor * total_0_5
-            C[p + 1, q] += factor * total_1_0
-            C[p + 1, q + 1] += factor * total_1_1
-            C[p + 1, q + 2] += factor * total_1_2
-            C[p + 1, q + 3] += factor * total_1_3
-            C[p + 1, q + 4] += factor * total_1_4
-            C[p + 1, q + 5] += factor * total_1_5
-            C[p + 2, q] += factor * total_2_0
-            C[p + 2, q + 1] += factor * total_2_1
-            C[p + 2, q + 2] += factor * total_2_2
-            C[p + 2, q + 3] += factor * total_2_3
-            C[p + 2, q + 4] += factor * total_2_4
-            C[p + 2, q + 5] += factor * total_2_5
-            C[p + 3, q] += factor * total_3_0
-            C[p + 3, q + 1] += factor * total_3_1
-            C[p + 3, q + 2] += factor * total_3_2
-            C[p + 3, q + 3] += factor * total_3_3
-            C[p + 3, q + 4] += factor * total_3_4
-            C[p + 3, q + 5] += factor * total_3_5
-        for p in range(rows - (rows % 4), rows):
-            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] += factor * total_0
-            C[p, q + 1] += factor * total_1
-            C[p, q + 2] += factor * total_2
-            C[p, q + 3] += factor * total_3
-            C[p, q + 4] += factor * total_4
-            C[p, q + 5] += factor * total_5
-    for q in range(columns - (columns % 6), columns):
-        for p in range(rows):
-            total = zero
-            for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] += factor * total
-
-
-@kernel
-def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
-    """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
-    updates = order.shape[0]
-    patches1 = aligned(2 * 5 * 14, W1).reshape(2, 5, 14)
-    a1 = aligned(8 * 14, W1).reshape(8, 14)
-    h1 = aligned(8 * 14, W1).reshape(8, 14)
-    patches2 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
-    a2 = aligned(8 * 8, W1).reshape(8, 8)
-    h2 = aligned(8 * 8, W1).reshape(8, 8)
-    flat3 = aligned(64, W1)
-    a3 = aligned(3, W1)
-    e = aligned(3, W1)
-    f = aligned(3, W1)
-    da3 = aligned(3, W1)
-    dflat3 = aligned(64, W1)
-    dh2 = aligned(8 * 8, W1).reshape(8, 8)
-    da2 = aligned(8 * 8, W1).reshape(8, 8)
-    dh1 = aligned(8 * 14, W1).reshape(8, 14)
-    dpatches2 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
-    da1 = aligned(8 * 14, W1).reshape(8, 14)
-    losses = zero
-    done = 0
-    row = order[0]
-    x = X[row]
-    # patches1[c,v,q] = x[c,v + 2 q]
-    for c in range(2):
-        for v in range(5):
-            for q in range(14):
-                patches1[c, v, q] = x[c, 2 * q + v]
-    for n in range(updates):
-        row = order[n]
-        x = X[row]
-        y = Y[row]
-        # a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] patches1[c,v,q]
-        contract_pk_kq(a1.reshape(8, 14), W1.reshape(8, 10), patches1.reshape(10, 14), 8, 14, 10)
-        # a1[o,q] ← a1[o,q] + b1[o]
-        for o in range(8):
-            b1_o = b1[o]
-            for q in range(14):
-                a1[o, q] += b1_o
-        # h1[o,q] = tanh(a1[o,q])
-        each_tanh(h1.reshape(-1), a1.reshape(-1), 112)
-        # patches2[c,u,p] = h1[c,p + 3 u]
-        for c in range(8):
-            for u in range(3):
-                for p in range(8):
-                    patches2[c, u, p] = h1[c, 3 * u + p]
-        # a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] patches2[c,u,p]
-        contract_pk_kq(a2.reshape(8, 8), W2.reshape(8, 24), patches2.reshape(24, 8), 8, 8, 24)
-        # a2[o,p] ← a2[o,p] + b2[o]
-        for o in range(8):
-            b2_o = b2[o]
-            for p in range(8):
-                a2[o, p] += b2_o
-        # h2[o,p] = tanh(a2[o,p])
-        each_tanh(h2.reshape(-1), a2.reshape(-1), 64)
-        # flat3[p + 8 c] = h2[c,p]
-        for c in range(8):
-            for p in range(8):
-                flat3[8 * c + p] = h2[c, p]
-        # a3[i] = b3[i] + Σ_j<64 W3[i,j] flat3[j]
-        for i in range(3):
-            total = zero
-            for j in range(64):
-                total += W3[i, j] * flat3[j]
-            a3[i] = b3[i] + total
-        # m = max_i<3 a3[i]
-        m = a3[0]
-        for i in range(3):
-            m = max(m, a3[i])
-        # s = Σ_i<3 e[i]
-        s = zero
-        # e[i] = exp(a3[i] - m)
-        for i in range(3):
-            e[i] = exp(a3[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
-        for i in range(3):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
-        # nothing is learnt from a loss that is not finite
-        if not isfinite(l):
-            break
-        losses += l
-        # step = learning_rate/(1 + t decay)
-        step = learning_rate / (one + decay * real(n + t))
-        # da3[i] = f[i] - 1[i=y]; b3[i] ← b3[i] - step da3[i]
-        for i in range(3):
-            da3[i] = f[i] - (one if i == y else zero)
-            b3[i] -= step * da3[i]
-        # dflat3[i] = Σ_j<3 W3[j,i] da3[j]
-        for i in range(64):
-            dflat3[i] = zero
-        for j in range(3):
-            da3_j = da3[j]
-            for i in range(64):
-                dflat3[i] += da3_j * W3[j, i]
-        # W3[i,j] ← W3[i,j] - step da3[i] flat3[j]
-        for i in range(0, -1, -3):
-            step_da3_0 = step * da3[i]
-            step_da3_1 = step * da3[i + 1]
-            step_da3_2 = step * da3[i + 2]
-            for j in range(64):
-                flat3_j = flat3[j]
-                W3[i, j] -= flat3_j * step_da3_0
-                W3[i + 1, j] -= flat3_j * step_da3_1
-                W3[i + 2, j] -= flat3_j * step_da3_2
-        # dh2[o,p] = dflat3[p + 8 o]
-        for o in range(8):
-            for p in range(8):
-                dh2[o, p] = dflat3[8 * o + p]
-        # da2[o,p] = dh2[o,p] (1 - h2[o,p]²); b2[o] ← b2[o] - step Σ_i<8 da2[o,i]
-        for o in range(8):
-            for p in range(8):
-                da2[o, p] = dh2[o, p] * (one - h2[o, p] * h2[o, p])
-            total = zero
-            for i in range(8):
-                total += da2[o, i]
-            b2[o] -= step * total
-        # dh1[o,q] = 0
-        for o in range(8):
-            for q in range(14):
-                dh1[o, q] = zero
-        # dpatches2[j,i,p] = Σ_k<8 W2[k,j,i] da2[k,p]
-        contract_kp_kq(dpatches2.reshape(24, 8), W2.reshape(8, 24), da2.reshape(8, 8), 24, 8, 8)
-        # W2[o,c,u] ← W2[o,c,u] - step Σ_i<8 patches2[c,u,i] da2[o,i]
-        add_pk_qk(W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8), 8, 24, 8, -step)
-        # dh1[j,p + 3 i] ← dpatches2[j,i,p] + dh1[j,p + 3 i]
-        for j in range(8):
-            for i in range(3):
-                for p in range(8):
-                    dh1[j, 3 * i + p] += dpatches2[j, i, p]
-        # da1[o,q] = dh1[o,q] (1 - h1[o,q]²)
-        for o in range(8):
-            for q in range(14):
-                da1[o, q] = dh1[o, q] * (one - h1[o, q] * h1[o, q])
-        row = order[min(n + 1, updates - 1)]
-        x_next = X[row]
-        # b1[o] ← b1[o] - step Σ_i<14 da1[o,i]
-        for o in range(8):
-            total = zero
-            for i in range(14):
-                total += da1[o, i]
-            b1[o] -= step * total
-        # W1[o,c,v] ← W1[o,c,v] - step Σ_i<14 patches1[c,v,i] da1[o,i]
-        add_pk_qk(W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14), 8, 10, 14, -step)
-        # patches1[c,v,q] = x_next[c,v + 2 q]
-        for c in range(2):
-            for v in range(5):
-                for q in range(14):
-                    patches1[c, v, q] = x_next[c, 2 * q + v]
-        done += 1
-    return done, losses
-
-
-@kernel
-def contract_pk_qk(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
-    for q in range(0, columns - (columns % 6), 6):
-        for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] = total_0_0
-            C[p, q + 1] = total_0_1
-            C[p, q + 2] = total_0_2
-            C[p, q + 3] = total_0_3
-            C[p, q + 4] = total_0_4
-            C[p, q + 5] = total_0_5
-            C[p + 1, q] = total_1_0
-            C[p + 1, q + 1] = total_1_1
-            C[p + 1, q + 2] = total_1_2
-            C[p + 1, q + 3] = total_1_3
-            C[p + 1, q + 4] = total_1_4
-            C[p + 1, q + 5] = total_1_5
-            C[p + 2, q] = total_2_0
-            C[p + 2, q + 1] = total_2_1
-            C[p + 2, q + 2] = total_2_2
-            C[p + 2, q + 3] = total_2_3
-            C[p + 2, q + 4] = total_2_4
-            C[p + 2, q + 5] = total_2_5
-            C[p + 3, q] = total_3_0
-            C[p + 3, q + 1] = total_3_1
-            C[p + 3, q + 2] = total_3_2
-            C[p + 3, q + 3] = total_3_3
-            C[p + 3, q + 4] = total_3_4
-            C[p + 3, q + 5] = total_3_5
-        for p in range(rows - (rows % 4), rows):
-            total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
-            for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] = total_0
-            C[p, q + 1] = total_1
-            C[p, q + 2] = total_2
-            C[p, q + 3] = total_3
-            C[p, q + 4] = total_4
-            C[p, q + 5] = total_5
-    for q in range(columns - (columns % 6), columns):
-        for p in range(rows):
-            total = zero
-            for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] = total
-
-
-@kernel
-def add_kp_kq(C, A, B, rows, columns, terms, factor):
-    """Update C[p,q] ← C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
-    for p in range(0, rows - (rows % 6), 6):
-        for k in range(0, terms - (terms % 4), 4):
-            A_k_p_factor_0_0 = factor * A[k, p]
-            A_k_p_factor_0_1 = factor * A[k, p + 1]
-            A_k_p_factor_0_2 = factor * A[k, p + 2]
-            A_k_p_factor_0_3 = factor * A[k, p + 3]
-            A_k_p_factor_0_4 = factor * A[k, p + 4]
-            A_k_p_factor_0_5 = factor * A[k, p + 5]
-            A_k_p_factor_1_0 = factor * A[k + 1, p]
-            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
-            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
-            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
-            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
-            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
-            A_k_p_factor_2_0 = factor * A[k + 2, p]
-            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
-            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
-            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
-            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
-            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
-            A_k_p_factor_3_0 = factor * A[k + 3, p]
-            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
-            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
-            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
-            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
-            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
-            for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
-                    + A_k_p_factor_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
-                    + A_k_p_factor_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
-                    + A_k_p_factor_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
-                    + A_k_p_factor_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
-                    + A_k_p_factor_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
-                    + A_k_p_factor_3_5 * B_k3_q
-                )
-        for k in range(terms - (terms % 4), terms):
-            A_k_p_factor_0 = factor * A[k, p]
-            A_k_p_factor_1 = factor * A[k, p + 1]
-            A_k_p_factor_2 = factor * A[k, p + 2]
-            A_k_p_factor_3 = factor * A[k, p + 3]
-            A_k_p_factor_4 = factor * A[k, p + 4]
-            A_k_p_factor_5 = factor * A[k, p + 5]
-            for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_factor_0 * B_k_q
-                C[p + 1, q] += A_k_p_factor_1 * B_k_q
-                C[p + 2, q] += A_k_p_factor_2 * B_k_q
-                C[p + 3, q] += A_k_p_factor_3 * B_k_q
-                C[p + 4, q] += A_k_p_factor_4 * B_k_q
-                C[p + 5, q] += A_k_p_factor_5 * B_k_q
-    for p in range(rows - (rows % 6), rows):
-        for k in range(terms):
-            A_k_p_factor = factor * A[k, p]
-            for q in range(columns):
-                C[p, q] += A_k_p_factor * B[k, q]
-
-
-@kernel
-def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, batch):
-    """Update after every `batch` examples of X[order], by the mean of their gradients."""
-    updates = order.shape[0]
-    x = aligned(batch * 2 * 32, W1).reshape(batch, 2, 32)
-    y = np.empty(batch, np.int64)
-    a1 = aligned(batch * 8 * 14, W1).reshape(batch, 8, 14)
-    h1 = aligned(batch * 8 * 14, W1).reshape(batch, 8, 14)
-    a2 = aligned(batch * 8 * 8, W1).reshape(batch, 8, 8)
-    h2 = aligned(batch * 8 * 8, W1).reshape(batch, 8, 8)
-    flat3 = aligned(batch * 64, W1).reshape(batch, 64)
-    a3 = aligned(batch * 3, W1).reshape(batch, 3)
-    m = aligned(batch, W1)
-    e = aligned(batch * 3, W1).reshape(batch, 3)
-    s = aligned(batch, W1)
-    f = aligned(batch * 3, W1).reshape(batch, 3)
-    l = aligned(batch, W1)
-    da3 = aligned(batch * 3, W1).reshape(batch, 3)
-    dflat3 = aligned(batch * 64, W1).reshape(batch, 64)
-    dh2 = aligned(batch * 8 * 8, W1).reshape(batch, 8, 8)
-    da2 = aligned(batch * 8 * 8, W1).reshape(batch, 8, 8)
-    dh1 = aligned(batch * 8 * 14, W1).reshape(batch, 8, 14)
-    da1 = aligned(batch * 8 * 14, W1).reshape(batch, 8, 14)
-    losses = zero
-    update = 0
-    done = 0
-    for start in range(0, updates, batch):
-        count = min(batch, updates - start)
-        # the examples of the batch, row by row
-        for r in range(count):
-            row = order[r + start]
-            for c in range(2):
-                for p in range(32):
-                    x[r, c, p] = X[row, c, p]
-            y[r] = Y[row]
-        # a1[r,o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] x[r,c,v + 2 q]
-        for r in range(count):
-            for o in range(8):
-                b1_o = b1[o]
-                for q in range(14):
-                    total = zero
-                    for c in range(2):
-                        for v in range(5):
-                            total += W1[o, c, v] * x[r, c, 2 * q + v]
-                    a1[r, o, q] = b1_o + total
-        # h1[r,o,q] = tanh(a1[r,o,q])
-        each_tanh(h1.reshape(-1), a1.reshape(-1), 112 * count)
-        # a2[r,o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] h1[r,c,p + 3 u]
-        for r in range(count):
-            for o in range(8):
-                b2_o = b2[o]
-                for p in range(8):
-                    a2[r, o, p] = b2_o
-                for c in range(8):
-                    for u in range(3):
-                        W2_o_c_u = W2[o, c, u]
-                        for p in range(8):
-                            a2[r, o, p] += W2_o_c_u * h1[r, c, 3 * u + p]
-        # h2[r,o,p] = tanh(a2[r,o,p])
-        each_tanh(h2.reshape(-1), a2.reshape(-1), 64 * count)
-        # flat3[r,p + 8 c] = h2[r,c,p]
-        for r in range(count):
-            for c in range(8):
-                for p in range(8):
-                    flat3[r, 8 * c + p] = h2[r, c, p]
-        # a3[r,i] = Σ_j<64 W3[i,j] flat3[r,j]
-        contract_pk_qk(a3, flat3, W3, count, 3, 64)
-        # a3[r,i] ← a3[r,i] + b3[i]
-        for r in range(count):
-            for i in range(3):
-                a3[r, i] += b3[i]
-        # m[r] = max_i<3 a3[r,i]
-        for r in range(count):
-            total = a3[r, 0]
-            for i in range(3):
-                total = max(total, a3[r, i])
-            m[r] = total
-        # e[r,i] = exp(a3[r,i] - m[r])
-        for r in range(count):
-            for i in range(3):
-                e[r, i] = exp(a3[r, i] - m[r])
-        # s[r] = Σ_i<3 e[r,i]
-        for r in range(count):
-            total = zero
-            for i in range(3):
-                total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
-        for r in range(count):
-            per_s_r = one / s[r]
-            for i in range(3):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a3[r,y[r]]
-        for r in range(count):
-            l[r] = m[r] + log(s[r]) - a3[r, y[r]]
-        # da3[r,i] = f[r,i] - 1[i=y[r]]
-        for r in range(count):
-            for i in range(3):
-                da3[r, i] = f[r, i] - (one if i == y[r] else zero)
-        # dflat3[r,i] = Σ_j<3 W3[j,i] da3[r,j]
-        contract_pk_kq(dflat3, da3, W3, count, 64, 3)
-        # dh2[r,o,p] = dflat3[r,p + 8 o]
-        for r in range(count):
-            for o in range(8):
-                for p in range(8):
-                    dh2[r, o, p] = dflat3[r, 8 * o + p]
-        # da2[r,o,p] = dh2[r,o,p] (1 - h2[r,o,p]²)
-        for r in range(count):
-            for o in range(8):
-                for p in range(8):
-                    da2[r, o, p] = dh2[r, o, p] * (one - h2[r, o, p] * h2[r, o, p])
-        # dh1[r,o,q] = 0
-        for r in range(count):
-            for o in range(8):
-                for q in range(14):
-                    dh1[r, o, q] = zero
-        # dh1[r,j,p + 3 i] ← W2[k,j,i] da2[r,k,p] + dh1[r,j,p + 3 i]
-        for r in range(count):
-            for k in range(8):
-                for j in range(8):
-                    for i in range(3):
-                        W2_k_j_i = W2[k, j, i]
-                        for p in range(8):
-                            dh1[r, j, 3 * i + p] += W2_k_j_i * da2[r, k, p]
-        # da1[r,o,q] = dh1[r,o,q] (1 - h1[r,o,q]²)
-        for r in range(count):
-            for o in range(8):
-                for q in range(14):
-                    da1[r, o, q] = dh1[r, o, q] * (one - h1[r, o, q] * h1[r, o, q])
-        # total_l = Σ_r l[r]
-        total_l = zero
-        for r in range(count):
-            total_l += l[r]
-        # nothing is learnt from a loss that is not finite
-        if not isfinite(total_l):
-            break
-        losses += total_l
-        # step = learning_rate/(1 + t decay)
-        step = learning_rate / (one + decay * real(t + update))
-        # W1[o,c,v] ← W1[o,c,v] + Σ_rΣ_i<14 (-step x[r,c,v + 2 i] da1[r,o,i]/count)
-        step_per_count = step / real(count)
-        for o in range(8):
-            for c in range(2):
-                for r in range(count):
-                    for i in range(14):
-                        step_da1_r_o_per_count = step_per_count * da1[r, o, i]
-                        for v in range(5):
-                            W1[o, c, v] -= step_da1_r_o_per_count * x[r, c, 2 * i + v]
-        # b1[o] ← b1[o] + Σ_rΣ_i<14 (-step da1[r,o,i]/count)
-        step_per_count = step / real(count)
-        for o in range(8):
-            total = zero
-            for r in range(count):
-                for i in range(14):
-                    total -= step_per_count * da1[r, o, i]
-            b1[o] += total
-        # W2[o,c,u] ← W2[o,c,u] + Σ_rΣ_i<8 (-step h1[r,c,i + 3 u] da2[r,o,i]/count)
-        step_per_count = step / real(count)
-        for o in range(8):
-            for c in range(8):
-                for u in range(3):
-                    total = zero
-                    for r in range(count):
-                        for i in range(8):
-                            total -= step_per_count * h1[r, c, 3 * u + i] * da2[r, o, i]
-                    W2[o, c, u] += total
-        # b2[o] ← b2[o] + Σ_rΣ_i<8 (-step da2[r,o,i]/count)
-        step_per_count = step / real(count)
-        for o in range(8):
-            total = zero
-            for r in range(count):
-                for i in range(8):
-                    total -= step_per_count * da2[r, o, i]
-            b2[o] += total
-        # W3[i,j] ← W3[i,j] + Σ_r (-step flat3[r,j] da3[r,i]/count)
-        add_kp_kq(W3, da3, flat3, 3, 64, count, -step / real(count))
-        # b3[i] ← b3[i] + Σ_r (-step da3[r,i]/count)
-        step_per_count = step / real(count)
-        for r in range(count):
-            for i in range(3):
-                b3[i] -= step_per_count * da3[r, i]
-        update += 1
-        done += count
-    return done, losses
-
-
-SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
+SCHEDULES = {"overlapped": sgd_overlapped, "plain": sgd}
 
 
 class Trainer:

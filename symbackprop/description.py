@@ -10,6 +10,7 @@ from typing import Any
 
 from sympy import Expr, Mul, Symbol
 
+from symbackprop.by_example import by_example
 from symbackprop.calculus.recurrence import Deferral
 from symbackprop.definitions import schedules, updates
 from symbackprop.definitions.network import Network
@@ -117,7 +118,7 @@ def header_of(
             *(e.written(code=True) for e in (*stages.clipping, *with_step(stages.updates))),
         ],
         "Computed in forms that keep their digits (errors with every function correctly rounded)": forms,
-        "Schedules": _schedules(deferral),
+        "Schedules": _schedules(deferral, stages),
     }
     versions = f"symbackprop {version('symbackprop')} and SymPy {version('sympy')}"
     return Header(f"{_title(network)}.", shown, command_of(network, spec), versions)
@@ -131,12 +132,17 @@ def _constants(network: Network) -> list[str]:
     return [f"{name} = {value!r} in {', '.join(uses[name])}" for name, value in dict(network.constants).items()]
 
 
-def _schedules(deferral: Deferral | str) -> list[str]:
+def _schedules(deferral: Deferral | str, stages: Stages) -> list[str]:
     """Return in words which orders of computation the module has, and why they are the same updates."""
     overlapped = (
         "overlapped: every update joins the last sweep that reads its weights; the first layer's joins the next use."
     )
     if isinstance(deferral, str):
+        if by_example(stages):
+            overlapped = (
+                "overlapped: the same steps, in the loops that all other kernels share: windows along short rows are "
+                "copied out, and sums over them are products of matrices, a few rows and columns at a time."
+            )
         return ["plain: the order of the lecture.", overlapped, f"deferred: not here, {deferral}."]
     block = (*deferral.before, deferral.read, *deferral.saved, *deferral.after)
     deferred = (

@@ -23,9 +23,14 @@ from symbackprop.updating import state_of
 STEP = scalar("step")
 WEIGHTS = "sample_weight"
 N = size("N")
+FORWARD = "Write the outputs of every example of X to F."
+LOSS = "Return the mean loss of the examples, without the penalty."
+BACKWARD = "Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."
+MINIBATCH = "Update after every `batch` examples of X[order], by the mean of their gradients."
 
 
-def _statements(equations: Iterable[Equation]) -> Body:
+def statements(equations: Iterable[Equation]) -> Body:
+    """Return the loops of equations, one after another."""
     return tuple(s for e in stabilise(equations) for s in lower(e))
 
 
@@ -114,9 +119,9 @@ def forward_kernel(network: Network, stages: Stages) -> Kernel:
     F = Argument("F", (N, network.output_size))
     arguments = (X, *weights(network), F)
     s = index("n")
-    body = (Row("h^0", "X", s), Row("f", "F", s), *_statements(stages.forward))
+    body = (Row("h^0", "X", s), Row("f", "F", s), *statements(stages.forward))
     work = tuple(w for w in work_arrays(stages.forward, arguments) if w.name != "f")
-    return _kernel("forward", "Write the outputs of every example of X to F.", arguments, work, (Loop(s, N, body),))
+    return _kernel("forward", FORWARD, arguments, work, (Loop(s, N, body),))
 
 
 def loss_kernel(network: Network, stages: Stages) -> Kernel:
@@ -124,25 +129,34 @@ def loss_kernel(network: Network, stages: Stages) -> Kernel:
     arguments = (*example_arguments(network), *weights(network))
     equations = (*stages.forward, stages.loss)
     s, mean = index("n"), scalar("mean")
-    body = (Row("h^0", "X", s), *of_target(network, s), *_statements(equations), Accumulate(mean, stages.loss.lhs))
-    doc = "Return the mean loss of the examples, without the penalty."
+    body = (Row("h^0", "X", s), *of_target(network, s), *statements(equations), Accumulate(mean, stages.loss.lhs))
     loop = (Assign(mean, Integer(0)), Loop(s, N, body))
-    return _kernel("loss", doc, arguments, work_arrays(equations, arguments), loop, (mean / N,))
+    return _kernel("loss", LOSS, arguments, work_arrays(equations, arguments), loop, (mean / N,))
+
+
+def backward_arguments(network: Network) -> tuple[Argument, ...]:
+    """Return the arguments of a kernel of gradients: an example, its target, parameters, their gradients, settings."""
+    _, Y, *weight = example_arguments(network)
+    x = Argument("h^0", network.input_sizes)
+    example = (x, Argument(LABEL.name, Y.sizes[1:]), *(Argument(WEIGHT) for _ in weight))
+    gradients = (Argument(f"∂l/∂{name}", sizes) for name, sizes in parameter_sizes(network).items())
+    return (*example, *weights(network), *gradients, *(Argument(c) for c in network.penalties()))
+
+
+def in_arrays(network: Network, equations: Iterable[Equation]) -> tuple[Equation, ...]:
+    """Return equations in which gradients without an axis are elements of the arrays that a caller passes."""
+    elements = {scalar(name): array(name)[0] for name in (f"∂l/∂{n}" for n, sizes in parameter_sizes(network).items()
+                                                          if sizes == (1,))}  # fmt: skip
+    return tuple(read_at(e, elements) for e in equations)
 
 
 def backward_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel of all parameter gradients for one example."""
-    _, Y, *weight = example_arguments(network)
-    x = Argument("h^0", network.input_sizes)
-    example = (x, Argument(LABEL.name, Y.sizes[1:]), *(Argument(WEIGHT) for _ in weight))
-    gradients = tuple(Argument(f"∂l/∂{name}", sizes) for name, sizes in parameter_sizes(network).items())
-    arguments = (*example, *weights(network), *gradients, *(Argument(c) for c in network.penalties()))
-    elements = {scalar(a.name): array(a.name)[0] for a in gradients if a.sizes == (1,)}
-    backward = (read_at(e, elements) for e in (*stages.backward, *stages.objective))
+    arguments = backward_arguments(network)
+    backward = in_arrays(network, (*stages.backward, *stages.objective))
     equations = (*stages.forward, stages.loss, *backward)
-    doc = "Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."
     return _kernel(
-        "backward", doc, arguments, work_arrays(equations, arguments), _statements(equations), (stages.loss.lhs,)
+        "backward", BACKWARD, arguments, work_arrays(equations, arguments), statements(equations), (stages.loss.lhs,)
     )
 
 
@@ -153,10 +167,10 @@ def sgd_kernel(network: Network, stages: Stages) -> Kernel:
     losses, done = scalar("losses"), Symbol("done", integer=True)
     body = (
         Row("row", "order", s), Row("h^0", "X", row), *of_target(network, row), *of_update(network, s),
-        *_statements(all_equations(stages)),
+        *statements(all_equations(stages)),
         If(~Finite(stages.loss.lhs), (Break(),), "nothing is learnt from a loss that is not finite"),
         Accumulate(losses, stages.loss.lhs), *per_update(network, t + s),
-        *_statements(with_step(stages.updates)), Accumulate(done, Integer(1)),
+        *statements(with_step(stages.updates)), Accumulate(done, Integer(1)),
     )  # fmt: skip
     loop = (Assign(losses, Integer(0)), Assign(done, Integer(0)), Loop(s, size("updates"), body))
     doc = "Update after each example of X[order]; return how many were done and the sum of their losses."

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from sympy import Add, Expr, Integer, Symbol
 
 from symbackprop.calculus.chain import Wanted, backpropagate, compose
-from symbackprop.definitions.layer import INDICES
+from symbackprop.calculus.stability import in_one_equation
 from symbackprop.definitions.network import Network
+from symbackprop.definitions.placing import INDICES
 from symbackprop.definitions.schedules import α
 from symbackprop.indices import Reduction
 from symbackprop.soundness import with_kinks
@@ -106,7 +107,9 @@ def _inserted(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[
 
 def _equations(network: Network, k: int) -> tuple[Equation, ...]:
     g = network.hidden[k - 1] if k <= network.depth else None
-    return (*network.layer(str(k)), *(network.activated(g, str(k)) if g is not None else ()))
+    others = (e for n in range(1, network.depth + 2) if n != k for e in network.layer(str(n)))
+    read = frozenset[str]().union(*(names_in(e.rhs) for e in others))
+    return (*in_one_equation(network.layer(str(k)), read), *(network.activated(g, str(k)) if g is not None else ()))
 
 
 def _learns(network: Network, forward: Iterable[Equation]) -> set[str]:

@@ -14,6 +14,7 @@ from symbackprop.definitions.network import WEIGHT, Network
 from symbackprop.definitions.schedules import t
 from symbackprop.indices import Reduction, opaque, summed
 from symbackprop.kernels import (
+    MINIBATCH,
     WEIGHTS,
     all_equations,
     arguments_of,
@@ -27,7 +28,7 @@ from symbackprop.kernels import (
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
 from symbackprop.scheduled import matrices, piece
 from symbackprop.stages import Stages
-from symbackprop.symbols import LABEL, Axis, Finite, array, array_of_integers, index, name_of, scalar, size
+from symbackprop.symbols import LABEL, Axis, Finite, array, array_of_integers, index, name_of, names_in, scalar, size
 from symbackprop.terms import Equation
 
 EXAMPLES = Axis("r", size("count"))
@@ -45,16 +46,19 @@ def mean_update(update: Equation, own: frozenset[str]) -> Equation:
         target = _indexed(update.lhs, own)
         step = _indexed(update.rhs - update.lhs, own) / EXAMPLES.size
         return Equation(target, target + step, (EXAMPLES, *update.over), update.why)
-    flat, back = opaque(update.rhs - update.lhs, Piecewise, *Reduction)
-    of_examples: list[Expr] = []
-    rest: list[Expr] = []
-    for term in Add.make_args(expand(flat)):
-        changed = _indexed(term.xreplace(back), own)
-        (of_examples if changed != term.xreplace(back) else rest).append(changed)
-    if not of_examples:
+    of_examples, rest = terms_of(update, own)
+    if of_examples == 0:
         return update
-    mean = summed(Add(*of_examples) / EXAMPLES.size, EXAMPLES.limits)
-    return Equation(update.lhs, update.lhs + Add(*rest) + mean, update.over, update.why)
+    mean = summed(_indexed(of_examples, own) / EXAMPLES.size, EXAMPLES.limits)
+    return Equation(update.lhs, update.lhs + rest + mean, update.over, update.why)
+
+
+def terms_of(update: Equation, own: frozenset[str]) -> tuple[Expr, Expr]:
+    """Return what an update adds that depends on examples, and what does not."""
+    flat, back = opaque(update.rhs - update.lhs, Piecewise, *Reduction)
+    terms = [term.xreplace(back) for term in Add.make_args(expand(flat))]
+    of_examples = [term for term in terms if names_in(term) & own]
+    return Add(*of_examples), Add(*(term for term in terms if term not in of_examples))
 
 
 def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
@@ -81,9 +85,8 @@ def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
     )  # fmt: skip
     first = tuple(Assign(s, Integer(0)) for s in (scalar("losses"), update, done))
     loop = Loop(start, size("updates"), body, "", Integer(0), batch)
-    doc = "Update after every `batch` examples of X[order], by the mean of their gradients."
     work = (*_work(network, per_example, batch), *work_arrays(updates, arguments))
-    return Kernel("sgd_minibatch", arguments, work, (*first, loop), (done, scalar("losses")), doc, aligned=True)
+    return Kernel("sgd_minibatch", arguments, work, (*first, loop), (done, scalar("losses")), MINIBATCH, aligned=True)
 
 
 def _indexed(expr: Expr, own: frozenset[str]) -> Expr:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from symbackprop.by_example import by_example, kernels_by_example, training_by_example
+from symbackprop.calculus.recurrence import Deferral
 from symbackprop.definitions.network import Network
 from symbackprop.description import default_name, header_of, specification
 from symbackprop.emit.module import module_text
@@ -81,20 +83,14 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
 
 def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> Module:
     """Return the module of a network whose formulas were looked at, or are to be measured whatever they are."""
-    stages = stages_of_network(network)
-    derived = stages
-    stages, notes = (stages, ()) if exact_form else _in_stable_forms(stages)
-    whole = _in_full(network, stages, exact_form=exact_form)
+    derived = stages_of_network(network)
+    stages, notes = _finished(network, derived, exact_form=exact_form)
+    # the network that predicts has all its units
+    full = replace(network, dropout=False)
+    whole = _finished(full, stages_of_network(full), exact_form=exact_form)[0] if network.dropout else stages
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
-    kernels = [make(network, whole) for make in (forward_kernel, loss_kernel, backward_kernel)]
-    kernels.append(sgd_kernel(network, stages))
-    fast = in_patches(stages)
-    if isinstance(deferral, str):
-        kernels.append(overlapped_kernel(network, fast, SWEEP))
-    else:  # which serves large networks better
-        kernels += [overlapped_kernel(network, fast, ONE_ROW), deferred_kernel(network, fast, deferral)]
-    kernels.append(minibatch_kernel(network, stages))
+    kernels = _kernels(network, stages, whole, deferral)
     for kernel in kernels:
         verify(kernel)
     spec = specification(network, name, dtype, refused, exact_form=exact_form)
@@ -105,15 +101,27 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     }
     header = header_of(network, spec, derived, deferral, notes)
     text = module_text(header, spec, kernels, scalars)
-    return Module(spec, tuple(kernels), text, tuple(header.formulas["Schedules"]))
+    return Module(spec, kernels, text, tuple(header.formulas["Schedules"]))
 
 
-def _in_full(network: Network, stages: Stages, *, exact_form: bool) -> Stages:
-    """Return the stages of a network whose units are all there, which is the one that predicts."""
-    if not network.dropout:
-        return stages
-    made = stages_of_network(replace(network, dropout=False))
-    return made if exact_form else _in_stable_forms(made)[0]
+def _kernels(network: Network, stages: Stages, whole: Stages, deferral: Deferral | str) -> tuple[Kernel, ...]:
+    predicting = tuple(make(network, whole) for make in (forward_kernel, loss_kernel, backward_kernel))
+    if isinstance(deferral, str) and by_example(stages):
+        shared = training_by_example if network.dropout else kernels_by_example
+        return (*(predicting if network.dropout else ()), *shared(network, stages), sgd_kernel(network, stages))
+    kernels = [*predicting, sgd_kernel(network, stages)]
+    fast = in_patches(stages)
+    if isinstance(deferral, str):
+        kernels.append(overlapped_kernel(network, fast, SWEEP))
+    else:  # which serves large networks better
+        kernels += [overlapped_kernel(network, fast, ONE_ROW), deferred_kernel(network, fast, deferral)]
+    return (*kernels, minibatch_kernel(network, stages))
+
+
+def _finished(network: Network, stages: Stages, *, exact_form: bool) -> tuple[Stages, tuple[str, ...]]:
+    """Return the stages as they are computed, and what was chosen for that, in words."""
+    stages, notes = (stages, ()) if exact_form else _in_stable_forms(stages)
+    return stages.stable() if network.layers else stages, notes  # several layers may have sums of exponentials
 
 
 def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:

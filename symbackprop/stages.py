@@ -9,6 +9,7 @@ from sympy import Add, Expr
 
 from symbackprop.calculus.chain import Wanted
 from symbackprop.calculus.instance import at_layer
+from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
 from symbackprop.derivation import Sections, sections
 from symbackprop.layered import derive_layers
@@ -44,6 +45,14 @@ class Stages:
         forward = tuple(change(e, ()) for e in self.forward)
         backward = tuple(change(e, self.forward) for e in self.backward)
         return replace(self, forward=forward, loss=change(self.loss, ()), backward=backward)
+
+    def stable(self) -> Stages:
+        """Return the stages with all sums of exponentials shifted, together: what stores a maximum has one name."""
+        whole = stabilise((*self.forward, self.loss, *self.backward))
+        lefts = [e.lhs for e in whole]
+        ends = [lefts.index(self.forward[-1].lhs) + 1, lefts.index(self.loss.lhs)]
+        forward, between, backward = whole[: ends[0]], whole[ends[0] : ends[1]], whole[ends[1] + 1 :]
+        return replace(self, forward=(*forward, *between), loss=whole[ends[1]], backward=backward)
 
 
 def stages_of_network(network: Network) -> Stages:

@@ -94,6 +94,12 @@ OWN = {
                                        SQUARED),
     "rows times their number": ([layer("a[j,d] = E[h[j],d]*h[j]", d=2, rows={"E": 4}), RATIONAL, dense(2)], (3,),
                                 SQUARED),
+    "words in windows": ([embedding(5, 4), conv1d(2, 2), RATIONAL, dense(2)], (3,), SQUARED),
+    "by the mean of a map": ([conv(2, 2), RATIONAL, layer("mu = sum(h[j], j)/n; a[i] = h[i]*mu"), "prelu", dense(2)],
+                             (1, 4, 4), SQUARED),
+    "attention over a map": ([conv(2, 2), "tanh",
+                              layer("s[j] = g*h[j]; p[j] = exp(s[j])/sum(exp(s[k]), k); a[i] = n*p[i]*h[i]"),
+                              dense(2)], (1, 4, 4), NLL),
     "totals": own("total[i] = b[i] + sum(W[i,j]*h[j], j); a[i] = total[i]*shared[i]", i=3),
     "two weights": own("a[i] = b[i] + sum(V[i,j]*W[i,j]*h[j], j)", i=3),
 }  # fmt: skip

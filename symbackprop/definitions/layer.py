@@ -1,45 +1,26 @@
-"""A layer as a few index equations, and the same layer placed in a network: with its number, shapes and parameters."""
+"""A layer as a few index equations, from the layer below to its own values; it is placed by `placing`."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol, exp, floor, preorder_traversal
+from sympy import Indexed
 
 from symbackprop.definitions.exact import exact
 from symbackprop.definitions.shapes import (
-    Shape,
     accesses,
-    filled,
     letters,
-    require_within,
-    shape_of,
-    sizes_of,
 )
 from symbackprop.index_formula import NAME, IndexEquation, as_equation, parse_equations
-from symbackprop.indices import outermost
 from symbackprop.symbols import (
-    Axis,
-    Maximum,
-    Place,
-    array,
-    array_of_integers,
-    index,
     name_of,
     names_in,
     scalar,
-    symbols_in,
 )
-from symbackprop.terms import Equation
-
-# of the network, of shifted sums, and of sums and what is shared in kernels
-RESERVED = {"l", "f", "y", "x", "m", "e", "s", "X", "Y", "F", "N", "t", "total", "shared"}
-INDICES = "ijkpquvocdghw"  # others mean something in a kernel: x, y, l, f, t, and r, s, n count examples
-_TAKEN = frozenset("zuvrqpw")
 
 
 @dataclass(frozen=True)
@@ -178,6 +159,9 @@ def _checked(made: Layer) -> Layer:
     if defined[-1] != "a":
         raise ValueError(f"{made.equations[-1].text!r} is the last equation of a layer, expected one for a")
     _require_read(made, defined)
+    if not made.uses and not any("h" in names_in(e.rhs) for e in made.equations):
+        raise ValueError(f"{made.equations[-1].text!r} reads nothing of the layer below, h: what is before it would "
+                         "learn nothing")  # fmt: skip
     return made
 
 
@@ -198,289 +182,3 @@ def _require_read(made: Layer, defined: list[str]) -> None:
     for what, word in [(kind, n) for kind in ("initial", "uses", "rows") for n in getattr(made, kind)]:
         if word not in names or word in defined:
             raise ValueError(f"{what} has {word!r}, which the layer {made.name!r:.60} does not read")
-
-
-@dataclass(frozen=True)
-class Placed:
-    """A layer in its place: the equations of its values, with layer numbers in the names, and its new parameters.
-
-    Attributes
-    ----------
-    equations
-        The last one defines the layer's values, `output`, with the axes `axes`.
-    parameters
-        Their axes by name, in the order in which they occur.
-    fans
-        The fan-in and fan-out of those that are drawn.
-    values
-        The initial value of those that start alike.
-    """
-
-    layer: Layer
-    equations: tuple[Equation, ...]
-    parameters: Mapping[str, tuple[Axis, ...]]
-    fans: Mapping[str, tuple[Expr, Expr]]
-    values: Mapping[str, float]
-
-    @property
-    def output(self) -> Equation:
-        """The equation of the layer's values."""
-        return self.equations[-1]
-
-    @property
-    def shape(self) -> Shape:
-        """The sizes of the layer's values."""
-        return self.output.shape
-
-
-def place(made: Layer, number: str, below: str, output: str, known: Mapping[str, Shape],
-          given: Mapping[str, Expr] | None = None) -> Placed:  # fmt: skip
-    """Return a layer with its shapes inferred.
-
-    Parameters
-    ----------
-    made
-        The layer.
-    number
-        Of the layer, a part of all its names.
-    below, output
-        The name of what it reads as `h`, and of what it calls `a`.
-    known
-        Shapes of all arrays that are computed before it, and of all parameters so far.
-    given
-        Further sizes by letter, of a network whose sizes are symbols.
-
-    Raises
-    ------
-    ValueError
-        If a size is found nowhere, shapes contradict one another, or a read is out of range.
-    """
-    names = {"h": below, "a": output, **{word: _global(name) for word, name in made.uses.items()}}
-    for word, name in names.items():
-        if word in made.uses and name not in known:
-            raise ValueError(f"the layer {made.name!r:.60} uses {made.uses[word]!r}, which no earlier layer has")
-    sizes = {**{letter: Integer(n) for letter, n in made.sizes.items()}, **(given or {})}
-    placing = _Placing(made, number, names, dict(known), sizes)
-    return placing.done()
-
-
-def _global(name: str) -> str:
-    """Return W^1 for W1, h^0 for x."""
-    letter, layer_ = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
-    return "h^0" if name == "x" else f"{letter}^{layer_}"
-
-
-class _Placing:
-    """The state while the equations of a layer are placed one after the other."""
-
-    def __init__(self, made: Layer, number: str, names: dict[str, str], known: dict[str, Shape],
-                 given: dict[str, Expr]) -> None:  # fmt: skip
-        self.layer, self.number, self.names, self.known, self.given = made, number, names, known, given
-        self.equations: list[Equation] = []
-        self.parameters: dict[str, tuple[Axis, ...]] = {}
-        self.fans: dict[str, tuple[Expr, Expr]] = {}
-        self.values: dict[str, float] = {}
-        self.places: dict[str, str] = {}  # where the shape of a parameter was found
-        used = {a.name for e in made.equations for a in accesses(e.rhs)} | {name_of(e.lhs) for e in made.equations}
-        self.spare = sorted(_TAKEN - used - {i.name for e in made.equations for i in letters(e)}, reverse=True)
-
-    def done(self) -> Placed:
-        for equation in self.layer.equations:
-            self._place(equation)
-        reached = _reached({self.equations[-1].name}, self.equations)
-        for name in (*(e.name for e in self.equations), *self.parameters):
-            if name not in reached:
-                text = next(
-                    e.text for e in self.layer.equations if name in map(self._name, {name_of(e.lhs), *names_in(e.rhs)})
-                )
-                raise ValueError(f"{name.partition('^')[0]} in {text!r} never reaches a, and would learn nothing")
-        return Placed(self.layer, tuple(self.equations), self.parameters, self.fans, self.values)
-
-    def _place(self, written: IndexEquation) -> None:
-        made = self._renamed(written)
-        sizes = sizes_of(made, self.known, self.given, map(self._renamed, self.layer.equations))
-        made, sizes = _apart(filled(made, sizes), sizes)
-        made = IndexEquation(made.lhs, made.rhs.xreplace(self._count()), made.text)
-        self._find_parameters(made, sizes)
-        require_within(made, self.known, sizes)
-        self.known[name_of(made.lhs)] = shape_of(made, made.lhs, sizes) if isinstance(made.lhs, Indexed) else ()
-        axes = [Axis(i.name, sizes[i]) for i in letters(made) if isinstance(made.lhs, Indexed) and made.lhs.has(i)]
-        kinds = {"a": "pre-activation", "h": "values"} if name_of(made.lhs) == self.names["a"] else {}
-        why = kinds.get(name_of(made.lhs)[0], "intermediate")
-        self._add(Equation(made.lhs, made.rhs, tuple(axes), why), sizes)
-
-    def _count(self) -> dict[Any, Any]:
-        """n, where it is no parameter of the layer, is how many values the layer below has."""
-        shape = self.known.get(self.names["h"], ())
-        own = {*self.layer.initial, *(name_of(e.lhs) for e in self.layer.equations)}
-        return {} if "n" in own else {scalar(f"n^{self.number}"): Mul(*shape)}
-
-    def _add(self, equation: Equation, sizes: Mapping[Symbol, Expr]) -> None:
-        """Add an equation; sums within functions, and maxima, become equations of their own before it."""
-        rhs = equation.rhs
-        for node in sorted(outermost(rhs, Maximum), key=str):
-            rhs = rhs.xreplace({node: self._maximum(node, sizes, equation)})
-        for node in _inner_sums(rhs):
-            rhs = rhs.xreplace({node: self._named(node, node, sizes, equation)})
-        self.equations.append(Equation(equation.lhs, rhs, equation.over, equation.why))
-
-    def _named(self, node: Expr, rhs: Expr, sizes: Mapping[Symbol, Expr], of: Equation,
-               more: tuple[Symbol, ...] = ()) -> Expr:  # fmt: skip
-        """Define an array for an expression that occurs within an equation; return its element there."""
-        free = node.free_symbols
-        axes = [Axis(i.name, sizes[i]) for i in (*(a.index for a in of.over), *more) if i in free or i in more]
-        axes += [Axis(i.name, sizes[i]) for i in sizes if i in free and i not in {a.index for a in axes}]
-        name = f"{self.spare.pop(0)}^{self.number}"
-        target = array(name)[tuple(a.index for a in axes)] if axes else scalar(name)
-        self.known[name] = tuple(a.size for a in axes)
-        self._add(Equation(target, rhs, tuple(axes), "intermediate"), sizes)
-        return target
-
-    def _maximum(self, node: Expr, sizes: Mapping[Symbol, Expr], of: Equation) -> Expr:
-        """Define where a maximum is; return the element that is there: a tie goes to the first."""
-        body, bound = node.function, tuple(limit[0] for limit in reversed(node.limits))
-        if not isinstance(body, Indexed):
-            body = self._named(body, body, sizes, of, bound)
-        here = Place(body, *node.limits)
-        axes = [a for a in of.over if a.index in here.free_symbols]
-        name = f"{self.spare.pop(0)}^{self.number}"
-        label = array_of_integers(name)
-        target = label[tuple(a.index for a in axes)] if axes else label[Integer(0)]
-        self.equations.append(Equation(target, here, tuple(axes), "place of the maximum"))
-        return body.xreplace(_at_place(target, bound, sizes))
-
-    def _renamed(self, written: IndexEquation) -> IndexEquation:
-        swap: dict[Any, Any] = {}
-        for side in (written.lhs, written.rhs):
-            for node in side.atoms(Indexed):
-                integer = bool(node.base.label.is_integer)
-                make = array_of_integers if integer else array
-                swap[node.base] = make(self._name(name_of(node)))
-            labels = {node.base.label for node in side.atoms(Indexed)}
-            swap |= {s: scalar(self._name(s.name)) for s in symbols_in(side) - labels if not s.is_integer}
-        return IndexEquation(written.lhs.xreplace(swap), written.rhs.xreplace(swap), written.text)
-
-    def _name(self, name: str) -> str:
-        """Return a name with the layer's number; one that the network has for something else gets a mark."""
-        if name in self.names:
-            return self.names[name]
-        return f"{name}{'_' * (name in RESERVED)}^{self.number}"
-
-    def _find_parameters(self, made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> None:
-        for access in sorted(accesses(made.rhs), key=lambda a: str(a.element)):
-            if access.name in self.known and access.name not in self.places:
-                continue
-            shape = shape_of(made, access.element, sizes, self._rows(access.name))
-            if self.known.setdefault(access.name, shape) != shape:
-                raise ValueError(
-                    f"{access.name.partition('^')[0]} has the shape {_by(shape)} in {made.text!r}, "
-                    f"but {_by(self.known[access.name])} in {self.places[access.name]!r}"
-                )
-            if access.name not in self.places:
-                self._new_parameter(access.element, made, sizes, shape)
-        read = {a.element.base.label for a in accesses(made.rhs)}
-        for symbol in sorted(symbols_in(made.rhs) - read, key=str):
-            if not symbol.is_integer and symbol.name not in self.known:
-                self.known[symbol.name] = ()
-                self._new_parameter(symbol, made, sizes, ())
-
-    def _rows(self, name: str) -> int | None:
-        return next((n for word, n in self.layer.rows.items() if self._name(word) == name), None)
-
-    def _new_parameter(self, element: Expr, made: IndexEquation, sizes: Mapping[Symbol, Expr], shape: Shape) -> None:
-        name = name_of(element)
-        self.places[name] = made.text
-        indices = element.indices if isinstance(element, Indexed) else ()
-        distinct = all(i.is_Symbol for i in indices) and len(set(indices)) == len(indices)
-        letters_ = [i.name for i in indices] if distinct else list("ijkopq"[: len(indices)])
-        self.parameters[name] = tuple(Axis(i, n) for i, n in zip(letters_, shape, strict=True))
-        word = next((w for w in self.layer.initial if self._name(w) == name), None)
-        if word is not None:
-            self.values[name] = float(self.layer.initial[word])
-        elif _is_added(element, made):
-            self.values[name] = 0.0
-        else:
-            self.fans[name] = _fans(element, made, sizes, {*self.known} - {*self.places})
-
-
-def _apart(made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> tuple[IndexEquation, dict[Symbol, Expr]]:
-    """Return an equation whose indices have no name that a network gives to something else, as y to its target."""
-    free = [letter for letter in INDICES if index(letter) not in sizes]
-    swap: dict[Symbol, Symbol] = {}
-    for i in (i for i in sizes if i.name not in INDICES):
-        wanted = {"y": "p", "x": "q"}.get(i.name, "")  # rows and columns
-        free.remove(letter := wanted if wanted in free else free[0])
-        swap[i] = index(letter)
-    renamed = {swap.get(i, i): n for i, n in sizes.items()}
-    bound = {i: swap.get(i, i) for i in sizes}
-    return IndexEquation(made.lhs.xreplace(bound), made.rhs.xreplace(bound), made.text), renamed
-
-
-def _reached(found: set[str], equations: Iterable[Equation]) -> set[str]:
-    """Return the names from which some arrays are computed, these included."""
-    for equation in reversed([*equations]):
-        if equation.name in found:
-            found |= names_in(equation.rhs)
-    return found
-
-
-def _by(shape: Shape) -> str:
-    return " x ".join(map(str, shape)) or "of a scalar"
-
-
-def _at_place(target: Expr, bound: tuple[Symbol, ...], sizes: Mapping[Symbol, Expr]) -> dict[Symbol, Expr]:
-    """Return each index of a maximum, from the one number that says where it is."""
-    swap, rest = {}, target
-    for i in reversed(bound[1:]):
-        swap[i], rest = rest % sizes[i], floor(rest / sizes[i])
-    swap[bound[0]] = rest
-    return swap
-
-
-def _inner_sums(rhs: Expr) -> list[Expr]:
-    """Return the sums that are not terms, or multiples of terms, of an equation: within functions and products.
-
-    A sum of exponentials stays, so that it can be shifted by its maximum.
-    """
-    terms = [Mul(*(f for f in Mul.make_args(t) if not f.is_number)) for t in Add.make_args(rhs)]
-    whole = {t for t in terms if isinstance(t, Sum)}
-    found: dict[Expr, None] = {}
-    for term in terms:
-        inside = [term.function] if term in whole else [term]
-        for part in inside:
-            nodes = outermost(part, Sum)
-            found |= {n: None for n in nodes if not _is_of_exponentials(n)}
-    return list(found)
-
-
-def _is_of_exponentials(node: Expr) -> bool:
-    return isinstance(node.function, exp)
-
-
-def _is_added(element: Expr, made: IndexEquation) -> bool:
-    """Whether a parameter is a bias: it is but added, or each unit has one that is added to something within."""
-    if any(i.has(Indexed) for i in getattr(element, "indices", ())):
-        return False
-    around = [n for n in preorder_traversal(made.rhs) if element in n.args]
-    own = set(getattr(element, "indices", ())) <= made.lhs.free_symbols
-    return _is_term(element, made.rhs) or (own and all(isinstance(n, Add) for n in around))
-
-
-def _is_term(element: Expr, expr: Expr) -> bool:
-    """Whether an expression is a parameter times a number, and what does not depend on it."""
-    if isinstance(expr, Sum | Maximum):
-        return _is_term(element, expr.function)
-    if isinstance(expr, Add):
-        return all(_is_term(element, term) for term in expr.args if term.has(element))
-    return expr.as_coeff_Mul()[1] == element
-
-
-def _fans(element: Expr, made: IndexEquation, sizes: Mapping[Symbol, Expr], data: set[str]) -> tuple[Expr, Expr]:
-    """Return how many elements of a parameter enter one value, and how many meet one value of the layer below."""
-    indices = [s for i in getattr(element, "indices", ()) for s in i.free_symbols if s in sizes]
-    written = made.lhs.free_symbols
-    reads = [a.element for a in accesses(made.rhs) if a.name in data]
-    alone = {i for read in reads for i in read.indices if i.is_Symbol}
-    fan_in = Mul(*(sizes[i] for i in dict.fromkeys(indices) if i not in written))
-    fan_out = Mul(*(sizes[i] for i in dict.fromkeys(indices) if i not in alone))
-    return fan_in, fan_out

@@ -12,10 +12,10 @@ from sympy import Add, Expr, Indexed, Integer, Mul, Sum, nan, oo, zoo
 from symbackprop.definitions.activations import ACTIVATIONS, PARAMETRIC, Parametric, a
 from symbackprop.definitions.exact import exact
 from symbackprop.definitions.initializers import INITIALIZERS, Initializer
-from symbackprop.definitions.layer import place
 from symbackprop.definitions.learnt import Values, applied, as_texts, check_used, values_of
 from symbackprop.definitions.losses import LOSSES, OUTPUTS, Loss
 from symbackprop.definitions.penalties import PENALTIES, w
+from symbackprop.definitions.placing import place
 from symbackprop.definitions.preactivations import PREACTIVATIONS, made
 from symbackprop.definitions.schedules import FACTORS, step_size
 from symbackprop.definitions.sequence import InPlace, as_layer, has_layers, in_place

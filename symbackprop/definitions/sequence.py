@@ -11,8 +11,9 @@ from typing import Any
 
 from sympy import Add, Integer, Mul
 
-from symbackprop.definitions.layer import Layer, Placed, place
+from symbackprop.definitions.layer import Layer
 from symbackprop.definitions.layer import layer as own_layer
+from symbackprop.definitions.placing import Placed, place
 from symbackprop.definitions.preactivations import PREACTIVATIONS, made
 from symbackprop.definitions.shapes import Shape
 from symbackprop.formula import FUNCTIONS

@@ -45,13 +45,14 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     scalars
         Formulas that become plain functions: ``initial_scale`` of the fans, ``step_size`` of t.
     """
+    kernels = with_called(kernels)
     called = functions(kernels) + functions(_as_kernel(e) for e in scalars.values())
     ours = sorted(set(called) & (AVAILABLE | ORDERED))
     elementary = [f"{DECORATOR}\n\n\n{helpers(ours, spec['dtype']).strip()}"] if ours else []
     foreign = sorted(set(called) - AVAILABLE - ORDERED)
     body = "\n\n\n".join(
         [_preamble(spec, foreign), *(_function(n, e, spec) for n, e in scalars.items()),
-         *elementary, *map(kernel_text, with_called(kernels)), _table(kernels), trainer_text().strip("\n")]
+         *elementary, *map(kernel_text, kernels), _table(kernels), trainer_text().strip("\n")]
     )  # fmt: skip
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
     return f'"""{_docstring(header)}\n\nBy {header.versions}; digest of what follows: {digest}.\n"""\n\n{body}\n'
@@ -59,17 +60,13 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
 
 def with_called(kernels: Sequence[Kernel]) -> list[Kernel]:
     """Return kernels with those that they call, each once and before the first that calls it."""
-    called = [s.kernel for kernel in kernels for s in walk(kernel.body) if isinstance(s, Call)]
     made: list[Kernel] = []
     for kernel in kernels:
-        made += [k for k in dict.fromkeys(called) if k not in made and _calls(kernel, k)] + [kernel]
+        called = dict.fromkeys(s.kernel for s in walk(kernel.body) if isinstance(s, Call))
+        made += [k for k in (*with_called([*called]), kernel) if k not in made]
     names = [k.name for k in made]
     assert len(set(names)) == len(names), f"two kernels of one name: {names}"
     return made
-
-
-def _calls(kernel: Kernel, other: Kernel) -> bool:
-    return any(isinstance(s, Call) and s.kernel == other for s in walk(kernel.body))
 
 
 def trainer_text() -> str:

@@ -1,7 +1,7 @@
 """From sums of products over arrays with fixed sizes, and from functions of whole arrays, to calls of kernels.
 
-Each is compiled once, whatever schedule calls it; and a function of all elements of an array is computed along one row,
-where in rows of 8 or 24 the compiler would not vectorise it.
+Each is typed once, whatever schedule calls it; and a function of all elements of an array, or their sum, is computed
+along one row, where in rows of 8 or 24 the compiler would not vectorise it.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sympy import Basic, Expr, Function, Indexed, IndexedBase, Mul, Piecewise, Symbol
+from sympy import Basic, Expr, Function, Indexed, IndexedBase, Integer, Mul, Piecewise, Sum, Symbol
 
-from symbackprop.indices import Reduction
+from symbackprop.indices import Reduction, outermost
 from symbackprop.loops.contract import contract_groups
 from symbackprop.loops.ir import Argument, Body, Call, Kernel
 from symbackprop.loops.lower import lower
@@ -22,7 +22,7 @@ from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import CannotTileError, tile
 from symbackprop.loops.registers import register_tile
-from symbackprop.symbols import Axis, array, size, symbols_in
+from symbackprop.symbols import Axis, array, scalar, size, symbols_in
 from symbackprop.terms import Equation
 
 LETTERS = "ABCDEFGHKLMOQRSTUVWZ"
@@ -34,8 +34,13 @@ def as_calls(equation: Equation) -> tuple[Call | Equation, ...]:
     """Return the call of a kernel that computes an equation in a fast order, and what is left to be computed after it;
     the equation itself where loops in place will do.
     """
-    call = _of_products(equation) or _of_each(equation)
+    call = _of_products(equation) or _of_each(equation) or _of_rows(equation)
     return contract_groups(equation) or ((call,) if call else (equation,))
+
+
+def is_product(equation: Equation) -> bool:
+    """Whether an equation is a sum of products that a kernel computes."""
+    return bool(_of_products(equation) or contract_groups(equation))
 
 
 def _of_products(equation: Equation) -> Call | None:
@@ -81,6 +86,35 @@ def _of_each(equation: Equation) -> Call | None:
     kernel = _kernel(f"each_{'_'.join(sorted(called))}{mark}", row, values, body, Argument(COUNT.name, (), "size"))
     rows = tuple((-1,) for v in values if isinstance(v, IndexedBase))
     return Call(kernel, (*values, whole), equation.written(code=True), rows)
+
+
+def _of_rows(equation: Equation) -> Call | None:
+    """Return the call of a kernel for v[o] ← v[o] + factor Σ_j Σ_i A[o,j,i], the elements of A[o] taken as one row."""
+    sums = outermost(equation.rhs, *Reduction)
+    if len(sums) != 1 or not isinstance(sums[0], Sum) or not isinstance(sums[0].function, Indexed):
+        return None
+    (total,), v, indices = sums, equation.lhs, tuple(axis.index for axis in equation.over)
+    if not indices or not isinstance(v, Indexed):
+        return None
+    bound = tuple(limit[0] for limit in reversed(total.limits))
+    factor = ((equation.rhs - v).expand() / total).cancel()
+    fits = len(bound) > 1 and v.indices == indices and total.function.indices == indices + bound
+    if not fits or factor.has(Indexed, Sum) or _outside(factor) & {*indices} or not _are_fixed(equation):
+        return None
+    sizes = equation.ranges
+    rows, terms = (int(Mul(*(sizes[i] for i in group))) for group in (indices, bound))
+    p, k = Axis("p", size("rows")), Axis("k", size("terms"))
+    C, A, f = array("C")[p.index], array("A")[p.index, k.index], scalar("factor")
+    whole = Equation(C, C + f * Sum(A, k.limits), (p,))
+    arguments = (Argument("C"), Argument("A"), *(Argument(a.size.name, (), "size") for a in (p, k)), Argument("factor"))
+    body = tuple(replace(s, why="") for s in lower(whole))
+    kernel = Kernel("add_rows", arguments, (), body, (), f"Update {whole.written(code=True)}.")
+    values = (v.base, total.function.base, Integer(rows), Integer(terms), factor)
+    return Call(kernel, values, equation.written(code=True), ((rows,) if len(indices) > 1 else (), (rows, terms)))
+
+
+def _are_fixed(equation: Equation) -> bool:
+    return all(n.is_Integer for n in equation.ranges.values())
 
 
 def _digest(*what: object) -> str:

@@ -1,11 +1,13 @@
 """A network of layers in a file: ``layers = ["conv(8, 5)", "relu", "maxpool(2)", "dense(10)"]``, as TOML."""
 
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 LARGEST = 100_000  # bytes
 TEXTS = ("loss", "penalty", "initializer", "step_size", "dtype", "output", "update")
+LAYER = ("equations", "initial", "rows", "uses")  # keys of a layer's table; all others are numbers
 TABLES = ("constants", "learned", "learned_per_unit")
 
 
@@ -55,9 +57,23 @@ def _check(path: Path, key: str, value: Any) -> None:
     }
     if key not in expected:
         raise ValueError(f"{path} has the entry {key!r:.40}, expected {', '.join(expected)}")
+    for item in value if key == "layers" and isinstance(value, list) else ():
+        _check_layer(path, item)
     fits, wanted = expected[key]
     if not fits(value):
         raise ValueError(f"{path} has {key} = {value!r:.60}, expected {wanted}")
+
+
+def _check_layer(path: Path, item: Any) -> None:
+    """Raise ValueError if the table of a layer has a key that none has, or the value of another."""
+    for name, value in item.items() if isinstance(item, dict) else ():
+        if is_layer({"equations": "", name: value}):
+            continue
+        close = get_close_matches(name, LAYER, 1)
+        near = f"did you mean {close[0]!r}? It may have" if close and name not in LAYER else "expected"
+        raise ValueError(f"{path} has {name} = {value!r:.40} in the layer {item.get('equations', item)!r:.60}; {near} "
+                         "equations, a text; initial and rows, tables of numbers; uses, a table of names; and numbers "
+                         "for indices and constants")  # fmt: skip
 
 
 def _is_shape(value: Any) -> bool:

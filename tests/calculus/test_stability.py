@@ -77,10 +77,15 @@ def test_a_shift_stands_before_its_first_use():
     assert names.index("a^2") < names.index("m")
 
 
-def test_sums_that_differ_from_row_to_row_are_not_given_one_maximum():
+def test_sums_that_differ_from_row_to_row_have_a_maximum_each():
     rows = Equation(b[I], log(Sum(exp(a[I] * a[J]), (J, 0, n - 1))), (i,))
+    maximum, _, total, made = shift_by_maximum((rows,))
+    assert (maximum.over, total.over) == ((i,), (i,))
+    assert made.rhs == array("row_max")[I] + log(array("row_sum")[I])
+
+
+def test_a_sum_within_another_stays():
     nested = Equation(l, Sum(log(Sum(exp(a[I] * a[J]), (J, 0, n - 1))), (I, 0, n - 1)))
-    assert [e.name for e in shift_by_maximum((rows,))] == ["b"]
     assert [e.name for e in shift_by_maximum((nested,))] == ["l"]
 
 

@@ -6,7 +6,8 @@ import pytest
 from sympy import Eq, IndexedBase, Integer, Symbol
 
 from symbackprop import Network, build, sum_over
-from symbackprop.definitions.layer import layer, place
+from symbackprop.definitions.layer import layer
+from symbackprop.definitions.placing import place
 from symbackprop.definitions.preactivations import conv, dense, embedding, maxout, tied
 
 
@@ -68,7 +69,11 @@ WRONG = {
     "two shapes": (lambda: [layer("a[i] = sum(W[i,j]*h[j], j) + sum(W[j,i]*c[j], j)", i=4), dense(2)],
                    "W has the shape 3 x 4 in"),
     "two ranges": (lambda: [dense(4), "tanh", layer("a[i] = h[i]*u[i]", uses={"u": "x"}), dense(2)],
-                   "the index i runs to 3 in x[i] and to 4 in h1[i]"),
+                   "the index i runs to 4 in h[i] and to 3 in u[i]"),
+    "h is not read": (lambda: layer("a[i] = b[i]", i=3), "'a[i] = b[i]' reads nothing of the layer below, h"),
+    "one element alone": (lambda: [layer("a[i] = w[2]*h[i]"), dense(2)], "w[2] in 'a[i] = w[2]*h[i]' reads one element"),
+    "beyond the end": (lambda: [layer("q[i] = w[3]*h[i]; a[i] = q[i] + w[i]"), dense(2)],
+                       "w[3] in 'q[i] = w[3]*h[i]' reads index 3 of an axis of 3"),
     "unbound": (lambda: layer("a[i] = h[i,k] + b[i]"), "has the index k, which is neither on the left nor summed"),
     "rank": (lambda: [conv(2, 2), dense(2)], "reads 3 indices of the layer below, which has 1"),
     "a window too large": (lambda: [layer("a[i] = sum(w[j]*h[i+j], j)", j=5), dense(2)], "larger than its axis"),
@@ -122,3 +127,18 @@ def test_hostile_texts_are_refused_at_once(text):
         Network([layer(text), dense(2)], input=(3,))
     assert "\n" not in str(caught.value)
     assert time.process_time() - start < 0.2
+
+
+FIXED = {
+    "a[i] = W[0,0]*h[i] + W[1,0]": (2, 1),
+    "a[i] = W[i,0]*h[i] + W[i,1]": (3, 2),
+    "a[i] = W[0,0]*h[i] + sum(W[i,j]*h[j], j)": (3, 3),
+    "q[i] = W[0,0]*h[i]; a[i] = q[i] + sum(W[i,j]*h[j], j)": (3, 3),
+    "q[i] = W[i,0]*h[i]; a[i] = q[i] + W[0,1]": (3, 2),
+}
+
+
+@pytest.mark.parametrize("text", FIXED)
+def test_an_axis_read_at_fixed_indices_is_as_long_as_other_reads_say(text):
+    (first, _) = Network([layer(text, i=3), dense(2)], input=(3,)).layers
+    assert tuple(int(axis.size) for axis in first.placed.parameters["W^1"]) == FIXED[text]

@@ -31,6 +31,11 @@ BAD = {
     "shape": ('input = [3, 0]\nlayers = ["dense(2)"]', "input = [3, 0], expected a list of positive integers"),
     "a number": ("input = [3]\nlayers = [3]", "layers = [3], expected a list of texts, and of tables with equations"),
     "a table of another kind": ("input = [3]\nlayers = [{units = 3}]", "expected a list of texts, and of tables"),
+    "a key misspelt": ('input = [3]\nlayers = [{equations = "a[i] = g[i]*h[i]", inital = {g = 1}}]',
+                       "has inital = {'g': 1} in the layer 'a[i] = g[i]*h[i]'; did you mean 'initial'?"),
+    "equations misspelt": ('input = [3]\nlayers = [{equation = "a[i] = h[i]"}]', "did you mean 'equations'?"),
+    "a value of another kind": ('input = [3]\nlayers = [{equations = "a[i] = h[i]", rows = "E"}, "dense(2)"]',
+                                "expected equations, a text; initial and rows, tables of numbers"),
     "texts": ('input = [3]\nlayers = ["dense(2)"]\nloss = 3', "loss = 3, expected a text"),
 }  # fmt: skip
 
