@@ -74,13 +74,24 @@ def test_it_names_no_place_on_the_machine_it_ran_on(notebook):
 
 
 def test_it_shows_the_derivation_the_kernel_the_check_and_the_error():
-    text = shown(nbformat.read(NOTEBOOKS[0], as_version=4))
+    path = Path(__file__).parent.parent / "notebooks" / "from_definition_to_trained_network.ipynb"
+    text = shown(nbformat.read(path, as_version=4))
     assert r"\frac{\partial l}{\partial h^{(k)}_{j}} &= \sum_{i} W^{(k+1)}_{ij}" in text
     assert "def sgd(X, Y, order, W1, b1, W2, b2," in text
     assert "| complex step |" in text
     error = re.search(r"test error (\d+\.\d)%", text)
     assert error
     assert float(error[1]) <= 4
+
+
+def test_it_shows_that_what_runs_is_what_was_derived():
+    path = Path(__file__).parent.parent / "notebooks" / "from_dataframe_to_calibrated_classifier.ipynb"
+    text = shown(nbformat.read(path, as_version=4))
+    assert "∂l/∂a⁽ᵏ⁾ᵢ = ∂l/∂h⁽ᵏ⁾ᵢ (1 - 2 a⁽ᵏ⁾ᵢ²) exp(-a⁽ᵏ⁾ᵢ²)" in text
+    assert "# da1[i] = dh1[i] " in text
+    differences = re.findall(r"difference (\d\S+)", text)
+    assert len(differences) == 2
+    assert all(float(difference) < 1e-12 for difference in differences)
 
 
 if __name__ == "__main__":
