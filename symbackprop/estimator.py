@@ -187,6 +187,12 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
         return symbackprop.derive(network_of(self._live.asked))
 
     @property
+    def schedule_(self) -> str:
+        """The order of computation that `schedule="auto"` chose, for updates after each example."""
+        self._require_fitted()
+        return str(self._live.trainer.schedule)
+
+    @property
     def source_(self) -> str:
         """The source of the generated module that trains and predicts."""
         self._require_fitted()
@@ -370,6 +376,8 @@ class SymbolicMLPClassifier(ClassifierMixin, _SymbolicMLP):
         Of the gradients.
     source_ : str
         Of the generated module.
+    schedule_ : str
+        Which of its kernels trains where `batch_size` is 1.
 
     References
     ----------

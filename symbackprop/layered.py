@@ -85,11 +85,11 @@ def derive_layers(network: Network) -> Layered:
     gradients, updates, objective = ([e for p in parameters for e in getattr(p, field)]
                                      for field in ("gradient", "updates", "objective"))  # fmt: skip
     parts = ((*forward, output), (composed,), backward, gradients, updates, objective)
-    computed, (last_loss,), *others = (tuple(map(_for_kernels, part)) for part in parts)
+    computed, (last_loss,), *others = (tuple(map(for_kernels, part)) for part in parts)
     return Layered(tuple(sections), computed, last_loss, *others)
 
 
-def _for_kernels(equation: Equation) -> Equation:
+def for_kernels(equation: Equation) -> Equation:
     """Return an equation without the indices r, s and n, which count examples in kernels."""
     used = {*equation.ranges} | {limit[0] for node in equation.rhs.atoms(*Reduction) for limit in node.limits}
     free = [letter for letter in INDICES if index(letter) not in used]

@@ -12,7 +12,7 @@ from symbackprop.calculus.instance import at_layer
 from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
 from symbackprop.derivation import Sections, sections
-from symbackprop.layered import derive_layers
+from symbackprop.layered import derive_layers, for_kernels
 from symbackprop.symbols import array, scalar
 from symbackprop.terms import Equation
 from symbackprop.updating import clipping, regularised, state_of
@@ -108,10 +108,10 @@ def stages_of(network: Network, parts: Sections) -> Stages:
     composed = at_layer(loss, depth + 1, depth)
 
     def whole(equations: Iterable[Equation]) -> tuple[Equation, ...]:
-        return tuple(read_at(e, elements) for e in equations)
+        return tuple(read_at(for_kernels(e), elements) for e in equations)
 
     return Stages(
-        whole(forward), composed, whole(backward), tuple(gradients), whole(updates + learnt), _penalties(network),
+        whole(forward), for_kernels(composed), whole(backward), tuple(gradients), whole(updates + learnt), _penalties(network),
         whole(objective), whole(bounded),
     )  # fmt: skip
 

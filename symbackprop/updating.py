@@ -11,7 +11,6 @@ from symbackprop.calculus.rules import contract
 from symbackprop.definitions import updates as definitions
 from symbackprop.definitions.network import Network
 from symbackprop.indices import named
-from symbackprop.notation import formula
 from symbackprop.symbols import Axis, Partial, array, scalar
 from symbackprop.terms import Equation, Step
 
@@ -40,11 +39,7 @@ def updated(
     stated = -factor * adjoint(θ) - Add(*(λ * local for λ, local, _ in slopes))
     Δ = -factor * gradient - Add(*(λ * slope for λ, _, slope in slopes))
     rule = definitions.RULES[chosen.rule]
-    note = (
-        ", ".join(f"{formula(to)} ← {formula(value)}" for to, value in rule.items())
-        .replace("Δ α", "αΔ")
-        .replace("v + θ", "θ + v")
-    )
+    note = definitions.WRITTEN[chosen.rule]
     note += f", Δ = -{'clip ' * chosen.clip}∂l/∂θ" + " - λ∂Ω/∂θ" * (want.why == "parameters")
     assigned = []
     for to, value in rule.items():

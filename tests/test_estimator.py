@@ -263,6 +263,7 @@ def test_callbacks_are_told_of_every_epoch():
 def test_what_it_is_made_of_can_be_read():
     made = classifier(activation="a*exp(-a**2)", hidden_layer_sizes=(3,)).fit(X, Y)
     assert "def sgd(" in made.source_
+    assert made.schedule_ == "overlapped"  # a small network
     made.derivation_.check()
     with pytest.raises(AttributeError, match="not fitted"):
         _ = classifier().coefs_

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from symbackprop import Network, build, check_module, conv, dense
+from symbackprop import Network, build, check_module, conv, dense, maxpool
 from symbackprop.definitions.updates import ADDITIONS, RULES, update_of
 from tests import modules, reference
 from tests.test_schedules import Residue, exact_module, rational
@@ -141,6 +141,21 @@ def test_layers_and_learnt_parameters_have_the_same_rules(update):
     module = build(Network(layers, penalty="l1", input=(1, 3, 4), update=update, weighted=True, dropout=True),
                    dtype="float64")  # fmt: skip
     assert [r for r in check_module(module, compiled=()) if not r.passed] == []
+
+
+@pytest.mark.parametrize("update", ["sgd", "nesterov+clip+max_norm+average"])
+@pytest.mark.parametrize("dropout", [False, True])
+def test_convolutions_that_share_functions_of_one_example_have_the_same_rules(update, dropout):
+    layers = [conv(4, 3), "tanh", maxpool(2), dense(3)]
+    network = Network(layers, penalty="l2", input=(1, 8, 8), update=update, weighted=True, dropout=dropout)
+    made = build(network, dtype="float64")
+    assert "forward_of_example" in made.text
+    assert [r for r in check_module(made, compiled=()) if not r.passed] == []
+
+
+def test_sums_over_examples_and_of_a_formula_have_letters_of_their_own():
+    network = Network(loss="bce", output="softmax", penalty="l2")  # a sum within a sum
+    assert [r for r in check_module(build(network, dtype="float64"), compiled=()) if not r.passed] == []
 
 
 def test_weights_are_repeats_of_examples():

@@ -28,6 +28,11 @@ RULES: dict[str, dict[Expr, Expr]] = {
     "momentum": {v: μ * v + α * Δ, θ: θ + v},
     "nesterov": {v: μ * v + α * Δ, θ: θ + μ * v + α * Δ},
 }
+WRITTEN = {  # as the lecture writes the first
+    "sgd": "θ ← θ + αΔ",
+    "momentum": "v ← momentum v + αΔ, θ ← θ + v",
+    "nesterov": "v ← momentum v + αΔ, θ ← θ + momentum v + αΔ",
+}
 AVERAGE = mean + share * (θ - mean)  # of the parameters after every update so far
 CLIP = Piecewise((most / sqrt(norm), norm > most**2), (1, True))  # a factor of ∂l/∂θ in Δ
 MAX_NORM = Piecewise((largest / sqrt(norm), norm > largest**2), (1, True))  # a factor of Wᵢⱼ after its update
