@@ -87,8 +87,7 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     stages = stages_of_network(network)
     derived = stages
     stages, notes = (stages, ()) if exact_form else _in_stable_forms(stages)
-    if network.layers:  # several of which may have sums of exponentials
-        stages = stages.stable()
+    stages = stages.stable()
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
     kernels = _kernels(network, stages, deferral)

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from sympy import Expr
+from sympy import Expr, Integer
 
 from symbackprop.calculus.instance import at_layer
 from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.schedules import α
 from symbackprop.derivation import Sections, sections
+from symbackprop.indices import Reduction, canonical, named
 from symbackprop.layered import derive_layers
-from symbackprop.symbols import array, scalar
+from symbackprop.symbols import array, names_in, scalar
 from symbackprop.terms import Equation
+
+COUNTERS = frozenset("rsn")
 
 
 @dataclass(frozen=True)
@@ -97,15 +100,40 @@ def stages_of(network: Network, parts: Sections) -> Stages:
     elements = _elements(network)
     composed = at_layer(loss, depth + 1, depth)
     forward, backward, updates = ([read_at(e, elements) for e in es] for es in (forward, backward, updates + learnt))
-    objective = tuple(map(_with_penalty, gradients, updates))  # those of learnt parameters are last, and stored
-    return Stages(
-        tuple(forward), composed, tuple(backward), tuple(gradients), tuple(updates), _penalties(network), objective
+    forward, backward, gradients, updates = (
+        [_with_other_indices(e) for e in es] for es in (forward, backward, gradients, updates)
     )
+    # those of learnt parameters are last, and stored
+    pairs = [_stored_first(network, g, u) for g, u in zip(gradients, updates, strict=False)]
+    updates[: len(pairs)] = (u for _, u in pairs)
+    objective = tuple(e for e in map(_with_penalty, gradients, updates) if e.rhs != e.lhs)
+    return Stages(
+        tuple(forward), _with_other_indices(composed), (*backward, *(g for g, _ in pairs if g is not None)),
+        tuple(g for g, (stored, _) in zip(gradients, pairs, strict=True) if stored is None), tuple(updates),
+        _penalties(network), objective
+    )  # fmt: skip
+
+
+def _stored_first(network: Network, gradient: Equation, update: Equation) -> tuple[Equation | None, Equation]:
+    """Return a gradient that reads other elements of parameters, which must be the old ones, and the update by it."""
+    every = {name for k in range(1, network.depth + 2) for name in network.parameters(str(k))}
+    if not names_in(gradient.rhs.xreplace({update.lhs: Integer(0)})) & every:
+        return None, update
+    rhs = (update.rhs + α * gradient.rhs - α * gradient.lhs).expand()
+    return gradient, replace(update, rhs=rhs)
 
 
 def _with_penalty(gradient: Equation, update: Equation) -> Equation:
     """Return ∂(l + λΩ)/∂θ, which is what the update θ + αΔ subtracts: -Δ."""
     return Equation(gradient.lhs, ((update.lhs - update.rhs) / α).expand(), gradient.over, gradient.why)
+
+
+def _with_other_indices(equation: Equation) -> Equation:
+    """Return an equation whose sums have no index r, s or n, which count examples in kernels."""
+    bound = {limit[0].name for node in equation.rhs.atoms(*Reduction) for limit in node.limits}
+    if not bound & COUNTERS:
+        return equation
+    return replace(equation, rhs=named(canonical(equation.rhs), COUNTERS))
 
 
 def read_at(equation: Equation, elements: Mapping[Expr, Expr]) -> Equation:
