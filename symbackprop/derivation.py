@@ -11,7 +11,7 @@ from symbackprop.layered import derive_layers
 from symbackprop.soundness import refuse, with_kinks
 from symbackprop.symbols import Axis
 from symbackprop.terms import Derivation, Equation, Step
-from symbackprop.updating import afterwards, equations, regularised, updated
+from symbackprop.updating import afterwards, equations, reads_parameters, regularised, updated
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,9 @@ def _parameters(network: Network) -> Derivation:
     for want, gradient in zip(wanted, gradients.results, strict=True):
         before, slopes = regularised(network, "k", want)
         given = (gradient, *network.penalised("k"))
-        made = [*updated(network, want, slopes, gradient.rhs, given), *afterwards(network, "k", want)]
+        stored = reads_parameters(network, (gradient,), want.element)
+        slope = gradient.lhs if stored else gradient.rhs
+        made = [*updated(network, want, slopes, slope, given), *afterwards(network, "k", want)]
         steps += [*before, *made]
         results += equations(made)
     return Derivation(gradients.title, (layer, *network.penalised("k")), tuple(steps), tuple(results))

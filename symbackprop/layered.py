@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from sympy import Add, Expr, Integer, Symbol
+from sympy import Add, Symbol
 
 from symbackprop.calculus.chain import Wanted, backpropagate, compose
 from symbackprop.calculus.stability import in_one_equation
@@ -20,7 +20,7 @@ from symbackprop.indices import Reduction
 from symbackprop.soundness import with_kinks
 from symbackprop.symbols import Axis, Place, array, index, names_in
 from symbackprop.terms import Derivation, Equation, Step
-from symbackprop.updating import afterwards, equations, regularised, updated
+from symbackprop.updating import afterwards, equations, reads_parameters, regularised, updated
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _parameter(
     # a sum over all elements would be computed again for each of them: one for all units of a layer is stored first
     alone = not axes and any(getattr(e, "over", ()) for e in users if θ in e.rhs.free_symbols)
     chosen = network.chosen_update
-    stored = alone or chosen.clip or chosen.has_velocity or _reads_parameters(network, (gradient, *added), θ)
+    stored = alone or chosen.clip or chosen.has_velocity or reads_parameters(network, (gradient, *added), θ)
     penalty = Add(*(λ * slope for λ, _, slope in slopes))
     given = (gradient, *network.penalised(layer))
     whole = updated(network, want, slopes, gradient.lhs if stored or added else gradient.rhs, given)
@@ -183,12 +183,6 @@ def _parameter(
         objective = (replace(gradient, rhs=gradient.rhs + penalty), *added)
     everything = (*derived.steps, *steps, *whole, *after)
     return _Parameter(name, everything, derived.results, tuple(updates), objective, stored)
-
-
-def _reads_parameters(network: Network, gradient: tuple[Equation, ...], θ: Expr) -> bool:
-    """Whether a gradient depends on other parameters, or on other elements: all must be the old ones."""
-    every = {n for k in range(1, network.depth + 2) for n in network.parameters(str(k))}
-    return any(names_in(e.rhs.xreplace({θ: Integer(0)})) & every for e in gradient)
 
 
 def _directly(added: Equation, name: str) -> Equation:

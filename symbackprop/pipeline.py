@@ -84,10 +84,10 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
 def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> Module:
     """Return the module of a network whose formulas were looked at, or are to be measured whatever they are."""
     derived = stages_of_network(network)
-    stages, notes = _finished(network, derived, exact_form=exact_form)
+    stages, notes = _finished(derived, exact_form=exact_form)
     # the network that predicts has all its units
     full = replace(network, dropout=False)
-    whole = _finished(full, stages_of_network(full), exact_form=exact_form)[0] if network.dropout else stages
+    whole = _finished(stages_of_network(full), exact_form=exact_form)[0] if network.dropout else stages
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
     kernels = _kernels(network, stages, whole, deferral)
@@ -118,10 +118,10 @@ def _kernels(network: Network, stages: Stages, whole: Stages, deferral: Deferral
     return (*kernels, minibatch_kernel(network, stages))
 
 
-def _finished(network: Network, stages: Stages, *, exact_form: bool) -> tuple[Stages, tuple[str, ...]]:
+def _finished(stages: Stages, *, exact_form: bool) -> tuple[Stages, tuple[str, ...]]:
     """Return the stages as they are computed, and what was chosen for that, in words."""
     stages, notes = (stages, ()) if exact_form else _in_stable_forms(stages)
-    return stages.stable() if network.layers else stages, notes  # several layers may have sums of exponentials
+    return stages.stable(), notes
 
 
 def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from symbackprop.derivation import Sections, sections
 from symbackprop.layered import derive_layers, for_kernels
 from symbackprop.symbols import array, scalar
 from symbackprop.terms import Equation
-from symbackprop.updating import clipping, regularised, state_of
+from symbackprop.updating import clipping, reads_parameters, regularised, state_of
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ def stages_of(network: Network, parts: Sections) -> Stages:
     """Return the equations of layers 1 to L + 1, from those of the generic layers."""
     depth, hidden = network.depth, dict(parts.hidden)
     loss, output = parts.output.results
-    forward, backward, gradients, updates, learnt, objective = [], [], [], [], [], []
+    forward, backward, updates, learnt, objective = [], [], [], [], []
+    gradients: list[Equation] = []
     for k, g in enumerate(network.hidden, 1):
         forward += [network.pre_activation(str(k)), *network.activated(g, str(k))]
     forward += [network.pre_activation(str(depth + 1)), network.outputs(str(depth + 1))]
@@ -98,20 +99,25 @@ def stages_of(network: Network, parts: Sections) -> Stages:
         results = [at_layer(e, k, depth) for e in hidden[network.hidden[k - 1]].results]
         backward += [e for e in results if e.name.startswith("∂")]
         learnt += [e for e in results if not e.name.startswith("∂")]
+    stored: list[Equation] = []
     for k in range(1, depth + 2):
         results = [at_layer(e, k, depth) for e in parts.parameters.results]
-        gradients += [e for e in results if e.name.startswith("∂")]
         updates += [e for e in results if not e.name.startswith("∂")]
-        objective += [_with_penalty(network, str(k), e) for e in results if e.name.startswith("∂")]
-    bounded = _clipping(network, [*gradients, *(_itself(e) for e in backward if e.why == "learnt parameters")])
+        for gradient in (e for e in results if e.name.startswith("∂")):
+            first = reads_parameters(network, (gradient,), _of(gradient).element)
+            (stored if first else gradients).append(gradient)
+            objective += _with_penalty(network, str(k), _itself(gradient) if first else gradient)
+    every = [*gradients, *map(_itself, stored), *(_itself(e) for e in backward if e.why == "learnt parameters")]
+    bounded = _clipping(network, every)
     elements = _elements(network)
     composed = at_layer(loss, depth + 1, depth)
 
     def whole(equations: Iterable[Equation]) -> tuple[Equation, ...]:
         return tuple(read_at(for_kernels(e), elements) for e in equations)
 
+    loss, backward = for_kernels(composed), [*backward, *stored]
     return Stages(
-        whole(forward), for_kernels(composed), whole(backward), tuple(gradients), whole(updates + learnt), _penalties(network),
+        whole(forward), loss, whole(backward), tuple(gradients), whole(updates + learnt), _penalties(network),
         whole(objective), whole(bounded),
     )  # fmt: skip
 
@@ -120,11 +126,16 @@ def _clipping(network: Network, gradients: Iterable[Equation]) -> tuple[Equation
     return clipping(gradients) if network.chosen_update.clip else ()
 
 
-def _with_penalty(network: Network, layer: str, gradient: Equation) -> Equation:
-    """Return ∂(l + λΩ)/∂θ."""
-    want = Wanted(gradient.name.removeprefix("∂l/∂"), gradient.over, gradient.why)
-    _, slopes = regularised(network, layer, want)
-    return replace(gradient, rhs=gradient.rhs + Add(*(λ * slope for λ, _, slope in slopes)))
+def _of(gradient: Equation) -> Wanted:
+    """Return the parameter of a gradient."""
+    return Wanted(gradient.name.removeprefix("∂l/∂"), gradient.over, gradient.why)
+
+
+def _with_penalty(network: Network, layer: str, gradient: Equation) -> list[Equation]:
+    """Return ∂(l + λΩ)/∂θ; nothing where it is what is stored already."""
+    _, slopes = regularised(network, layer, _of(gradient))
+    made = replace(gradient, rhs=gradient.rhs + Add(*(λ * slope for λ, _, slope in slopes)))
+    return [made] if made.rhs != made.lhs else []
 
 
 def _itself(gradient: Equation) -> Equation:

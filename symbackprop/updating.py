@@ -11,7 +11,7 @@ from symbackprop.calculus.rules import contract
 from symbackprop.definitions import updates as definitions
 from symbackprop.definitions.network import Network
 from symbackprop.indices import named
-from symbackprop.symbols import Axis, Partial, array, scalar
+from symbackprop.symbols import Axis, Partial, array, names_in, scalar
 from symbackprop.terms import Equation, Step
 
 Slope = tuple[Expr, Expr, Expr]  # λ, ∂Ω/∂θ, and what that is
@@ -64,6 +64,13 @@ def afterwards(network: Network, layer: str, want: Wanted) -> list[Step]:
         kept = definitions.AVERAGE.xreplace(_elements(want))
         made.append(Step("average", _element(want, definitions.mean), kept, kept, want.axes))
     return made
+
+
+def reads_parameters(network: Network, gradient: Iterable[Equation], θ: Expr) -> bool:
+    """Whether a gradient depends on other parameters, or on other elements: all must be the old ones."""
+    layers = ("k", *range(1, network.depth + 2)) if not network.layers else range(1, network.depth + 2)
+    every = {n for k in layers for n in network.parameters(str(k))}
+    return any(names_in(e.rhs.xreplace({θ: Integer(0)})) & every for e in gradient)
 
 
 def equations(steps: Iterable[Step]) -> list[Equation]:

@@ -141,7 +141,7 @@ class _Shift:
         u = self.total.function.args[0].xreplace(swap)
         found: dict[tuple[Expr, ...], Expr] = {}
         for access in sorted(expr.atoms(Indexed), key=str):
-            for read in (read for read in u.atoms(Indexed) if read.base == access.base):
+            for read in (e for e in u.atoms(Indexed) if e.base == access.base and e.rank == access.rank):
                 pairs = list(zip(read.indices, access.indices, strict=True))
                 at = {i: other for i, other in pairs if i in self.indices}
                 same = all(i == other for i, other in pairs if i not in self.indices)
