@@ -293,7 +293,10 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
             return None
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if balance is not None:
-            weight = weight * compute_sample_weight(balance, y)
+            factors = compute_sample_weight(balance, y)
+            if not (np.isfinite(factors).all() and factors.min() >= 0):
+                raise ValueError(f"class_weight is {balance!r:.80}, expected finite weights, none below 0")
+            weight = weight * factors
         if not weight.any():
             raise ValueError("sample_weight has no weight above 0, expected at least one example that counts")
         return weight
@@ -419,6 +422,10 @@ class SymbolicMLPClassifier(ClassifierMixin, _SymbolicMLP):
         classes : array-like, optional
             All classes; needed at the first call where y has not all of them.
         """
+        if self.class_weight == "balanced":
+            raise ValueError(
+                'class_weight is "balanced", which needs all examples; give partial_fit the weights: {class: weight}'
+            )
         if not hasattr(self, "_live"):
             self._classes_given = None if classes is None else unique_labels(classes)
         elif not (

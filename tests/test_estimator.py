@@ -311,6 +311,14 @@ def test_what_cannot_be_is_told_in_one_line(parameters, words):
     assert "\n" not in str(caught.value).strip()
 
 
+def test_class_weights_that_cannot_be_meant_are_refused():
+    for wrong in ({0: -1.0}, {0: float("nan")}):
+        with pytest.raises(ValueError, match="class_weight"):
+            classifier(class_weight=wrong).fit(X, Y)
+    with pytest.raises(ValueError, match="needs all examples"):
+        classifier(class_weight="balanced").partial_fit(X, Y)
+
+
 def test_labels_that_were_not_announced_are_refused():
     made = classifier().partial_fit(X[:10], Y[:10], classes=[0, 1])
     with pytest.raises(ValueError, match="expected one of the classes"):

@@ -101,6 +101,15 @@ def test_running_means_and_deviations_are_those_of_all_values(values, shift):
     assert deviation == pytest.approx(np.std(values) or 1.0, abs=1e-6 * scale) or np.std(values) < 1e-6 * scale
 
 
+def test_a_refused_row_makes_no_column():
+    made = network(max_features=2)
+    for row in ({"x": "text"}, {"x": float("inf")}, {"x": 10**400}):
+        with pytest.raises(ValueError, match="feature 'x'"):
+            made.learn_one(row, 0)
+    assert made.features_ is None
+    made.learn_one(X[0], 0)  # rows may still be arrays
+
+
 def test_gaps_are_means():
     made = network()
     for x, y in zip(X.tolist(), Y.tolist(), strict=True):

@@ -180,6 +180,12 @@ def test_what_is_no_update_is_said(names):
         Network(update=names)
 
 
+@pytest.mark.parametrize("given", [{"update": 3}, {"update": ("clip",)}, {"dropout": 0.3}, {"weighted": "yes"}])
+def test_what_is_of_another_type_is_told(given):
+    with pytest.raises(ValueError, match="expected"):
+        Network(**given)
+
+
 def test_every_pair_of_rule_and_additions_has_constants_of_its_own():
     for rule, *flags in itertools.product(RULES, *[(False, True)] * len(ADDITIONS)):
         names = "+".join([rule, *itertools.compress(ADDITIONS, flags)])

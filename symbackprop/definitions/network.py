@@ -135,6 +135,7 @@ class Network:
         ):
             self._chosen(what, table, choice)
         update_of(self.update)
+        _check_flags(weighted=self.weighted, dropout=self.dropout)
         if self.target not in {None, "label", "vector"}:
             raise ValueError(f"the target is {self.target!r}, expected 'label' or 'vector'")
         if both := sorted(self.exact_constants.keys() & dict((*self.learned, *self.learned_per_unit)).keys()):
@@ -389,6 +390,12 @@ class Network:
 
     def _axis(self, name: str, layer: str) -> Axis:
         return Axis(name, self.width(layer))
+
+
+def _check_flags(**flags: Any) -> None:
+    for what, flag in flags.items():
+        if not isinstance(flag, bool):
+            raise ValueError(f"{what} is {flag!r:.60}, expected True or False; a rate is given to sgd")  # noqa: TRY004
 
 
 def _below(layer: str) -> str:

@@ -73,6 +73,8 @@ def update_of(names: str) -> Update:
     ValueError
         If a name is unknown or occurs twice, or there are two rules.
     """
+    if not isinstance(names, str):
+        raise ValueError(f"the update is {names!r:.60}, expected a text such as nesterov+clip")  # noqa: TRY004
     given = [name.strip() for name in names.split("+")]
     known = [*RULES, *ADDITIONS]
     for name in given:

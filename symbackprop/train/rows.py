@@ -81,13 +81,15 @@ class Rows:
 
     def _known(self, x: Mapping[Any, Any]) -> None:
         """Give names that were never seen columns of their own, in an order that does not depend on that of x."""
-        if self.names is None:
-            if self.size:
-                raise ValueError("x is a mapping, but rows so far were arrays; expected an array")
-            self.names = []
+        if self.names is None and self.size:
+            raise ValueError("x is a mapping, but rows so far were arrays; expected an array")
         if x.keys() <= self._columns.keys() and self.size:
             return
         new = [name for name in x if name not in self._columns and _is_there(x[name])]
+        for name in new:  # before a column is made
+            if math.isinf(_number(name, x[name])):
+                raise ValueError(f"feature {name!r} is {x[name]}, expected a finite number; nothing was learnt")
+        self.names = self.names or []
         room = self.most - len(self.names)
         if len(new) > room:
             self._warn(new)
@@ -130,5 +132,5 @@ def _number(name: Hashable, value: Any) -> float:
         return math.nan
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"feature {name!r} is {value!r:.60}, expected a number; nothing was learnt") from None
