@@ -15,7 +15,7 @@ from symbackprop.calculus.recurrence import Deferral
 from symbackprop.definitions import schedules, updates
 from symbackprop.definitions.network import Network
 from symbackprop.emit.module import Header
-from symbackprop.kernels import hyperparameters, masks, parameter_sizes, state, with_step
+from symbackprop.kernels import hyperparameters, masks, of_updates, parameter_sizes, scalars_of_update, state, with_step
 from symbackprop.notation import formula, identifier
 from symbackprop.stages import Stages
 from symbackprop.updating import state_of
@@ -66,7 +66,7 @@ def _state(network: Network) -> dict[str, str]:
 
 
 def _masks(network: Network) -> dict[str, list[int | str]]:
-    return {identifier(name.replace("^", "s^")): [_axis(s) for s in sizes] for name, sizes in masks(network).items()}
+    return {identifier(of_updates(name)): [_axis(s) for s in sizes] for name, sizes in masks(network).items()}
 
 
 def _axis(extent: Expr) -> int | str:
@@ -113,8 +113,7 @@ def header_of(
         "Penalty": penalties,
         "Derived": [*(e.written(code=True) for e in (*stages.backward, *stages.gradients))],
         "Update after each example": [
-            f"step = {formula(network.step_size_formula, code=True)}",
-            *(["share = 1/(1 + t)"] if network.chosen_update.average else []),
+            *(f"{name} = {formula(value, code=True)}" for name, value in scalars_of_update(network).items()),
             *(e.written(code=True) for e in (*stages.clipping, *with_step(stages.updates))),
         ],
         "Computed in forms that keep their digits (errors with every function correctly rounded)": forms,

@@ -225,11 +225,9 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
         """Make the network for these data, with new parameters."""
         hidden = self._hidden()
         sizes = (X.shape[1], *hidden, self._outputs(target))
-        names = [self.activation] * len(hidden) if isinstance(self.activation, str) else list(self.activation)
-        if len(names) != len(hidden):
-            raise ValueError(f"activation has {len(names)} entries for {len(hidden)} hidden layers, expected as many")
+        given = [self.activation] if isinstance(self.activation, str) else self.activation
         asked = choices.request(
-            names,
+            choices.hidden_activations(given, len(hidden)),
             loss=self._loss(),
             penalty="l1+l2" if self.l1 else "l2",
             initializer=self.initializer,

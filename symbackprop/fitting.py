@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
-from symbackprop.train.contract import Array
+from symbackprop.train.contract import Array, copied, put
 from symbackprop.train.visits import canonical
 
 LEAST_RATE = 1e-6  # below which "adaptive" ends
@@ -51,7 +51,7 @@ class Fitting:
         e = self.estimator
         self.held = self._hold_back(stratified) if e.early_stopping else None
         self._in_canonical_order()
-        start, t, before = e._live.copied(), e._live.trainer.t, (e.t_, e.n_iter_, list(e.loss_curve_))  # noqa: SLF001
+        start, t, before = copied(e._live.trainer), e._live.trainer.t, (e.t_, e.n_iter_, list(e.loss_curve_))  # noqa: SLF001
         self.at_start = e._live.trainer.loss(*(part[:FEW] for part in self.parts[:2]))  # noqa: SLF001
         for attempt in range(ATTEMPTS):
             e.t_, e.n_iter_, e.loss_curve_ = before[0], before[1], list(before[2])
@@ -62,7 +62,7 @@ class Fitting:
             except DivergedError as error:
                 if attempt == ATTEMPTS - 1:
                     raise
-                e._live.put(start)  # noqa: SLF001
+                put(e._live.trainer, start)  # noqa: SLF001
                 e._live.trainer.t = t  # noqa: SLF001
                 self.rate, self.best, self.stalled = self.rate / 10, -np.inf, 0
                 _warn(f"{error}; beginning again with {self.rate:g}")
@@ -75,7 +75,7 @@ class Fitting:
             watch.begin()
             score = self._epoch()
             if e.early_stopping and score > self.best:
-                kept = e._live.copied()  # noqa: SLF001
+                kept = copied(e._live.trainer)  # noqa: SLF001
             over = self._is_over(score)
             if watch.end() or over:
                 break
@@ -83,7 +83,7 @@ class Fitting:
             _warn(f"{type(e).__name__}: the loss still changes after max_iter={e.max_iter} epochs")
         e.best_validation_score_ = self.best if e.early_stopping else None
         if kept:
-            e._live.put(kept)  # noqa: SLF001
+            put(e._live.trainer, kept)  # noqa: SLF001
 
     def _hold_back(self, stratified: Array | None) -> tuple[Any, ...]:
         """Keep a part of the examples for validation."""

@@ -10,7 +10,7 @@ from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions import schedules, updates
 from symbackprop.definitions.network import WEIGHT, Network
 from symbackprop.definitions.schedules import t, α
-from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
+from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row, Statement
 from symbackprop.loops.lower import lower
 from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.hoist import hoist
@@ -93,18 +93,26 @@ def masks(network: Network) -> dict[str, tuple[Expr, ...]]:
             for k in layers}  # fmt: skip
 
 
+def of_updates(mask: str) -> str:
+    """Return the name of the array that has a mask for every update."""
+    return mask.replace("^", "s^")
+
+
 def of_update(network: Network, n: Expr) -> Body:
     """Return the names of what belongs to an update and not to an example: masks."""
-    return tuple(Row(name, name.replace("^", "s^"), n) for name in masks(network))
+    return tuple(Row(mask, of_updates(mask), n) for mask in masks(network))
+
+
+def scalars_of_update(network: Network) -> dict[Expr, Expr]:
+    """Return the scalars of update t: its step size, and its share in an average where one is kept."""
+    share = {updates.share: updates.SHARE} if network.chosen_update.average else {}
+    return {STEP: network.step_size_formula, **share}
 
 
 def per_update(network: Network, at: Expr) -> Body:
-    """Return the statements that compute the scalars of update `at`: its step size, its share in an average."""
-    step = network.step_size_formula
-    made = [Assign(STEP, step.xreplace({t: at}), f"step = {formula(step, code=True)}")]
-    if network.chosen_update.average:
-        made.append(Assign(updates.share, 1 / (1 + at), "share = 1/(1 + t)"))
-    return tuple(made)
+    """Return the statements that compute the scalars of update `at`."""
+    made = scalars_of_update(network).items()
+    return tuple(Assign(name, value.xreplace({t: at}), f"{name} = {formula(value, code=True)}") for name, value in made)
 
 
 def _kernel(name: str, doc: str, arguments: tuple[Argument, ...], locals_: tuple[Argument, ...], body: Body,
@@ -186,7 +194,7 @@ def arguments_of(network: Network, *more: str) -> tuple[Argument, ...]:
     """Return the arguments of a kernel of updates: data, order, masks, parameters, state, settings, `more`."""
     settings = (α.name, *hyperparameters(network), t.name, *more)
     n = size("updates")
-    drawn = (Argument(name.replace("^", "s^"), (n, *sizes)) for name, sizes in masks(network).items())
+    drawn = (Argument(of_updates(mask), (n, *sizes)) for mask, sizes in masks(network).items())
     return (
         *example_arguments(network), Argument("order", (n,)), *drawn, *weights(network), *state(network),
         *map(Argument, settings),
@@ -198,14 +206,13 @@ def input_array(network: Network, name: str) -> IndexedBase:
     return array_of_integers(name) if network.reads_integers else array(name)
 
 
-def copied(network: Network, to: IndexedBase, r: Expr) -> Loop:
-    """Return the loops that copy the example X[row] to the row r of another array."""
-    names = ["j"] if len(network.input_sizes) == 1 else [*"cpqij"[: len(network.input_sizes)]]
-    indices = tuple(map(index, names))
-    body: Body = (Assign(to[(r, *indices)], input_array(network, "X")[(index("row"), *indices)]),)
-    for i, extent in reversed(list(zip(indices, network.input_sizes, strict=True))):
-        body = (Loop(i, extent, body),)
-    return body[0]  # type: ignore[return-value]
+def copied(to: IndexedBase, r: Expr, of: IndexedBase, at: Expr, sizes: tuple[Expr, ...]) -> Statement:
+    """Return what copies row `at` of one array, of the given sizes, to row `r` of another."""
+    indices = tuple(map(index, "j" if len(sizes) == 1 else "cpqij"[: len(sizes)]))
+    made: Statement = Assign(to[(r, *indices)], of[(at, *indices)])
+    for i, extent in reversed(list(zip(indices, sizes, strict=True))):
+        made = Loop(i, extent, (made,))
+    return made
 
 
 def all_equations(stages: Stages) -> tuple[Equation, ...]:

@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 import symbackprop  # its names load SymPy when they are first used, not here
 from symbackprop.train.choices import network_arguments
-from symbackprop.train.contract import Array, arrays
+from symbackprop.train.contract import Array, arrays, copied, predicting, put
 from symbackprop.train.store import find_module
 
 
@@ -84,25 +82,15 @@ class Live:
             self._weighted = made
         return self._weighted
 
-    def copied(self) -> dict[str, Array]:
-        """Return a copy of everything that training changes."""
-        return {name: values.copy() for name, values in arrays(self.trainer).items()}
-
-    def put(self, values: Mapping[str, Array]) -> None:
-        """Take values from `copied` back, in place."""
-        now = arrays(self.trainer)
-        for name, value in values.items():
-            np.copyto(now[name], value)
-
     def __getstate__(self) -> dict[str, Any]:
         kept = {name: getattr(self, name) for name in ("asked", "sizes", "schedule")}
         trainer = {name: getattr(self.trainer, name) for name in ("t", "masks_seed")}
-        return {**kept, "trainer": trainer, "arrays": self.copied()}
+        return {**kept, "trainer": trainer, "arrays": copied(self.trainer)}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
         self.__init__(kept["asked"], kept["sizes"], schedule=kept["schedule"])  # type: ignore[misc]
         vars(self.trainer).update(kept["trainer"])
-        self.put(kept["arrays"])
+        put(self.trainer, kept["arrays"])
 
 
 def grown(live: Live, sizes: Sequence[int], seed: int) -> Live:
@@ -118,6 +106,8 @@ def grown(live: Live, sizes: Sequence[int], seed: int) -> Live:
         Of the new weights.
     """
     made = Live(live.asked, sizes, seed, live.schedule)
+    for name, mean in predicting(made.trainer).items():  # of new weights these are the initial values
+        mean[...] = made.trainer.parameters[name]
     new = arrays(made.trainer)
     for name, old in arrays(live.trainer).items():
         new[name][tuple(map(slice, old.shape))] = old

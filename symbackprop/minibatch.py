@@ -21,11 +21,12 @@ from symbackprop.kernels import (
     copied,
     input_array,
     masks,
+    of_updates,
     per_update,
     with_step,
     work_arrays,
 )
-from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row
+from symbackprop.loops.ir import Accumulate, Argument, Assign, Break, If, Kernel, Loop, Row
 from symbackprop.scheduled import matrices, piece
 from symbackprop.stages import Stages
 from symbackprop.symbols import LABEL, Axis, Finite, array, array_of_integers, index, name_of, names_in, scalar, size
@@ -106,26 +107,15 @@ def _indexed(expr: Expr, own: frozenset[str]) -> Expr:
 def _gather(network: Network, start: Expr) -> Loop:
     """Copy the batch's examples and targets to contiguous rows."""
     r, row = EXAMPLES.index, index("row")
-    j = index("j")
-    copies: Body = (copied(network, input_array(network, "h^0"), r),)
-    if network.target_kind == "label":
-        copies += (Assign(array_of_integers("y")[r], array_of_integers("Y")[row]),)
-    else:
-        copies += (Loop(j, network.output_size, (Assign(array("y")[r, j], array("Y")[row, j]),)),)
-    if network.weighted:
-        copies += (Assign(array(WEIGHT)[r], array(WEIGHTS)[row]),)
-    copies += tuple(_mask(name, sizes, start) for name, sizes in masks(network).items())
+    labels = network.target_kind == "label"
+    kind, target = (array_of_integers, ()) if labels else (array, (network.output_size,))
+    copies = [
+        copied(input_array(network, "h^0"), r, input_array(network, "X"), row, network.input_sizes),
+        copied(kind("y"), r, kind("Y"), row, target),
+        *([copied(array(WEIGHT), r, array(WEIGHTS), row, ())] if network.weighted else []),
+        *(copied(array(m), r, array(of_updates(m)), start + r, sizes) for m, sizes in masks(network).items()),
+    ]
     return Loop(r, EXAMPLES.size, (Row("row", "order", start + r), *copies), "the examples of the batch, row by row")
-
-
-def _mask(name: str, sizes: tuple[Expr, ...], start: Expr) -> Loop:
-    """Copy the masks of an example."""
-    r, indices = EXAMPLES.index, [index(letter) for letter in "jpqc"[: len(sizes)]]
-    drawn = array(name.replace("^", "s^"))[(start + r, *indices)]
-    body: Body = (Assign(array(name)[(r, *indices)], drawn),)
-    for i, extent in reversed(list(zip(indices, sizes, strict=True))):
-        body = (Loop(i, extent, body),)
-    return body[0]  # type: ignore[return-value]
 
 
 def _work(network: Network, equations: Iterable[Equation], batch: Expr) -> tuple[Argument, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from symbackprop.live import Live, grown
 from symbackprop.train import choices
 from symbackprop.train.aims import Labels, Values
-from symbackprop.train.contract import Array, predicting
+from symbackprop.train.contract import Array, copied, predicting, put
 from symbackprop.train.rows import Rows
 from symbackprop.train.running import Raw, Running
 
@@ -99,9 +99,7 @@ class OnlineNetwork:
             raise ValueError(f"hidden_layer_sizes are {hidden_layer_sizes!r}, expected positive integers")
         if not (isinstance(max_features, int) and max_features > 0):
             raise ValueError(f"max_features is {max_features!r}, expected a positive integer")
-        names = [activation] * len(hidden) if isinstance(activation, str) else list(activation)
-        if len(names) != len(hidden):
-            raise ValueError(f"activation has {len(names)} entries for {len(hidden)} hidden layers, expected as many")
+        names = choices.hidden_activations([activation] if isinstance(activation, str) else activation, len(hidden))
         self.asked = choices.request(
             names, loss=loss, penalty="l2", initializer=initializer, step_size=step_size, dtype=dtype, update=update,
             weighted=True,
@@ -116,7 +114,6 @@ class OnlineNetwork:
             scaling if loss == "squared" else Raw, dtype
         )  # fmt: skip
         self._live: Live | None = None
-        self._t = 0
 
     _aims: Labels | Values
 
@@ -133,7 +130,7 @@ class OnlineNetwork:
     @property
     def t(self) -> int:
         """Rows learnt."""
-        return self._t
+        return 0 if self._live is None else int(self._live.trainer.t)
 
     def learn_one(self, x: Any, y: Any, w: float = 1.0) -> None:
         """Update once after one row.
@@ -160,11 +157,12 @@ class OnlineNetwork:
         if self._live is None or self._live.sizes[0] != self._rows.size or self._live.sizes[-1] != self._aims.size:
             self._resize()
         self._w[0] = w
-        done, _ = self._kernel(self._rows.row, self._aims.y, self._w, FIRST, *self._arguments, self._t)
+        trainer = self._trainer
+        done, _ = self._kernel(self._rows.row, self._aims.y, self._w, FIRST, *self._arguments, trainer.t)
         if not done:
             self._diverged()
-        self._t += 1
-        if not self._t & _BETWEEN_COPIES:
+        trainer.t += 1
+        if not trainer.t & _BETWEEN_COPIES:
             self._keep()
 
     def predict_one(self, x: Any) -> Any:
@@ -210,7 +208,6 @@ class OnlineNetwork:
         if self._live is None:
             self._live = Live(self.asked, sizes, self.seed)
         else:
-            self._live.trainer.t = self._t
             self._live = grown(self._live, sizes, self.seed + sum(sizes))
         self._bind()
 
@@ -218,6 +215,7 @@ class OnlineNetwork:
         """Put what a row needs at hand: kernels, and their arguments."""
         assert self._live is not None
         module, trainer = self._live.module, self._live.trainer
+        self._trainer = trainer
         settings = trainer._settings(**self._numbers())  # noqa: SLF001 (the same that its `sgd` checks)
         self._kernel, self._forward = module.SCHEDULES["plain"], module.forward
         self._arguments = (*trainer.parameters.values(), *trainer.state.values(), *map(module.real, settings))
@@ -227,25 +225,30 @@ class OnlineNetwork:
 
     def _keep(self) -> None:
         """Keep a copy of what is finite."""
-        assert self._live is not None
-        copied = self._live.copied()
-        if all(np.isfinite(values).all() for values in copied.values()):
-            self._kept = copied
+        now = copied(self._trainer)
+        if all(np.isfinite(values).all() for values in now.values()):
+            self._kept = now
         else:
             self._diverged()
 
     def _diverged(self) -> None:
-        assert self._live is not None
-        self._live.put(self._kept)
+        put(self._trainer, self._kept)
         raise FloatingPointError(
-            f"the loss is not finite at row {self._t}; the parameters are those of at most {_BETWEEN_COPIES + 1} rows "
+            f"the loss is not finite at row {self.t}; the parameters are those of at most {_BETWEEN_COPIES + 1} rows "
             f"ago: try a learning rate smaller than {self.settings['learning_rate']:g}"
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {"_kernel", "_forward", "_arguments", "_predicting", "_w", "_F", "_kept"}  # made again by `_bind`
-        if self._live is not None:
-            self._live.trainer.t = self._t
+        own = {
+            "_trainer",
+            "_kernel",
+            "_forward",
+            "_arguments",
+            "_predicting",
+            "_w",
+            "_F",
+            "_kept",
+        }  # made again by `_bind`
         return {name: value for name, value in vars(self).items() if name not in own}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

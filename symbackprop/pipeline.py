@@ -105,11 +105,13 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
 
 
 def _kernels(network: Network, stages: Stages, whole: Stages, deferral: Deferral | str) -> tuple[Kernel, ...]:
-    predicting = tuple(make(network, whole) for make in (forward_kernel, loss_kernel, backward_kernel))
-    if isinstance(deferral, str) and by_example(stages):
-        shared = training_by_example if network.dropout else kernels_by_example
-        return (*(predicting if network.dropout else ()), *shared(network, stages), sgd_kernel(network, stages))
-    kernels = [*predicting, sgd_kernel(network, stages)]
+    alike = isinstance(deferral, str) and by_example(stages)
+    if alike and not network.dropout:
+        return (*kernels_by_example(network, stages), sgd_kernel(network, stages))
+    kernels = [make(network, whole) for make in (forward_kernel, loss_kernel, backward_kernel)]
+    kernels.append(sgd_kernel(network, stages))
+    if alike:
+        return (*kernels, *training_by_example(network, stages))
     fast = in_patches(stages)
     if isinstance(deferral, str):
         kernels.append(overlapped_kernel(network, fast, SWEEP))

@@ -18,6 +18,7 @@ from symbackprop.definitions.schedules import t
 from symbackprop.kernels import (
     arguments_of,
     copied,
+    input_array,
     of_target,
     of_update,
     per_update,
@@ -209,7 +210,7 @@ def _inputs(deferral: Deferral) -> Indexed:
 
 def _gather(network: Network, deferral: Deferral, start: Expr, r: Symbol, count: Expr) -> Loop:
     """Copy the block's examples to contiguous rows."""
-    copy = copied(network, _inputs(deferral).base, r)
+    copy = copied(_inputs(deferral).base, r, input_array(network, "X"), index("row"), network.input_sizes)
     return Loop(r, count, (Row("row", "order", start + r), copy), "H1[r,j] = x[j] of example r of the block")
 
 

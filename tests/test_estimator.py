@@ -293,7 +293,7 @@ def test_verbose_fits_say_each_epoch(capsys):
         ({"alpha": -1}, "alpha"),
         ({"activation": "tnah"}, "tanh"),
         ({"activation": "__import__('os')"}, "__import__"),
-        ({"activation": ["tanh", "relu"]}, "2 entries for 1 hidden"),
+        ({"activation": ["tanh", "relu"]}, "2 activations for 1 hidden"),
         ({"hidden_layer_sizes": (3, 0)}, "hidden_layer_sizes"),
         ({"learning_rate": "invrese"}, "inverse"),
         ({"update": "nestrov"}, "nesterov"),

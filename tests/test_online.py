@@ -79,6 +79,15 @@ def test_what_is_new_leaves_what_was_learnt():
     assert made.predict_proba_one(row) == pytest.approx(proba, abs=0.02)  # the mean moved by one row
 
 
+def test_means_of_what_is_new_begin_at_its_initial_values():
+    made = network(update="average")
+    made.learn_one({"a": 1.0}, 0)
+    made.learn_one({"a": 0.5, "b": 1.0}, 1)
+    mean = made._live.trainer.state["mean_W1"][:, 1]
+    first = mean + (mean - weights(made)["W1"][:, 1])  # half of the first value, half of the value now
+    assert np.abs(first).max() > 0.1
+
+
 def test_features_beyond_the_bound_are_ignored_with_one_warning():
     made = network(max_features=2)
     made.learn_one({"a": 1, "b": 2}, 0)
@@ -103,7 +112,7 @@ def test_running_means_and_deviations_are_those_of_all_values(values, shift):
 
 def test_a_refused_row_makes_no_column():
     made = network(max_features=2)
-    for row in ({"x": "text"}, {"x": float("inf")}, {"x": 10**400}):
+    for row in ({"x": "text"}, {"x": float("inf")}, {"x": 1e200}, {"x": 10**400}):
         with pytest.raises(ValueError, match="feature 'x'"):
             made.learn_one(row, 0)
     assert made.features_ is None
@@ -138,6 +147,7 @@ def test_pickles_go_on_alike(update):
         (X[0, :3], 1, "3 features, expected 5"),
         ([1, 2, 3, 4, float("nan")], 1, "feature 4 is nan"),
         ([1, 2, 3, 4, float("inf")], 1, "feature 4 is inf"),
+        ([1, 2, 3, 4, 1e200], 1, "feature 4 is 1e"),
         ({"a": 1}, 1, "rows so far were arrays"),
         (X[0], None, "expected a label"),
         (X[0], float("nan"), "expected a label"),
@@ -156,7 +166,7 @@ def test_a_row_that_is_refused_changes_nothing(x, y, words):
     assert pickle.dumps(made) == before
 
 
-@pytest.mark.parametrize("y", [float("nan"), [1.0, 2.0], float("inf")])
+@pytest.mark.parametrize("y", [float("nan"), [1.0, 2.0], float("inf"), 1e200])
 def test_values_that_are_refused_change_nothing(y):
     made = network(loss="squared")
     made.learn_one(X[0], 1.5)
@@ -169,7 +179,7 @@ def test_values_that_are_refused_change_nothing(y):
     ("parameters", "words"),
     [
         ({"hidden_layer_sizes": (0,)}, "positive integers"),
-        ({"activation": ("tanh", "relu")}, "2 entries for 1"),
+        ({"activation": ("tanh", "relu")}, "2 activations for 1"),
         ({"activation": "tnah"}, "tanh"),
         ({"learning_rate": -1}, "learning_rate is -1"),
         ({"hyperparameters": {"momentm": 1}}, "momentm"),

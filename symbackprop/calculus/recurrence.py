@@ -48,10 +48,6 @@ class Recurrence:
         """The weight, and what is kept beside it."""
         return (self.weight, *(target for target, _ in self.assignments if target != self.weight))
 
-    def factor(self, value: Expr, state: Expr) -> Expr:
-        """Return by what an assigned value has a state, or OUTER, as a factor."""
-        return value.coeff(state)
-
     def mark(self, state: Indexed) -> str:
         """Return a short name: nothing for the weight, v for vW."""
         return split(name_of(state))[0].removesuffix(split(name_of(self.weight))[0]).rstrip("_")
@@ -284,7 +280,7 @@ class _Block:
         """Return the pairs (x, y) where x depends on y from before the block otherwise than by being it."""
         found, states = self.found, self.found.states
         direct = {(x, y) for x, value in found.assignments for y in states
-                  if found.factor(value, y) != int(x == y)}  # fmt: skip
+                  if value.coeff(y) != int(x == y)}  # fmt: skip
         for middle in states:
             direct |= {(x, y) for x in states for y in states if (x, middle) in direct and (middle, y) in direct}
         return direct
@@ -355,7 +351,7 @@ class _Block:
         values = dict(self.found.assignments)
         for x, y in self._pairs():
             whole = {z: self.p(z, y) + int(z == y) for z in self.found.states}
-            added = Add(*((self.found.factor(values[x], z) - int(x == z)) * whole[z] for z in self.found.states))
+            added = Add(*((values[x].coeff(z) - int(x == z)) * whole[z] for z in self.found.states))
             made.append(Equation(self.p(x, y), self.p(x, y) + added, (), "block"))
         return made
 

@@ -2,7 +2,7 @@
 
 A rule is a list of assignments in their order; v is the velocity of the parameter, 0 at first. All are formulas of one
 parameter's element; `norm` is Σ (∂l/∂θ)² over all parameters for ``clip``, Σⱼ Wᵢⱼ² over a unit's weights for
-``max_norm``; `share` is 1/(1 + t).
+``max_norm``; `share` is SHARE.
 
 References
 ----------
@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from sympy import Expr, Piecewise, sqrt
 
-from symbackprop.definitions.schedules import α
+from symbackprop.definitions.schedules import t, α
 from symbackprop.symbols import scalar
 
 θ, v, mean, Δ, μ = map(scalar, ("θ", "v", "mean", "Δ", "momentum"))
@@ -33,6 +33,7 @@ WRITTEN = {  # as the lecture writes the first
     "momentum": "v ← momentum v + αΔ, θ ← θ + v",
     "nesterov": "v ← momentum v + αΔ, θ ← θ + momentum v + αΔ",
 }
+SHARE = 1 / (1 + t)  # of update t in the mean of all so far
 AVERAGE = mean + share * (θ - mean)  # of the parameters after every update so far
 CLIP = Piecewise((most / sqrt(norm), norm > most**2), (1, True))  # a factor of ∂l/∂θ in Δ
 MAX_NORM = Piecewise((largest / sqrt(norm), norm > largest**2), (1, True))  # a factor of Wᵢⱼ after its update

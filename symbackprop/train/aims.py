@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.train.contract import Array
-from symbackprop.train.running import Running
+from symbackprop.train.running import LARGEST, Running
 
 
 class Labels:
@@ -70,7 +70,7 @@ class Values:
     """
 
     def __init__(self, scaling: type[Running], dtype: str) -> None:
-        self.scaling, self.dtype, self.size = scaling, dtype, 0
+        self.size = 0
         self._scaled = scaling(0, dtype)
         self._is_flat = True
 
@@ -84,8 +84,8 @@ class Values:
         values = np.atleast_1d(np.asarray(y, np.float64))
         if values.ndim != 1 or (self.size and values.size != self.size) or not values.size:
             raise ValueError(f"y has shape {values.shape}, expected {self.size or 'some'} numbers; nothing was learnt")
-        if not np.isfinite(values).all():
-            raise ValueError(f"y is {y}, expected finite numbers; nothing was learnt")
+        if not (abs(values) <= LARGEST).all():
+            raise ValueError(f"y is {y}, expected finite numbers, at most {LARGEST:g}; nothing was learnt")
 
     def learn(self, y: Any) -> None:
         """Take a target that was checked."""

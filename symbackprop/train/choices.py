@@ -205,9 +205,9 @@ def hyperparameters(spec: Spec, given: Mapping[str, float | None]) -> dict[str, 
 
 
 def dropout(spec: Spec, rate: float | None) -> dict[str, float]:
-    """Return the keyword for how often units are left out; ValueError if it is none, or the module has no dropout."""
+    """Return the keyword for how often units are left out, never by default; ValueError where that cannot be."""
     if rate is None:
-        return {}
+        return {"dropout": 0.0} if "masks" in spec else {}
     if not 0 <= rate < 1:
         raise ValueError(f"dropout is {rate}, expected a number from 0 to below 1")
     if "masks" not in spec:

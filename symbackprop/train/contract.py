@@ -61,6 +61,18 @@ def arrays(trainer: Trainer) -> dict[str, Array]:
     return {**trainer.parameters, **getattr(trainer, "state", {})}
 
 
+def copied(trainer: Trainer) -> dict[str, Array]:
+    """Return a copy of all that training changes."""
+    return {name: values.copy() for name, values in arrays(trainer).items()}
+
+
+def put(trainer: Trainer, values: Mapping[str, Array]) -> None:
+    """Give a trainer what `copied` returned, in place."""
+    now = arrays(trainer)
+    for name, value in values.items():
+        np.copyto(now[name], value)
+
+
 def predicting(trainer: Trainer) -> dict[str, Array]:
     """Return the parameters that predict: their means, where these are kept."""
     kept = arrays(trainer)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from symbackprop.train.contract import Array, Pair, Spec, Trainer, arrays, misses
+from symbackprop.train.contract import Array, Pair, Spec, Trainer, copied, misses, put
 from symbackprop.train.history import Epoch, History, Reason, Report, Settings
 
 # Parts are cut by work, about half a second of it, not by the clock: the same seed gives the same bits everywhere.
@@ -130,8 +130,7 @@ class _Run:
         epoch = Epoch(number, training_loss, loss, error, len(order) / seconds, elapsed)
         kept = self.kept
         if kept is None or epoch.better_than(kept.epoch):
-            copies = {name: values.copy() for name, values in arrays(self.trainer).items()}
-            kept = _Kept(epoch, self.trainer.t, copies)
+            kept = _Kept(epoch, self.trainer.t, copied(self.trainer))
         self.epochs.append(epoch)
         self.kept = kept  # in one step: Ctrl-C finds a whole set of parameters, this one or the one before
         self.report.epoch(epoch, kept.epoch)
@@ -155,6 +154,4 @@ class _Run:
         """Give the trainer the parameters of the best epoch, in place."""
         assert self.kept is not None
         self.trainer.t = self.kept.t
-        now = arrays(self.trainer)
-        for name, values in self.kept.arrays.items():
-            np.copyto(now[name], values)
+        put(self.trainer, self.kept.arrays)

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from symbackprop.train.contract import Array
-from symbackprop.train.running import Running
+from symbackprop.train.running import LARGEST, Running
 
 
 class Rows:
@@ -23,15 +23,12 @@ class Rows:
 
     Attributes
     ----------
-    size
-        How many columns there are.
     names
         Of the columns; None where rows are arrays.
     """
 
     def __init__(self, scaling: type[Running], dtype: str, most: int) -> None:
-        self.scaling, self.dtype, self.most = scaling, dtype, most
-        self.size, self.names, self._scaled = 0, None, scaling(0, dtype)
+        self.most, self.names, self._scaled = most, None, scaling(0, dtype)
         self._columns: dict[Hashable, int] = {}
         self._order: tuple[Hashable, ...] = ()
         self._warned = False
@@ -58,6 +55,11 @@ class Rows:
         self._standardise(learn=False, gaps=gaps)
 
     @property
+    def size(self) -> int:
+        """How many columns there are."""
+        return self._scaled.raw.size
+
+    @property
     def row(self) -> Array:
         """The row for kernels, (1, size)."""
         return self._scaled.z
@@ -65,8 +67,7 @@ class Rows:
     def _standardise(self, *, learn: bool, gaps: bool) -> None:
         if wrong := self._scaled(learn=learn, gaps=gaps):
             name = wrong - 1 if self.names is None else repr(self.names[wrong - 1])
-            value = self._scaled.raw[wrong - 1]
-            raise ValueError(f"feature {name} is {value}, expected a finite number; nothing was learnt")
+            raise _too_large(name, self._scaled.raw[wrong - 1])
 
     def _copy(self, x: Any) -> None:
         """Take an array; the first one says how long all are."""
@@ -74,7 +75,6 @@ class Rows:
             raise ValueError(f"x is of the type {type(x).__name__}, but rows so far were mappings; expected a mapping")
         if not self.size:
             self._scaled = self._scaled.grown(len(x))
-            self.size = len(x)
         if len(x) != self.size or not self.size:
             raise ValueError(f"x has {len(x)} features, expected {self.size or 'at least one'} as before")
         self._scaled.raw[:] = x
@@ -87,8 +87,8 @@ class Rows:
             return
         new = [name for name in x if name not in self._columns and _is_there(x[name])]
         for name in new:  # before a column is made
-            if math.isinf(_number(name, x[name])):
-                raise ValueError(f"feature {name!r} is {x[name]}, expected a finite number; nothing was learnt")
+            if abs(_number(name, x[name])) > LARGEST:
+                raise _too_large(repr(name), x[name])
         self.names = self.names or []
         room = self.most - len(self.names)
         if len(new) > room:
@@ -96,9 +96,9 @@ class Rows:
         for name in sorted(new, key=str)[:room]:
             self._columns[name] = len(self.names)
             self.names.append(name)
-        self._order, self.size = tuple(self.names), max(1, len(self.names))
-        if self.size != self._scaled.raw.size:
-            self._scaled = self._scaled.grown(self.size)
+        self._order = tuple(self.names)
+        if (size := max(1, len(self.names))) != self.size:
+            self._scaled = self._scaled.grown(size)
 
     def _fill(self, x: Mapping[Any, Any]) -> None:
         raw = self._scaled.raw
@@ -121,6 +121,10 @@ class Rows:
                 f"the feature {names[-1]!r} is ignored, and others like it: there are to be at most {self.most}; "
                 "give a larger max_features", stacklevel=5,
             )  # fmt: skip
+
+
+def _too_large(name: object, value: Any) -> ValueError:
+    return ValueError(f"feature {name} is {value}, expected a finite number, at most {LARGEST:g}; nothing was learnt")
 
 
 def _is_there(value: Any) -> bool:

@@ -1,9 +1,12 @@
 """Running standardisation: every column less its mean so far, divided by its standard deviation so far."""
 
-from math import isinf, isnan, sqrt
+from math import isnan, sqrt
+from typing import Self
 
 import numba
 import numpy as np
+
+LARGEST = 1e150  # the square of a larger value might be infinite, and stay in the sum of squares
 
 
 @numba.njit(nogil=True, cache=True)
@@ -13,7 +16,7 @@ def _standardise(raw, known, means, squares, z, learn, gaps):  # type: ignore[no
     Welford 1962: mean ← mean + (v - mean)/n, Σ(v - mean)² ← Σ(v - mean)² + (v - old mean)(v - new mean).
     """
     for j in range(raw.size):
-        if isinf(raw[j]) or (isnan(raw[j]) and not gaps):
+        if abs(raw[j]) > LARGEST or (isnan(raw[j]) and not gaps):
             return j + 1
     for j in range(raw.size):
         v = raw[j]
@@ -56,9 +59,9 @@ class Running:
         """Standardise `raw` to `z`, and count it where `learn`; return 0, or 1 + the column of a value not finite."""
         return int(_standardise(self.raw, self.known, self.means, self.squares, self.z, learn, gaps))
 
-    def grown(self, columns: int) -> "Running":
+    def grown(self, columns: int) -> Self:
         """Return the same with more columns, of which nothing is known."""
-        made = Running(columns, self.z.dtype.name)
+        made = type(self)(columns, self.z.dtype.name)
         for name in ("known", "means", "squares"):
             getattr(made, name)[: self.raw.size] = getattr(self, name)
         return made
@@ -70,7 +73,7 @@ class Running:
 
 
 class Raw(Running):
-    """The same for values that are to stay as they are."""
+    """The same for values that are to stay as they are: nothing is known of them."""
 
     def __call__(self, *, learn: bool, gaps: bool = False) -> int:  # noqa: ARG002 (as in Running)
         """Copy `raw` to `z`, 0 for gaps; return 0, or 1 + the column of a value not finite."""
@@ -78,11 +81,3 @@ class Raw(Running):
             return 1 + int(np.flatnonzero(~np.isfinite(self.raw))[0])
         self.z[0] = np.nan_to_num(self.raw) if gaps else self.raw
         return 0
-
-    def grown(self, columns: int) -> "Raw":
-        """Return one with more columns."""
-        return Raw(columns, self.z.dtype.name)
-
-    def back(self, j: int = 0) -> tuple[float, float]:  # noqa: ARG002
-        """Return 0 and 1: values are as they are."""
-        return 0.0, 1.0

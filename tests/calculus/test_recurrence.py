@@ -217,7 +217,7 @@ def test_the_parts_are_found_whatever_the_update_is_called():
         Equation(a[i], 5 + Sum(V[i, j] * x[j], J.limits) + 3 * b[i] ** 2, (I,)),
     )
     ((target, value),) = made.assignments
-    assert (target, made.factor(value, target), forces(made)[target]) == (V[i, j], 1 - rate / 3, -rate / 2)
+    assert (target, value.coeff(target), forces(made)[target]) == (V[i, j], 1 - rate / 3, -rate / 2)
     assert (made.delta, made.input, made.rest) == (z[i] * gain[i], x[j], 5 + 3 * b[i] ** 2)
 
 
