@@ -239,7 +239,7 @@ def test_ctrl_c_elsewhere_is_130(run, flowers, monkeypatch, place_of_it):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, place_of_it, interrupt)
+    monkeypatch.setattr(f"symbackprop.cli.train.{place_of_it}", interrupt)
     assert run("train", flowers, *FAST, code=130) == "stopped by hand"
 
 

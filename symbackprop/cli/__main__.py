@@ -1,0 +1,5 @@
+"""``python -m symbackprop.cli``."""
+
+from symbackprop.cli.program import main
+
+main()

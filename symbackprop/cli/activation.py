@@ -1,0 +1,68 @@
+"""``symbackprop plot-activation`` and ``audit``: one formula, looked at and measured."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import symbackprop
+from symbackprop.cli.options import Constant, Learn, LearnPerUnit, option
+from symbackprop.cli.request import named
+from symbackprop.train.files import check_writable, shown
+from symbackprop.train.plot import check_plotting
+
+
+def plot_activation(
+    activation: Annotated[str, typer.Argument(help="A name or a formula in a.", metavar="FORMULA")],
+    output: Annotated[Path, option("The picture, a PNG.", "--output", "-o", metavar="PATH")],
+    constant: Constant = None,
+    learn: Learn = None,
+    learn_per_unit: LearnPerUnit = None,
+    span: Annotated[float, option("From -X to X.", metavar="X")] = 6.0,
+) -> None:
+    """Draw an activation and its derivative, and say where they have kinks."""
+    from symbackprop.explain.plot import plot_activation as draw  # noqa: PLC0415 (it loads SymPy)
+    from symbackprop.soundness import advise, kinks  # noqa: PLC0415
+
+    check_writable(output)
+    network = symbackprop.Network((activation,), **named(constant, learn, learn_per_unit))
+    if output.suffix.lower() not in {".png", ""}:
+        raise ValueError(f"the picture is {shown(output)}, expected a name that ends in .png")
+    say_initial(network)
+    draw(output, network, span)
+    for word in kinks(network.scalar_activation(activation)):
+        typer.echo(f"kink: {word}")
+    for word in advise(network):
+        typer.echo(f"symbackprop: warning: {word}", err=True)
+    typer.echo(f"wrote {shown(output)}")
+
+
+def audit(
+    activation: Annotated[str, typer.Argument(help="A name or a formula in a.", metavar="FORMULA")],
+    output: Annotated[Path | None, option("A picture of the errors, a PNG.", "--output", "-o", metavar="PATH")] = None,
+    constant: Constant = None,
+    learn: Learn = None,
+    learn_per_unit: LearnPerUnit = None,
+    points: Annotated[int, option("How many floats of each type to try.", metavar="N")] = 1000,
+) -> None:
+    """Measure the errors of an activation and its derivative, as compiled, over all floats, against mpmath."""
+    from symbackprop.audit import audit as measure  # noqa: PLC0415 (few commands need it)
+    from symbackprop.audit import plot_audit, report  # noqa: PLC0415
+
+    if output:
+        check_writable(output)
+        check_plotting()
+    network = symbackprop.Network((activation,), **named(constant, learn, learn_per_unit))
+    say_initial(network)
+    found = measure(network, points)
+    typer.echo(report(found))
+    if output:
+        plot_audit(output, found, activation)
+        typer.echo(f"\nwrote {shown(output)}")
+
+
+def say_initial(network: Any) -> None:
+    """Say at which values of its learnt parameters an activation is looked at, where it has some."""
+    values = (text for field in ("learned", "learned_per_unit") for text in network.names()[field])
+    for text in values:
+        typer.echo(f"{text.replace('=', ' = ')}, the value from which it is learnt")

@@ -1,0 +1,75 @@
+"""The commands put together, and what their errors become."""
+
+import os
+import sys
+from typing import Any
+
+import typer
+
+from symbackprop.cli.activation import audit, plot_activation
+from symbackprop.cli.bench import bench
+from symbackprop.cli.check import check
+from symbackprop.cli.derive import derive
+from symbackprop.cli.generate import generate
+from symbackprop.cli.predict import predict
+from symbackprop.cli.train import train
+
+# what click calls ClickException, wherever this version of typer has it from
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0].__bases__[0]
+_EXPECTED = (ValueError, OSError, FloatingPointError, ImportError, MemoryError)
+
+
+app = typer.Typer(
+    name="symbackprop",
+    help="Write a network as formulas, see its gradients derived, train it one example at a time.",
+    epilog="Start with: symbackprop train",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+app.command(epilog="Example: symbackprop derive --activation tanh --format latex")(derive)
+app.command(epilog="Example: symbackprop generate --activation relu --hidden-layers 2 -o relu_2_nll.py")(generate)
+app.command(epilog="Examples: symbackprop train, symbackprop train flowers.csv --label species --hidden 16,8")(train)
+app.command(epilog="Example: symbackprop predict out/model.npz flowers.csv --output predictions.csv")(predict)
+app.command(epilog="Example: symbackprop check generated/tanh_nll_l2.py")(check)
+app.command("plot-activation", epilog='Example: symbackprop plot-activation "a*tanh(log(1+exp(a)))" -o mish.png')(
+    plot_activation
+)
+app.command(epilog='Example: symbackprop audit "a*tanh(log(1+exp(a)))" -o mish.png')(audit)
+app.command(epilog="Example: symbackprop bench --network 784-128-10")(bench)
+
+
+def main() -> None:
+    """Run the command line: exit 2 with one line for an expected error, 130 after Ctrl-C."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit status."""
+    try:
+        status = int(app(args=arguments or ["--help"], prog_name="symbackprop", standalone_mode=False) or 0)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, head for instance, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (KeyboardInterrupt, typer.Abort):
+        status = 130
+    except _UsageError as error:
+        return _failed(_usage(error))
+    except _EXPECTED as error:
+        if os.environ.get("SYMBACKPROP_TRACEBACK"):
+            raise
+        return _failed(str(error) or type(error).__name__)
+    if status == 130:  # what typer makes of Ctrl-C
+        _failed("stopped by hand")
+    return status
+
+
+def _usage(error: Any) -> str:
+    path = getattr(error.ctx, "command_path", "symbackprop")
+    return f"{error.format_message().rstrip('.')}; see {path} --help"
+
+
+def _failed(message: str) -> int:
+    typer.echo(f"symbackprop: {' '.join(message.split())}", err=True)
+    return 2
