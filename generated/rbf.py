@@ -35,7 +35,7 @@ Regenerate with:
 
     symbackprop generate --network rbf.toml -o rbf.py, or build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: ce7844191763f666.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8b6ef39b4b40147d.
 """
 
 import json
@@ -67,6 +67,7 @@ SPEC = {
     "hyperparameters": {"decay": 0.0},
     "initial": {"distribution": "normal", "defaults": {"deviation": 0.05}, "values": {}, "fans": {"W1": [8, 24], "W2": [24, 1]}},
     "refused": {"deferred": "the factor of W1 in its update differs from weight to weight"},
+    "advice": ["the activation exp(a) has a derivative above 1000 at a = 6.95: use a small learning rate, or a flatter formula"],
     "network": "preactivation=rbf(24), dense(1); activations=['exp(a)']; output=identity; loss=squared; target=vector; penalty=none",
 }
 

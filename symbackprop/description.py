@@ -17,6 +17,7 @@ from symbackprop.definitions.network import Network
 from symbackprop.emit.module import Header
 from symbackprop.kernels import hyperparameters, masks, of_updates, parameter_sizes, scalars_of_update, state, with_step
 from symbackprop.notation import formula, identifier
+from symbackprop.soundness import advise
 from symbackprop.stages import Stages
 from symbackprop.updating import state_of
 
@@ -27,7 +28,10 @@ _ABOUT_TRAINING = {"initializer", "step_size", "learned", "learned_per_unit", "u
 def specification(
     network: Network, name: str, dtype: str, refused: dict[str, str], *, exact_form: bool = False
 ) -> dict[str, Any]:
-    """Return SPEC: the choices as strings, the shapes by layer, the hyperparameters with their defaults."""
+    """Return SPEC: the choices as strings, the shapes by layer, the hyperparameters with their defaults.
+
+    What is advised against is an entry of its own, where there is something: it holds whenever the module is used.
+    """
     initializer = network.chosen_initializer
     names = network.names()
     constants = hyperparameters(network)
@@ -56,6 +60,7 @@ def specification(
             **({"fans": _fans(network)} if network.layers else {}),
         },
         "refused": refused,
+        **({"advice": lines} if (lines := advise(network)) else {}),
         "network": _identity(names),
     }
 

@@ -22,8 +22,9 @@ from symbackprop.loops.verify import verify
 from symbackprop.minibatch import minibatch_kernel
 from symbackprop.notation import formula
 from symbackprop.scheduled import ONE_ROW, SWEEP, deferral_of, deferred_kernel, in_patches, overlapped_kernel
-from symbackprop.soundness import AdviceWarning, advise, refuse
+from symbackprop.soundness import refuse
 from symbackprop.stages import Stages, stages_of_network
+from symbackprop.train.advice import AdviceWarning
 from symbackprop.train.files import write_text
 
 
@@ -68,17 +69,18 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
     Warns
     -----
     AdviceWarning
-        If an activation is constant, not finite or very steep between -50 and 50, or even around 0; if a penalty is
-        not finite there or has no lower bound.
+        If an activation is not finite or very steep between -50 and 50, or even around 0; if a penalty is not finite
+        there or has no lower bound. The lines stand in the module's SPEC too, as "advice".
     """
     if dtype not in {"float32", "float64"}:
         raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
     if not isinstance(network, Network):
         raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
     refuse(network)
-    for word in advise(network):
-        warnings.warn(word, AdviceWarning, stacklevel=2)
-    return assembled(network, name or default_name(network), dtype, exact_form=exact_form)
+    module = assembled(network, name or default_name(network), dtype, exact_form=exact_form)
+    for line in module.spec.get("advice", ()):
+        warnings.warn(line, AdviceWarning, stacklevel=2)
+    return module
 
 
 def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> Module:

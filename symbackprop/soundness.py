@@ -27,13 +27,10 @@ STEEP = 1e3
 BESIDE = 1e-7  # a kink
 _NEAR = 1e-4  # two values are the same, relative to their size
 _MAGNITUDES = (1e2, 1e4, 1e8, 1e16, 1e30)
+_ASIDE = 0.3719  # added to learnt parameters, to see whether a formula is flat only where they start
 _FALL = 0.01  # more than what the minimum of a bounded oscillation, found at some points, differs by
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
-
-
-class AdviceWarning(UserWarning):
-    """A formula is legal, but probably not what is wanted."""
 
 
 def values(expr: Expr, symbol: Symbol, at: Numbers) -> Numbers:
@@ -54,17 +51,17 @@ def derivative(g: Expr, symbol: Symbol = a) -> Expr:
 
 
 def refuse(network: Network) -> None:
-    """Raise ValueError for a formula of the user's own that is not real, or flat almost everywhere.
+    """Raise ValueError for a formula of the user's own that is not real, or flat almost everywhere, as a constant is.
 
-    A constant activation is legal, and advised against: it may be a mistake in one layer of many.
+    An activation that is flat only where its learnt parameters start, as slope*a at slope = 0, is legal.
     """
     for what, table, symbol, choices in _own(network):
-        for choice, expr in choices:
+        for choice, forms in choices:
             if isinstance(choice, str) and choice in table:
                 continue
-            _require_real(what, expr, symbol)
-            if _is_flat(expr, symbol) and (what == "penalty" or not _is_constant(expr)):
-                raise ValueError(f"the {what} {formula(expr)} is flat almost everywhere: {_FLAT[what]}")
+            _require_real(what, forms[0], symbol)
+            if all(_is_flat(expr, symbol) for expr in forms):
+                raise ValueError(f"the {what} {formula(forms[0])} is flat almost everywhere: {_FLAT[what]}")
 
 
 _FLAT = {
@@ -73,10 +70,16 @@ _FLAT = {
 }
 
 
-def _own(network: Network) -> list[tuple[str, Any, Symbol, list[tuple[Formula, Expr]]]]:
-    activations = [(g, network.scalar_activation(g)) for g in network.used_activations]
-    penalties = [(network.penalty, p) for p in network.penalties().values()]
+def _own(network: Network) -> list[tuple[str, Any, Symbol, list[tuple[Formula, list[Expr]]]]]:
+    """Return the formulas of each kind, an activation's at the values where its learnt parameters start, and beside."""
+    activations = [(g, _beside_start(network, g)) for g in network.used_activations]
+    penalties = [(network.penalty, [p]) for p in network.penalties().values()]
     return [("activation", ACTIVATIONS, a, activations), ("penalty", PENALTIES, w, penalties)]
+
+
+def _beside_start(network: Network, g: Formula) -> list[Expr]:
+    start, moved = (network.scalar_activation(g, beside=by) for by in (0, _ASIDE))
+    return [start] if start == moved else [start, moved]
 
 
 def _require_real(what: str, expr: Expr, symbol: Symbol) -> None:
@@ -171,7 +174,7 @@ def _falls_without_end(p: Expr) -> bool:
 def _advice(g: Expr) -> list[str]:
     found, slopes = values(g, a, POINTS).real, values(derivative(g), a, POINTS).real
     if _is_constant(g):
-        return ["is constant: no gradient comes through it"]
+        return ["is constant where its learnt parameters start: no gradient comes through it at first"]
     made = []
     if not np.isfinite(found).all():
         place = min(POINTS[~np.isfinite(found)], key=abs)

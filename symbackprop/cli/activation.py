@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 import symbackprop
+from symbackprop.cli import say
 from symbackprop.cli.options import Constant, Learn, LearnPerUnit, option
 from symbackprop.cli.request import named
 from symbackprop.train.files import check_writable, shown
@@ -32,8 +33,7 @@ def plot_activation(
     draw(output, network, span)
     for word in kinks(network.scalar_activation(activation)):
         typer.echo(f"kink: {word}")
-    for word in advise(network):
-        typer.echo(f"symbackprop: warning: {word}", err=True)
+    say.advise(advise(network))
     typer.echo(f"wrote {shown(output)}")
 
 

@@ -25,6 +25,7 @@ from symbackprop.cli.options import (
     option,
 )
 from symbackprop.cli.request import asked_for, built, named
+from symbackprop.cli.say import advise
 from symbackprop.train.files import check_writable, shown, write_text
 from symbackprop.train.modules import spec_of
 
@@ -70,6 +71,7 @@ def generate(
         **named(constant, learn, learn_per_unit),
     )
     made = built(asked, output.stem)
+    advise(made.spec.get("advice", ()))
     if output.exists():
         spec_of(output)  # nothing but a module that was generated is written over
     write_text(output, made.text)

@@ -5,10 +5,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import typer
-
 import symbackprop
+from symbackprop.cli.say import advise
 from symbackprop.train import choices, find_module
+from symbackprop.train.advice import AdviceWarning, advice_of
 from symbackprop.train.network_file import read_network
 
 
@@ -46,14 +46,11 @@ def network_of(asked: dict[str, Any]) -> Any:
 
 
 def built(asked: dict[str, Any], name: str | None = None) -> Any:
-    """Return the module for a request; what it is advised against goes to standard error."""
-    with warnings.catch_warnings(record=True) as advice:
-        warnings.simplefilter("always")
+    """Return the module for a request; what it is advised against stands in its SPEC."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AdviceWarning)
         exact = asked.get("exact_form", False)
-        made = symbackprop.build(network_of(asked), name=name, dtype=asked["dtype"], exact_form=exact)
-    for word in advice:
-        typer.echo(f"symbackprop: warning: {word.message}", err=True)
-    return made
+        return symbackprop.build(network_of(asked), name=name, dtype=asked["dtype"], exact_form=exact)
 
 
 def module_for(asked: dict[str, Any] | None) -> ModuleType:
@@ -61,4 +58,6 @@ def module_for(asked: dict[str, Any] | None) -> ModuleType:
     if asked is None:
         raise ValueError("the model was trained with a module of its own; name it with --module PATH")
     choices.network_arguments(asked)
-    return find_module(asked, lambda: built(asked).text)
+    module = find_module(asked, lambda: built(asked).text)
+    advise(advice_of(module.SPEC))
+    return module

@@ -28,8 +28,9 @@ from symbackprop.cli.options import (
     option,
 )
 from symbackprop.cli.request import asked_for, built, named
-from symbackprop.cli.say import say
+from symbackprop.cli.say import advise, say
 from symbackprop.train import choices, digits, find_module, import_module, progress_report, read_data
+from symbackprop.train.advice import advice_of
 from symbackprop.train.files import apart, check_writable, shown
 from symbackprop.train.job import train_model
 from symbackprop.train.outcome import write_outcome
@@ -153,6 +154,7 @@ def _kernels(asked: dict[str, Any], path: Path | None) -> ModuleType:
     module = import_module(path) if path else find_module(asked, make)
     how = f"generated in {time.perf_counter() - start:.1f} s" if made else "given" if path else "found"
     say("kernels", f"{how}: {shown(str(module.__file__))}")
+    advise(advice_of(module.SPEC))
     return module
 
 

@@ -247,9 +247,9 @@ class Network:
         rhs = named(fresh(exact(make(*arrays, array(f"h^{_below(layer)}"), i.index, j))))  # sums may share an index
         return (Equation(array(f"a^{layer}")[i.index], rhs, (i,), "pre-activation"),)
 
-    def scalar_activation(self, g: Formula) -> Expr:
-        """Return g(a), a formula of one symbol; what it learns has its initial value."""
-        values = {scalar(name): exact(value) for name, value in self._parametric(g)[1].items()}
+    def scalar_activation(self, g: Formula, beside: float = 0) -> Expr:
+        """Return g(a), a formula of one symbol; what it learns has its initial value, or one so far beside it."""
+        values = {scalar(name): exact(value + beside) for name, value in self._parametric(g)[1].items()}
         made = self._of_names(g).xreplace(values)
         if made.has(zoo, nan, oo):
             shown = ", ".join(f"{name} = {value}" for name, value in values.items())
