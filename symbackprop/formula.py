@@ -13,7 +13,6 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import islice
 from typing import Any
 
@@ -21,6 +20,7 @@ import sympy
 from sympy import Abs, And, E, Expr, IndexedBase, Max, Min, Not, Or, Piecewise, Rational, exp, log, pi
 
 from symbackprop.spelling import RefusedError, tree_of
+from symbackprop.words import nearest
 
 LARGEST = 1e30  # of a constant, and 1 / LARGEST the smallest; float32 ends at 3.4e38
 EXPONENT = 64  # also the largest degree of a polynomial in the variables
@@ -103,7 +103,7 @@ def message(text: str, refusal: RefusedError) -> str:
     """Return what is wrong with a formula, where, in one line."""
     start = max(0, refusal.column - 20)
     shown = ("..." if start else "") + text[start : start + 40] + ("..." if start + 40 < len(text) else "")
-    return f"the formula {shown!a} has at column {refusal.column + 1} {refusal}"
+    return f"the formula {shown!r} has at column {refusal.column + 1} {refusal}"
 
 
 class Parser:
@@ -292,7 +292,7 @@ def _hint(node: Any) -> str:
 
 
 def _near(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    near = nearest(name, known, 1)
     return f", did you mean {near[0]}?" if near else ""
 
 

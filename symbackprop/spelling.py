@@ -6,6 +6,8 @@ import ast
 import re
 import warnings
 
+from symbackprop.words import shown_character
+
 LENGTH, DEPTH, NODES = 500, 40, 200
 _ALLOWED = re.compile(r"[A-Za-z0-9_+\-*/.,()\[\]<>=! ]")
 _JOINED = re.compile(r"(?<![A-Za-z0-9_])((?>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?))[A-Za-z_]")
@@ -51,9 +53,8 @@ def _check_characters(text: str) -> None:
     for column, character in enumerate(text):
         if not _ALLOWED.match(character):
             hint = "; a power is written **" if character == "^" else ""
-            raise RefusedError(
-                column, f"{character!a}; allowed are letters, digits, spaces and + - * / . , ( ) < >{hint}"
-            )
+            allowed = "a to z, A to Z, digits, spaces and + - * / . , ( ) < >"
+            raise RefusedError(column, f"{shown_character(character)}; allowed are {allowed}{hint}")
     if found := _JOINED.search(text):
         number = found[1]
         raise RefusedError(found.end(1), f"a name right behind the number {number}; a product is written {number}*x")

@@ -75,7 +75,6 @@ def test_hostile_texts_are_refused_at_once_in_one_line(text, monkeypatch):
     monkeypatch.undo()
     assert took < 0.2
     message = str(raised.value)
-    assert message.isascii()
     assert message.isprintable()
     assert len(message) < 500
 

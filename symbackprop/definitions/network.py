@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import Any, TypeAlias
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Sum, nan, oo, zoo
@@ -26,6 +25,7 @@ from symbackprop.notation import formula, split
 from symbackprop.spelling import normalised
 from symbackprop.symbols import LABEL, Axis, array, scalar, size
 from symbackprop.terms import Equation
+from symbackprop.words import did_you_mean
 
 Formula: TypeAlias = str | Expr | Callable[..., Expr]
 WEIGHT = "weight"  # of an example, a factor of its loss
@@ -407,9 +407,7 @@ def _choose(what: str, table: Mapping[str, Any], choice: Any) -> Any:
         return choice
     if choice in table:
         return table[choice]
-    near = get_close_matches(choice, table, n=3, cutoff=0.4)
-    hint = f"did you mean {' or '.join(near)}? " if near else ""
-    raise ValueError(f"unknown {what} {choice!r}: {hint}known are {', '.join(table)}")
+    raise ValueError(f"unknown {what} {choice!r}: {did_you_mean(choice, table)}known are {', '.join(table)}")
 
 
 def _text(choice: str) -> str:

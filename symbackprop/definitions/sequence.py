@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 from sympy import Add, Integer, Mul
@@ -19,6 +18,7 @@ from symbackprop.definitions.shapes import Shape
 from symbackprop.formula import FUNCTIONS
 from symbackprop.symbols import Axis, array
 from symbackprop.terms import Equation
+from symbackprop.words import nearest
 
 INPUT = "h^0"
 LARGEST = 10**8  # elements of one array
@@ -46,7 +46,7 @@ def as_layer(item: Any) -> Any:
         return item
     kind, inside = called.groups()
     if kind not in PREACTIVATIONS:
-        near = get_close_matches(kind, PREACTIVATIONS, n=1, cutoff=0.6)
+        near = nearest(kind, PREACTIVATIONS, 1)
         if not near or kind in FUNCTIONS:
             return item  # an activation, such as tanh(a)
         raise ValueError(f"unknown layer {kind!r}: did you mean {near[0]}? known are {', '.join(PREACTIVATIONS)}")

@@ -11,13 +11,13 @@ parameters are those at which the gradient is taken. Clipping: Pascanu et al. 20
 Average: Polyak and Juditsky 1992.
 """
 
-from difflib import get_close_matches
 from typing import NamedTuple
 
 from sympy import Expr, Piecewise, sqrt
 
 from symbackprop.definitions.schedules import t, α
 from symbackprop.symbols import scalar
+from symbackprop.words import did_you_mean
 
 θ, v, mean, Δ, μ = map(scalar, ("θ", "v", "mean", "Δ", "momentum"))
 norm, share, clip = map(scalar, ("norm", "share", "clip"))
@@ -80,8 +80,7 @@ def update_of(names: str) -> Update:
     known = [*RULES, *ADDITIONS]
     for name in given:
         if name not in known:
-            near = get_close_matches(name, known, n=2, cutoff=0.4)
-            hint = f"did you mean {' or '.join(near)}? " if near else ""
+            hint = did_you_mean(name, known)
             raise ValueError(f"unknown update {name!r}: {hint}known are {', '.join(known)}, joined by +")
     rules = [name for name in given if name in RULES]
     if len(rules) > 1 or len(set(given)) < len(given):

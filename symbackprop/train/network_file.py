@@ -1,9 +1,10 @@
 """A network of layers in a file: ``layers = ["conv(8, 5)", "relu", "maxpool(2)", "dense(10)"]``, as TOML."""
 
 import tomllib
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+
+from symbackprop.words import nearest
 
 LARGEST = 100_000  # bytes
 TEXTS = ("loss", "penalty", "initializer", "step_size", "dtype", "output", "update")
@@ -69,7 +70,7 @@ def _check_layer(path: Path, item: Any) -> None:
     for name, value in item.items() if isinstance(item, dict) else ():
         if is_layer({"equations": "", name: value}):
             continue
-        close = get_close_matches(name, LAYER, 1)
+        close = nearest(name, LAYER, 1)
         near = f"did you mean {close[0]!r}? It may have" if close and name not in LAYER else "expected"
         raise ValueError(f"{path} has {name} = {value!r:.40} in the layer {item.get('equations', item)!r:.60}; {near} "
                          "equations, a text; initial and rows, tables of numbers; uses, a table of names; and numbers "
