@@ -45,11 +45,13 @@ Regenerate with:
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 937da1c6c3449da0.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 7a95843443336274.
 """
 
+import hashlib
 import json
 import os
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 
@@ -88,12 +90,45 @@ zero, one = real(0), real(1)
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 
 
-def kernel(function):
+def cached_njit(function, **options):
     """Compile at the first call; keep the machine code on disk where there is a place for it."""
+    # Numba finds code by file and line alone: also that of another text, or of this file under
+    # another name, which then has to be there as a module.
+    text = f"{function.__module__}\n{function.__globals__.get('__doc__')}"
+    function.__qualname__ += "_" + hashlib.sha256(text.encode()).hexdigest()[:16]
     try:
-        return njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
-    except RuntimeError:  # no directory that a cache can be written to
-        return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+        compiled = njit(cache=True, **options)(function)
+    except (RuntimeError, OSError):  # no directory that a cache can be written to
+        return njit(**options)(function)
+    if hasattr(compiled, "_cache"):  # not where Numba is switched off
+        tolerate_failures(compiled._cache)
+    return compiled
+
+
+def tolerate_failures(cache):
+    """Let a cache that is full, damaged, or written by two processes at once cost time, never the run."""
+    load, save = cache.load_overload, cache.save_overload
+
+    def load_overload(signature, target):
+        try:
+            code = load(signature, target)
+        except Exception:
+            with suppress(Exception):
+                cache.flush()
+            return None
+        wanted = tuple(getattr(signature, "args", signature))
+        return code if code is not None and code.signature.args == wanted else None
+
+    def save_overload(signature, code):
+        with suppress(Exception):
+            save(signature, code)
+
+    cache.load_overload, cache.save_overload = load_overload, save_overload
+
+
+def kernel(function):
+    """Compile at the first call."""
+    return cached_njit(function, nogil=True, error_model="numpy", fastmath=FAST)
 
 
 def at_cache_line(size, like):

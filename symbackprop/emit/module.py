@@ -52,7 +52,7 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     foreign = sorted(set(called) - AVAILABLE - ORDERED)
     body = "\n\n\n".join(
         [_preamble(spec, foreign), *(_function(n, e, spec) for n, e in scalars.items()),
-         *elementary, *map(kernel_text, kernels), _table(kernels), trainer_text().strip("\n")]
+         *elementary, *map(kernel_text, kernels), _table(kernels), trainer_text()]
     )  # fmt: skip
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
     return f'"""{_docstring(header)}\n\nBy {header.versions}; digest of what follows: {digest}.\n"""\n\n{body}\n'
@@ -71,8 +71,13 @@ def with_called(kernels: Sequence[Kernel]) -> list[Kernel]:
 
 def trainer_text() -> str:
     """Return the source of the Trainer, as every module has it."""
-    source = files("symbackprop.emit").joinpath("trainer.py").read_text(encoding="utf-8")
-    return source.split(MARKER)[1]
+    return _copied("emit/trainer.py")
+
+
+def _copied(path: str) -> str:
+    """Return what a file of ours has to be copied into every module."""
+    source = files("symbackprop").joinpath(path).read_text(encoding="utf-8")
+    return source.split(MARKER)[1].strip("\n")
 
 
 def _docstring(header: Header) -> str:
@@ -90,11 +95,12 @@ def _docstring(header: Header) -> str:
 
 
 def _preamble(spec: Mapping[str, Any], called: Sequence[str]) -> str:
-    imports = ["import json", "import os"]
+    imports = ["import hashlib", "import json", "import os", "from contextlib import suppress"]
     if called:
         imports.append(f"from math import {', '.join(called)}")
     imports += ["from pathlib import Path", "", "import numpy as np", "from numba import njit"]
-    return "\n\n".join(["\n".join(imports), _spec_text(spec), _CONSTANTS.format(dtype=spec["dtype"])])
+    constants = _CONSTANTS.format(dtype=spec["dtype"], cached_njit=_copied("machine_code.py"))
+    return "\n\n".join(["\n".join(imports), _spec_text(spec), constants])
 
 
 def _spec_text(spec: Mapping[str, Any]) -> str:
@@ -110,12 +116,12 @@ zero, one = real(0), real(1)
 FAST = {{"reassoc", "contract", "nsz", "arcp", "afn"}}
 
 
+{cached_njit}
+
+
 def kernel(function):
-    """Compile at the first call; keep the machine code on disk where there is a place for it."""
-    try:
-        return njit(cache=True, nogil=True, error_model="numpy", fastmath=FAST)(function)
-    except RuntimeError:  # no directory that a cache can be written to
-        return njit(nogil=True, error_model="numpy", fastmath=FAST)(function)
+    """Compile at the first call."""
+    return cached_njit(function, nogil=True, error_model="numpy", fastmath=FAST)
 
 
 def at_cache_line(size, like):

@@ -1,15 +1,17 @@
 """Running standardisation: every column less its mean so far, divided by its standard deviation so far."""
 
+from functools import partial
 from math import isnan, sqrt
 from typing import Self
 
-import numba
 import numpy as np
+
+from symbackprop.machine_code import cached_njit
 
 LARGEST = 1e150  # the square of a larger value might be infinite, and stay in the sum of squares
 
 
-@numba.njit(nogil=True, cache=True)
+@partial(cached_njit, nogil=True)
 def _standardise(raw, known, means, squares, z, learn, gaps):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """Write (v - mean)/deviation of each value to z[0]; first count the values where `learn`; return what is wrong + 1.
 
