@@ -18,6 +18,7 @@ from symbackprop.definitions.activations import ACTIVATIONS, a
 from symbackprop.definitions.network import Formula, Network
 from symbackprop.definitions.penalties import PENALTIES, w
 from symbackprop.evaluation import evaluated
+from symbackprop.loss_soundness import advise_on_loss, require_sound
 from symbackprop.notation import formula
 from symbackprop.symbols import name_of
 from symbackprop.terms import Step
@@ -53,8 +54,10 @@ def derivative(g: Expr, symbol: Symbol = a) -> Expr:
 def refuse(network: Network) -> None:
     """Raise ValueError for a formula of the user's own that is not real, or flat almost everywhere, as a constant is.
 
-    An activation that is flat only where its learnt parameters start, as slope*a at slope = 0, is legal.
+    An activation that is flat only where its learnt parameters start, as slope*a at slope = 0, is legal. A loss is
+    refused that is not real at some outputs, one of a table too, where its outputs are not those that it is made for.
     """
+    require_sound(network)
     for what, table, symbol, choices in _own(network):
         for choice, forms in choices:
             if isinstance(choice, str) and choice in table:
@@ -144,12 +147,13 @@ def _boundaries(g: Expr) -> list[float]:
 
 
 def advise(network: Network) -> list[str]:
-    """Return one line for each activation or penalty with which training will probably not go as it should."""
+    """Return one line for each activation, penalty or loss with which training will probably not go as it should."""
     formulas = [network.scalar_activation(g) for g in network.used_activations]
     penalties = network.penalties().values()
     return [
         *(f"the activation {formula(g)} {word}" for g in formulas for word in _advice(g)),
         *(f"the penalty {formula(p)} {word}" for p in penalties for word in _advice_on_penalty(p)),
+        *advise_on_loss(network),
     ]
 
 
