@@ -170,7 +170,7 @@ def _forward(network: Network, parts: Parts) -> Kernel:
     s, taken = index("n"), frozenset(a.name for a in arguments)
     outputs = _outputs(parts, taken)
     work = tuple(w for w in _needed(parts, arguments, outputs) if w.name != "f")
-    body = (Loop(s, N, (Row("h^0", "X", s), Row("f", "F", s), *outputs)),)
+    body = (Loop(s, N, (Row("h^0", "X", s), Row("f", "F", s), *outputs), ordered=True),)
     return Kernel("forward", arguments, work, body, (), FORWARD)
 
 
@@ -178,7 +178,7 @@ def _loss(network: Network, parts: Parts) -> Kernel:
     arguments = (*example_arguments(network), *weights(network))
     s, mean, taken = index("n"), scalar("mean"), frozenset(a.name for a in arguments)
     example = (*_with_loss(parts, taken), Accumulate(mean, parts.value))
-    loop = Loop(s, N, (Row("h^0", "X", s), *of_target(network, s), *example))
+    loop = Loop(s, N, (Row("h^0", "X", s), *of_target(network, s), *example), ordered=True)
     body = (Assign(mean, Integer(0)), loop)
     return Kernel("loss", arguments, _needed(parts, arguments, example), body, (mean / N,), LOSS)
 
@@ -204,7 +204,7 @@ def _overlapped(network: Network, parts: Parts) -> Kernel:
         *piece(with_step(parts.updates), SWEEP, taken, backwards=True), Accumulate(done, Integer(1)),
     )  # fmt: skip
     rows = (Row("row", "order", n), Row("h^0", "X", row), *of_target(network, row), *of_update(network, n))
-    body = (*_nothing("losses", done), Loop(n, size("updates"), (*rows, *example)))
+    body = (*_nothing("losses", done), Loop(n, size("updates"), (*rows, *example), ordered=True))
     doc = "As `sgd`, sums over windows as products of matrices: the same updates."
     work = _needed(parts, arguments, example)
     return Kernel("sgd_overlapped", arguments, work, body, (done, scalar("losses")), doc, aligned=True)
@@ -231,12 +231,12 @@ def _minibatch(network: Network, parts: Parts) -> Kernel:
     body = (
         Assign(count, Min(batch, size("updates") - start)), *per_update(network, t + update),
         *piece((_nothing_yet(name, sizes) for name, sizes in summed.items()), {}, taken),
-        Assign(total, Integer(0)), Loop(r, count, example),
+        Assign(total, Integer(0)), Loop(r, count, example, ordered=True),
         If(~Finite(total), (Break(),), "nothing is learnt from a loss that is not finite"),
         Accumulate(scalar("losses"), total), *piece(means, {}, taken),
         Accumulate(update, Integer(1)), Accumulate(done, count),
     )  # fmt: skip
-    whole = (*_nothing("losses", update, done), Loop(start, size("updates"), body, "", Integer(0), batch))
+    whole = (*_nothing("losses", update, done), Loop(start, size("updates"), body, "", Integer(0), batch, ordered=True))
     sums = (Argument(_sum(name), sizes) for name, sizes in summed.items())
     work = (*_needed(parts, arguments, (*example, *body)), *sums)
     return Kernel("sgd_minibatch", arguments, work, whole, (done, scalar("losses")), MINIBATCH, aligned=True)

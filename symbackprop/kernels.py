@@ -16,7 +16,7 @@ from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.notation import formula
 from symbackprop.stages import Stages, read_at
-from symbackprop.symbols import LABEL, Finite, array, array_of_integers, index, scalar, size
+from symbackprop.symbols import LABEL, Axis, Finite, array, array_of_integers, index, scalar, size
 from symbackprop.terms import Equation
 from symbackprop.updating import state_of
 
@@ -34,13 +34,14 @@ def statements(equations: Iterable[Equation]) -> Body:
     return tuple(s for e in stabilise(equations) for s in lower(e))
 
 
+def parameter_axes(network: Network) -> dict[str, tuple[Axis, ...]]:
+    """Return the axes of every parameter, layer by layer; a scalar has none."""
+    return {name: axes for k in range(1, network.depth + 2) for name, axes in network.parameters(str(k)).items()}
+
+
 def parameter_sizes(network: Network) -> dict[str, tuple[Expr, ...]]:
     """Return the sizes of every parameter array, layer by layer; what has no axis is an array of one element."""
-    return {
-        name: tuple(axis.size for axis in axes) or (Integer(1),)
-        for k in range(1, network.depth + 2)
-        for name, axes in network.parameters(str(k)).items()
-    }
+    return {n: tuple(axis.size for axis in axes) or (Integer(1),) for n, axes in parameter_axes(network).items()}
 
 
 def weights(network: Network) -> tuple[Argument, ...]:
@@ -129,7 +130,7 @@ def forward_kernel(network: Network, stages: Stages) -> Kernel:
     s = index("n")
     body = (Row("h^0", "X", s), Row("f", "F", s), *statements(stages.forward))
     work = tuple(w for w in work_arrays(stages.forward, arguments) if w.name != "f")
-    return _kernel("forward", FORWARD, arguments, work, (Loop(s, N, body),))
+    return _kernel("forward", FORWARD, arguments, work, (Loop(s, N, body, ordered=True),))
 
 
 def loss_kernel(network: Network, stages: Stages) -> Kernel:
@@ -138,7 +139,7 @@ def loss_kernel(network: Network, stages: Stages) -> Kernel:
     equations = (*stages.forward, stages.loss)
     s, mean = index("n"), scalar("mean")
     body = (Row("h^0", "X", s), *of_target(network, s), *statements(equations), Accumulate(mean, stages.loss.lhs))
-    loop = (Assign(mean, Integer(0)), Loop(s, N, body))
+    loop = (Assign(mean, Integer(0)), Loop(s, N, body, ordered=True))
     return _kernel("loss", LOSS, arguments, work_arrays(equations, arguments), loop, (mean / N,))
 
 
@@ -153,8 +154,8 @@ def backward_arguments(network: Network) -> tuple[Argument, ...]:
 
 def in_arrays(network: Network, equations: Iterable[Equation]) -> tuple[Equation, ...]:
     """Return equations in which gradients without an axis are elements of the arrays that a caller passes."""
-    elements = {scalar(name): array(name)[0] for name in (f"∂l/∂{n}" for n, sizes in parameter_sizes(network).items()
-                                                          if sizes == (1,))}  # fmt: skip
+    alone = (f"∂l/∂{name}" for name, axes in parameter_axes(network).items() if not axes)
+    elements = {scalar(name): array(name)[0] for name in alone}
     return tuple(read_at(e, elements) for e in equations)
 
 
@@ -180,7 +181,7 @@ def sgd_kernel(network: Network, stages: Stages) -> Kernel:
         Accumulate(losses, stages.loss.lhs), *per_update(network, t + s),
         *statements(with_step(stages.updates)), Accumulate(done, Integer(1)),
     )  # fmt: skip
-    loop = (Assign(losses, Integer(0)), Assign(done, Integer(0)), Loop(s, size("updates"), body))
+    loop = (Assign(losses, Integer(0)), Assign(done, Integer(0)), Loop(s, size("updates"), body, ordered=True))
     doc = "Update after each example of X[order]; return how many were done and the sum of their losses."
     return _kernel("sgd", doc, arguments, work_of(stages, arguments), loop, (done, losses))
 

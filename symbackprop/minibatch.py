@@ -85,7 +85,7 @@ def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
         Accumulate(update, Integer(1)), Accumulate(done, EXAMPLES.size),
     )  # fmt: skip
     first = tuple(Assign(s, Integer(0)) for s in (scalar("losses"), update, done))
-    loop = Loop(start, size("updates"), body, "", Integer(0), batch)
+    loop = Loop(start, size("updates"), body, "", Integer(0), batch, ordered=True)
     work = (*_work(network, per_example, batch), *work_arrays(updates, arguments))
     return Kernel("sgd_minibatch", arguments, work, (*first, loop), (done, scalar("losses")), MINIBATCH, aligned=True)
 

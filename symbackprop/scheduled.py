@@ -191,10 +191,10 @@ def deferred_kernel(network: Network, stages: Stages, deferral: Deferral) -> Ker
     blocks = (
         Assign(count, Min(block, updates - start)), _gather(network, deferral, start, r, count),
         *matrices(deferral.before, taken),
-        Loop(r, count, per_example), Assign(count, done - start), *matrices(deferral.after, taken),
+        Loop(r, count, per_example, ordered=True), Assign(count, done - start), *matrices(deferral.after, taken),
         If(done < Min(start + block, updates), (Break(),)),
     )  # fmt: skip
-    whole = (*_nothing_done(), Loop(start, updates, blocks, "", Integer(0), block))
+    whole = (*_nothing_done(), Loop(start, updates, blocks, "", Integer(0), block, ordered=True))
     work = (*work_of(stages, arguments), *_block_arrays(network, deferral, block))
     doc = "As `sgd`, the first layer's weights updated once a block: the same updates, see the header."
     return Kernel("sgd_deferred", arguments, work, whole, (done, scalar("losses")), doc, aligned=True)
@@ -247,7 +247,7 @@ def overlapped_kernel(network: Network, stages: Stages, sweep: Mapping[str, int]
         *piece((*_first_updates(stages), ahead), sweep, taken), Accumulate(done, Integer(1)),
     )  # fmt: skip
     start = (Row("row", "order", Integer(0)), Row("h^0", "X", row), *piece((first,), {}, taken))
-    whole = (*_nothing_done(), *start, Loop(n, updates, body))
+    whole = (*_nothing_done(), *start, Loop(n, updates, body, ordered=True))
     doc = "As `sgd`, the first layer's update and its next use in one sweep: the same updates."
     work = work_of(stages, arguments)
     return Kernel("sgd_overlapped", arguments, work, whole, (done, scalar("losses")), doc, aligned=True)

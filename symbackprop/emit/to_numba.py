@@ -372,15 +372,14 @@ def _sizes(kernel: Kernel) -> list[str]:
 def _allocate(array: Argument, kernel: Kernel) -> str:
     name = identifier(array.name)
     like = next(identifier(a.name) for a in kernel.arguments if a.about == "parameter")
-    if kernel.aligned and array.about != "label":
-        sizes = [integer(s) for s in array.sizes]
-        shape = f".reshape({', '.join(sizes)})" if len(sizes) > 1 else ""
-        return f"{name} = aligned({' * '.join(sizes)}, {like}){shape}"
+    sizes = [integer(s) for s in array.sizes]
+    shape = f"({', '.join(sizes)})" if len(sizes) > 1 else sizes[0]
+    if array.about == "label":
+        return f"{name} = np.empty({shape}, np.int64)"
+    if kernel.aligned:
+        reshaped = f".reshape{shape}" if len(sizes) > 1 else ""
+        return f"{name} = aligned({' * '.join(sizes)}, {like}){reshaped}"
     for argument in kernel.arguments:
         if argument.sizes == array.sizes and argument.about == "parameter":
             return f"{name} = np.empty_like({identifier(argument.name)})"
-    shape = ", ".join(integer(s) for s in array.sizes)
-    shape = f"({shape})" if len(array.sizes) > 1 else shape
-    if array.about == "label":
-        return f"{name} = np.empty({shape}, np.int64)"
     return f"{name} = np.empty({shape}, {like}.dtype)"

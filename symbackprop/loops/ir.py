@@ -35,7 +35,11 @@ class Accumulate:
 
 @dataclass(frozen=True)
 class Loop:
-    """The body once for each value of `index` from `start` to `stop` - 1, by `step`."""
+    """The body once for each value of `index` from `start` to `stop` - 1, by `step`.
+
+    Turns may come in any order, and be tiled or interchanged, unless the loop is `ordered`: over examples, of which each
+    meets the weights that the one before has left.
+    """
 
     index: Symbol
     stop: Expr
@@ -43,6 +47,7 @@ class Loop:
     why: str = ""
     start: Expr = Integer(0)  # noqa: RUF009 (an immutable number)
     step: Expr = Integer(1)  # noqa: RUF009
+    ordered: bool = False
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,8 @@ def _row_by_row(equation: Equation) -> Body | None:
     if not _rows_are_better(equation, total):
         return None
     factor, rest = (term / total).xreplace(back), (terms - term).xreplace(back)
+    if factor.has(equation.lhs.base):  # it would be read again after it has changed
+        return None
     row = Equation(equation.lhs, rest, (last,))
     start = () if rest == equation.lhs else _nest(row, (_store(row, rest),))
     value, conditions = guarded(total.function)

@@ -1,20 +1,23 @@
-"""Checks of a kernel before it is written: every name bound, nothing read before it is written."""
+"""Checks of a kernel before it is written: every name bound, nothing read before it is written or after it changed."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from sympy import Indexed, IndexedBase, Symbol
 
-from symbackprop.loops.ir import Accumulate, Assign, Body, Call, Kernel, Loop, Row, expressions, walk
-from symbackprop.symbols import name_of
+from symbackprop.loops.ir import Accumulate, Assign, Body, Call, If, Kernel, Loop, Row, expressions, walk
+from symbackprop.symbols import name_of, names_in
 
 
 def verify(kernel: Kernel) -> None:
     """Raise ValueError if a kernel reads a name that nothing has bound, or accumulates into one never assigned.
 
     Arrays that the kernel allocates count as bound once a statement before, in program order, has assigned to them.
+    No element may change between two turns of a loop that read it (see `require_any_order`).
     """
+    require_any_order(kernel.body)
     bound = {a.name for a in kernel.arguments} | {
         s.name for a in kernel.arguments for n in a.sizes for s in n.free_symbols
     }
@@ -44,6 +47,33 @@ def _verify(body: Body, bound: set[str], kernel: Kernel) -> None:
                 _verify(statement.body, bound, kernel)
             case _ if hasattr(statement, "body"):
                 _verify(statement.body, bound, kernel)
+
+
+def require_any_order(body: Body) -> None:
+    """Raise ValueError if turns of a loop that is not ordered read an element that another of its turns changes.
+
+    So it is where the right side of an assignment or accumulation reads the array of its target and a loop around it
+    turns without another element: a sum interchanged outwards over an update that reads its own target.
+    """
+    for loops, statement in _within(body, ()):
+        target, value = statement.target, statement.value
+        if not isinstance(target, Indexed) or name_of(target) not in names_in(value):
+            continue
+        turning = next((i for i in loops if not any((at - i).is_number for at in target.indices)), None)
+        if turning is not None:
+            raise ValueError(f"{target} is read again in the loop over {turning} after it has changed: {value}")
+
+
+def _within(body: Body, loops: tuple[Symbol, ...]) -> Iterator[tuple[tuple[Symbol, ...], Assign | Accumulate]]:
+    """Yield what changes a value, with the indices of the loops around it of which turns may come in any order."""
+    for statement in body:
+        match statement:
+            case Assign() | Accumulate():
+                yield loops, statement
+            case Loop(index, _, inner):
+                yield from _within(inner, () if statement.ordered else (*loops, index))
+            case If(_, inner):
+                yield from _within(inner, loops)
 
 
 def _filled(called: Kernel) -> frozenset[str]:
