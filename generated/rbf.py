@@ -35,7 +35,7 @@ Regenerate with:
 
     symbackprop generate --network rbf.toml -o rbf.py, or build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 1ea206c5f405107c.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e99f49e2a415a9c6.
 """
 
 import hashlib
@@ -245,7 +245,6 @@ def backward(x, y, W1, W2, b2, dW1, dW2, db2):
     da2 = np.empty_like(b2)
     dh1 = np.empty(24, W1.dtype)
     da1 = np.empty(24, W1.dtype)
-    db2[0] = np.empty_like(b2)
     # a1[i] = -Σ_j<8 (W1[i,j] - x[j])²/2
     for i in range(24):
         total = zero
@@ -291,9 +290,9 @@ def backward(x, y, W1, W2, b2, dW1, dW2, db2):
         da2_i = da2[i]
         for j in range(24):
             dW2[i, j] = da2_i * h1[j]
-    # db2[0][i] = da2[i]
+    # db2[i] = da2[i]
     for i in range(1):
-        db2[0][i] = da2[i]
+        db2[i] = da2[i]
     return l
 
 

@@ -14,7 +14,8 @@ from symbackprop.by_example import by_example, kernels_by_example, training_by_e
 from symbackprop.calculus.recurrence import Deferral
 from symbackprop.definitions.network import Network
 from symbackprop.description import default_name, header_of, specification
-from symbackprop.emit.module import module_text
+from symbackprop.emit.module import module_text, with_called
+from symbackprop.emit.to_numba import GLOBALS, functions
 from symbackprop.forms import remembered_forms
 from symbackprop.kernels import backward_kernel, forward_kernel, loss_kernel, sgd_kernel
 from symbackprop.loops.ir import Kernel
@@ -93,8 +94,10 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
     kernels = _kernels(network, stages, whole, deferral)
-    for kernel in kernels:
-        verify(kernel)
+    whole_module = with_called(kernels)
+    called = {*functions(whole_module), *GLOBALS, *(kernel.name for kernel in whole_module)}
+    for kernel in whole_module:
+        verify(kernel, called)
     spec = specification(network, name, dtype, refused, exact_form=exact_form)
     step = network.step_size_formula
     scalars = {

@@ -112,7 +112,7 @@ def deferral_of(stages: Stages) -> Deferral | str:
     of_first = [u for u in with_step(stages.updates) if len(u.over) > 1 and _is_first(u)]
     if any(u.why == "max-norm" for u in of_first):
         return "a unit's weights are divided by their norm after every update"
-    found = defer(of_first, stages.forward[0]) if of_first else "the first layer has no weight matrix"
+    found = defer(of_first, stages.forward[0], stages.names) if of_first else "the first layer has no weight matrix"
     bounded = stages.clipping if isinstance(found, str) else with_gram(stages, found).clipping
     # their updates are part of the deferral
     deferred = {u.name for u in of_first}
@@ -205,7 +205,7 @@ def _nothing_done() -> Body:
 
 
 def _inputs(deferral: Deferral) -> Indexed:
-    return next(e for e in deferral.before[-1].rhs.atoms(Indexed) if str(e.base.label).startswith("H^"))
+    return min(deferral.before[-1].rhs.atoms(Indexed), key=str)  # of their Gram matrix
 
 
 def _gather(network: Network, deferral: Deferral, start: Expr, r: Symbol, count: Expr) -> Loop:

@@ -13,7 +13,7 @@ from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
 from symbackprop.derivation import Sections, sections
 from symbackprop.layered import derive_layers, for_kernels
-from symbackprop.symbols import array, scalar
+from symbackprop.symbols import array, names_in, scalar
 from symbackprop.terms import Equation
 from symbackprop.updating import clipping, reads_parameters, regularised, state_of
 
@@ -36,6 +36,12 @@ class Stages:
     penalties: tuple[tuple[Expr, tuple[Equation, ...]], ...]
     objective: tuple[Equation, ...]
     clipping: tuple[Equation, ...] = ()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all that is computed, updated and read."""
+        parts = (self.forward, (self.loss,), self.backward, self.clipping, self.updates, self.objective)
+        return frozenset(name for part in parts for e in part for name in (e.name, *names_in(e.rhs)))
 
     def in_forms(self, change: Callable[[Equation, tuple[Equation, ...]], Equation]) -> Stages:
         """Return the stages with what an example computes, forward and backward, changed to other forms.

@@ -102,4 +102,44 @@ OWN = {
                               dense(2)], (1, 4, 4), NLL),
     "totals": own("total[i] = b[i] + sum(W[i,j]*h[j], j); a[i] = total[i]*shared[i]", i=3),
     "two weights": own("a[i] = b[i] + sum(V[i,j]*W[i,j]*h[j], j)", i=3),
+    "quadratic terms of a factorization machine": own(
+        "a[i] = b[i] + sum(W[i,j]*h[j], j) - sum(V[j]**2*h[j]**2, j)/2", i=3),
+    "powers of a shared parameter": own("a[i] = b[i] + sum(V[j]**3*h[j], j) + c**2*h[i]"),
+    "read by every unit": own("a[i] = b[i] + sum(V[j]*V[i]*h[j], j)"),
+}  # fmt: skip
+
+
+def alone(made, shape=(1,), *, rational=True, **options):
+    """A network in which a layer has one unit, and so have those around it."""
+    g = RATIONAL if rational else "tanh"
+    return [*made, g, dense(1)], shape, SQUARED | options
+
+
+ONE = {
+    "an output": ([dense(3), RATIONAL, dense(1)], (4,), SQUARED),
+    "an output of a probability": ([dense(3), "tanh", dense(1)], (4,), {"loss": "bce"}),
+    "a hidden unit": ([dense(1), RATIONAL, dense(2)], (4,), SQUARED),
+    "an input": ([dense(3), RATIONAL, dense(2)], (1,), SQUARED),
+    "everything": alone([dense(1)], update="momentum+clip+max_norm+average"),
+    "linear": alone([linear(1)]),
+    "rbf": alone([rbf(1)]),
+    "quadratic": alone([quadratic(1)]),
+    "low_rank_quadratic": alone([low_rank_quadratic(1, 1)]),
+    "gated": alone([gated(1)], (3,), rational=False),
+    "weight_normalised": alone([weight_normalised(1)], (3,), rational=False),
+    "layer_normalised": alone([layer_normalised(1)], (3,), rational=False),
+    "residual": alone([residual()]),
+    "maxout": alone([maxout(1, 2)], (3,)),
+    "conv1d": alone([conv1d(1, 1)], (1, 3)),
+    "conv": alone([conv(1, 3)], (1, 5, 5)),
+    "conv of one pixel": alone([conv(1, 1)], (1, 1, 1), update="nesterov+average"),
+    "pooled to one": alone([conv(1, 2), averagepool(2), maxpool(1)], (1, 3, 3)),
+    "tied": ([dense(1), RATIONAL, tied("W1")], (1,), SQUARED),
+    "embedding": alone([embedding(2, 1)], update="momentum+clip"),
+    "slope of the unit": ([dense(1), "a if a > 0 else slope*a", dense(1)], (2,),
+                          SQUARED | {"learned_per_unit": {"slope": 0.25}}),
+    "a gain and a bias without an axis": alone([layer("a[i] = b + g*sum(W[i,j]*h[j], j)", i=1)], update="clip"),
+    "nothing but numbers": ([layer("a[i] = b + g*h[i]"), RATIONAL, layer("a[i] = c*h[i]")], (1,), SQUARED),
+    "quadratic terms of a factorization machine": alone(
+        [layer("a[i] = b[i] + sum(W[i,j]*h[j], j) - sum(V[j]**2*h[j]**2, j)/2", i=1)]),
 }  # fmt: skip

@@ -9,9 +9,9 @@ from symbackprop import Network, build, check_module, cli
 from symbackprop.definitions.preactivations import PREACTIVATIONS, averagepool, conv, dense, maxpool
 from symbackprop.layered import derive_layers
 from symbackprop.train.modules import import_module
-from tests.layer_cases import BUILT_IN, OWN
+from tests.layer_cases import BUILT_IN, ONE, OWN
 
-ALL = BUILT_IN | OWN
+ALL = BUILT_IN | OWN | {f"one element: {name}": case for name, case in ONE.items()}
 
 
 @pytest.fixture(autouse=True)

@@ -8,11 +8,12 @@ inside a block becomes a read of the matrices from before the block.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sympy import Add, Dummy, Eq, Expr, Indexed, Integer, Mul, Piecewise, Sum, Symbol, collect, expand
 
+from symbackprop.names import apart
 from symbackprop.notation import identifier, split
 from symbackprop.symbols import Axis, array, name_of, scalar, size
 from symbackprop.terms import Derivation, Equation, Step
@@ -253,27 +254,27 @@ def _at(state: Indexed, i: Expr, j: Expr) -> Indexed:
     return array(split(name_of(state))[0])[i, j]
 
 
-def defer(updates: Sequence[Equation], read: Equation) -> Deferral | str:
+def defer(updates: Sequence[Equation], read: Equation, taken: Collection[str] = ()) -> Deferral | str:
     """Return the equations of a block, or in words why the updates cannot be deferred.
 
     The block's arrays: H (its inputs), A = H Wᵀ, G = H Hᵀ, D (its gradients δ), K (their coefficients), E = K D, and
     scalars p, the coefficients of what was there before the block less 1 for its own, so that a decay keeps its digits:
-    2αλ is a few units in the last place of 1.
+    2αλ is a few units in the last place of 1. `taken` are names that others have.
     """
     found = recurrence_of(updates, read)
-    return found if isinstance(found, str) else _Block(found, updates[0], read).deferral()
+    return found if isinstance(found, str) else _Block(found, updates[0], read, taken).deferral()
 
 
 class _Block:
     """The names of a block's arrays, and the equations between them."""
 
-    def __init__(self, found: Recurrence, update: Equation, read: Equation) -> None:
-        self.found, self.over, self.read = found, update.over, read
+    def __init__(self, found: Recurrence, update: Equation, read: Equation, taken: Collection[str]) -> None:
+        self.found, self.over, self.read, self.taken = found, update.over, read, taken
         self.layer = name_of(found.weight).partition("^")[2]
         self.rows, self.columns = (next(a for a in update.over if a.index == i) for i in found.weight.indices)
         self.examples, self.earlier = Axis("r", size("count")), Axis("s", size("count"))
         self.r, self.s = self.examples.index, self.earlier.index
-        self.H, self.G, self.D = (array(f"{letter}^{self.layer}") for letter in "HGD")
+        self.H, self.G, self.D = (array(self._apart(letter)) for letter in "HGD")
         self.reached = self._reach()
 
     def _reach(self) -> set[tuple[Indexed, Indexed]]:
@@ -287,14 +288,17 @@ class _Block:
 
     def named(self, letter: str, state: Indexed) -> str:
         """Return the name of the array that a state has of some kind."""
-        return f"{letter}{self.found.mark(state)}^{self.layer}"
+        return self._apart(letter + self.found.mark(state))
+
+    def _apart(self, letter: str) -> str:
+        return apart(f"{letter}^{self.layer}", self.taken)
 
     def p(self, x: Indexed, y: Indexed) -> Expr:
         """Return the coefficient of y from before the block in x, less 1 for its own."""
         if (x, y) not in self.reached:
             return Integer(0)
         marks = "" if len(self.found.states) == 1 else f"{self.found.mark(x) or 'W'}{self.found.mark(y) or 'W'}"
-        return scalar(f"p{marks}^{self.layer}")
+        return scalar(self._apart(f"p{marks}"))
 
     def K(self, state: Indexed) -> Indexed:
         """Return the coefficient of the outer product s in a state."""

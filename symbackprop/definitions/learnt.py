@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 from sympy import Expr, Symbol
 
 from symbackprop.definitions.exact import exact
+from symbackprop.names import NUMBERED
 from symbackprop.notation import split
 
 Values: TypeAlias = Mapping[str, float] | tuple[tuple[str, float], ...]
@@ -63,12 +64,12 @@ def _check_name(name: Any, field: str) -> None:
             "such as 'slope'"
         )
     # dW, da ... are gradients
-    if name in RESERVED or keyword.iskeyword(name) or re.fullmatch("d[A-Za-z]", name):
+    if name in RESERVED | NUMBERED or keyword.iskeyword(name) or re.fullmatch("d[A-Za-z]", name):
         raise ValueError(f"{field} has the name {name!r}, which formulas or kernels use; call it {name}_learnt")
 
 
 def check_used(learned: Mapping[str, float], per_unit: Mapping[str, float], used: Mapping[str, float]) -> None:
-    """Raise ValueError for a name given twice, one that no activation uses, or one that a gradient has.
+    """Raise ValueError for a name given twice, or one that no activation uses.
 
     `used` are the parameters of all layers, with their layers.
     """
@@ -78,8 +79,6 @@ def check_used(learned: Mapping[str, float], per_unit: Mapping[str, float], used
     if unused := sorted((learned.keys() | per_unit.keys()) - names):
         known = f"they use {', '.join(sorted(names))}" if names else "they use none"
         raise ValueError(f"no activation uses the learnt parameter {unused[0]!r}, {known}; leave it out")
-    if clashes := sorted(name for name in names if name[0] == "d" and name[1:] in names):
-        raise ValueError(f"the learnt parameter {clashes[0]!r} has the name of a gradient, call it otherwise")
 
 
 def as_texts(used: Mapping[str, float], per_unit: Mapping[str, float]) -> dict[str, list[str]]:

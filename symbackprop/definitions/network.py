@@ -21,6 +21,7 @@ from symbackprop.definitions.sequence import InPlace, as_layer, has_layers, in_p
 from symbackprop.definitions.typed import exact_constants, is_typed, require_used, typed, typed_loss
 from symbackprop.definitions.updates import Update, update_of
 from symbackprop.indices import fresh, named
+from symbackprop.names import apart, require_apart
 from symbackprop.notation import formula, split
 from symbackprop.spelling import normalised
 from symbackprop.symbols import LABEL, Axis, array, scalar, size
@@ -143,6 +144,7 @@ class Network:
         require_used(self.exact_constants, [*self.used_activations, self.loss, self.penalty])
         if self.learned or self.learned_per_unit:
             check_used(dict(self.learned), dict(self.learned_per_unit), self.initial_values())
+        require_apart(self.array_names())
 
     @property
     def exact_constants(self) -> dict[str, Expr]:
@@ -271,7 +273,8 @@ class Network:
         made = self.activation(g, layer)
         if not self.dropout:
             return (made,)
-        u, mask = (array(f"{name}^{layer}")[made.lhs.indices] for name in ("u", "mask"))
+        names = apart(f"u^{layer}", self.array_names()), f"mask^{layer}"
+        u, mask = (array(name)[made.lhs.indices] for name in names)
         return replace(made, lhs=u), Equation(made.lhs, mask * u, made.over, "dropout")
 
     def _axes(self, name: str, layer: str) -> tuple[Axis, ...]:
@@ -293,6 +296,11 @@ class Network:
         """Return the learnt parameters in the activation of one layer, an axis for those that each unit has."""
         per_unit, used = dict(self.learned_per_unit), sorted(s.name for s in self._of_names(g).free_symbols - {a})
         return {f"{name}^{layer}": self._axes("i", layer) if name in per_unit else () for name in used}
+
+    def array_names(self) -> tuple[str, ...]:
+        """Return the names of all parameters, and of what layers compute, with their numbers."""
+        learnt = (n for k, g in enumerate(self.hidden, 1) if g is not None for n in self.learnt(g, str(k)))
+        return (*dict.fromkeys(n for layer in self.layers for n in layer.placed.names), *learnt)
 
     def initial_values(self) -> dict[str, float]:
         """Return the initial value of each learnt parameter of each layer; all units of a layer start alike."""

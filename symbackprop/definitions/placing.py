@@ -22,6 +22,7 @@ from symbackprop.definitions.shapes import (
 )
 from symbackprop.index_formula import IndexEquation
 from symbackprop.indices import outermost
+from symbackprop.names import NUMBERED
 from symbackprop.symbols import (
     Axis,
     Maximum,
@@ -36,26 +37,6 @@ from symbackprop.symbols import (
 )
 from symbackprop.terms import Equation
 
-# of the network, of shifted sums, and of sums and what is shared in kernels
-RESERVED = {
-    "l",
-    "f",
-    "y",
-    "x",
-    "m",
-    "e",
-    "s",
-    "X",
-    "Y",
-    "F",
-    "N",
-    "t",
-    "total",
-    "shared",
-    "patches",
-    "row_max",
-    "row_sum",
-}
 INDICES = "ijkpquvocdghw"  # others mean something in a kernel: x, y, l, f, t, and r, s, n count examples
 _TAKEN = frozenset("zuvrqpw")
 
@@ -81,6 +62,11 @@ class Placed:
     parameters: Mapping[str, tuple[Axis, ...]]
     fans: Mapping[str, tuple[Expr, Expr]]
     values: Mapping[str, float]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its parameters and of what it computes."""
+        return (*self.parameters, *(e.name for e in self.equations))
 
     @property
     def output(self) -> Equation:
@@ -238,7 +224,7 @@ class _Placing:
         """Return a name with the layer's number; one that the network has for something else gets a mark."""
         if name in self.names:
             return self.names[name]
-        return f"{name}{'_' * (name in RESERVED or name.startswith('sum_'))}^{self.number}"
+        return f"{name}{'_' * (name in NUMBERED)}^{self.number}"
 
     def _find_parameters(self, made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> None:
         own = [a for a in accesses(made.rhs) if a.name not in self.known or a.name in self.places]

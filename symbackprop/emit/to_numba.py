@@ -54,6 +54,7 @@ WIDTH = 100
 _FUNCTIONS = {"exp", "log", "log1p", "expm1", "tanh", "sin", "cos", "tan", "atan", "asin", "acos", "sinh", "cosh",
               "asinh", "acosh", "atanh", "erf", "erfc", "sqrt", "gamma", "gauss", "normal", "scaled",
               "ratio", "plus"}  # fmt: skip
+GLOBALS = ("np", "real", "zero", "one", "aligned", "kernel", "range", "min", "max", "abs", "int", "float")
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 
 

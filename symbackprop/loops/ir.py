@@ -37,8 +37,8 @@ class Accumulate:
 class Loop:
     """The body once for each value of `index` from `start` to `stop` - 1, by `step`.
 
-    Turns may come in any order, and be tiled or interchanged, unless the loop is `ordered`: over examples, of which each
-    meets the weights that the one before has left.
+    Turns may come in any order, and be tiled or interchanged, unless the loop is `ordered`: over examples, where each
+    meets the weights that the one before it has left.
     """
 
     index: Symbol

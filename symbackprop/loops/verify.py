@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
-from sympy import Indexed, IndexedBase, Symbol
+from sympy import Basic, Indexed, IndexedBase, Symbol
 
 from symbackprop.loops.ir import Accumulate, Assign, Body, Call, If, Kernel, Loop, Row, expressions, walk
+from symbackprop.notation import identifier
 from symbackprop.symbols import name_of, names_in
 
 
-def verify(kernel: Kernel) -> None:
+def verify(kernel: Kernel, functions: Collection[str] = ()) -> None:
     """Raise ValueError if a kernel reads a name that nothing has bound, or accumulates into one never assigned.
 
     Arrays that the kernel allocates count as bound once a statement before, in program order, has assigned to them.
     No element may change between two turns of a loop that read it (see `require_any_order`).
     """
-    require_any_order(kernel.body)
+    require_names_apart(kernel, functions)
+    require_any_order(kernel)
     bound = {a.name for a in kernel.arguments} | {
         s.name for a in kernel.arguments for n in a.sizes for s in n.free_symbols
     }
@@ -49,19 +51,67 @@ def _verify(body: Body, bound: set[str], kernel: Kernel) -> None:
                 _verify(statement.body, bound, kernel)
 
 
-def require_any_order(body: Body) -> None:
+def require_names_apart(kernel: Kernel, functions: Collection[str] = ()) -> None:
+    """Raise ValueError if two things of a kernel are printed alike, or one as a function that it could call.
+
+    Things differ if their names do, or if one is an array and the other a number.
+    """
+    arguments = [a.name for a in (*kernel.arguments, *kernel.locals)]
+    if len(set(arguments)) < len(arguments):
+        twice = next(name for n, name in enumerate(arguments) if name in arguments[:n])
+        raise ValueError(f"kernel {kernel.name}: {twice} is the name of two arrays")
+    arrays = [(a.name, True) for a in (*kernel.arguments, *kernel.locals) if a.sizes]
+    things = list(dict.fromkeys([*arrays, *_things(kernel.body)]))
+    owners: dict[str, tuple[str, bool]] = {}
+    for thing in things:
+        printed = identifier(thing[0])
+        if printed in functions:
+            raise ValueError(f"kernel {kernel.name}: {thing[0]} is printed as the function {printed}")
+        if owners.setdefault(printed, thing) != thing:
+            raise ValueError(f"kernel {kernel.name}: {thing[0]} and {owners[printed][0]} are both printed as {printed}")
+
+
+def _things(body: Body) -> Iterator[tuple[str, bool]]:
+    """Yield the names that a body has, and whether they are arrays."""
+    for statement in walk(body):
+        match statement:
+            case Assign(target) | Accumulate(target):
+                yield from _read(target)
+            case Loop(index):
+                yield index.name, False
+            case Row(_, array):
+                yield array, True  # the row itself is an array or a number, as it is read
+        for expr in expressions(statement):
+            yield from _read(expr)
+
+
+def _read(expr: Basic) -> Iterator[tuple[str, bool]]:
+    if isinstance(expr, IndexedBase):
+        yield str(expr.label), True
+    elif isinstance(expr, Symbol):
+        yield expr.name, False
+    elif isinstance(expr, Indexed):
+        yield str(expr.base.label), True
+        for place in expr.indices:
+            yield from _read(place)
+    else:
+        for arg in expr.args:
+            yield from _read(arg)
+
+
+def require_any_order(kernel: Kernel) -> None:
     """Raise ValueError if turns of a loop that is not ordered read an element that another of its turns changes.
 
     So it is where the right side of an assignment or accumulation reads the array of its target and a loop around it
     turns without another element: a sum interchanged outwards over an update that reads its own target.
     """
-    for loops, statement in _within(body, ()):
+    for loops, statement in _within(kernel.body, ()):
         target, value = statement.target, statement.value
         if not isinstance(target, Indexed) or name_of(target) not in names_in(value):
             continue
         turning = next((i for i in loops if not any((at - i).is_number for at in target.indices)), None)
         if turning is not None:
-            raise ValueError(f"{target} is read again in the loop over {turning} after it has changed: {value}")
+            raise ValueError(f"kernel {kernel.name}: {target} is read in the loop over {turning} after it has changed")
 
 
 def _within(body: Body, loops: tuple[Symbol, ...]) -> Iterator[tuple[tuple[Symbol, ...], Assign | Accumulate]]:

@@ -56,7 +56,7 @@ def test_a_name_that_no_activation_uses():
         Network((), learned_per_unit={"gain": 1.0})
     with pytest.raises(ValueError, match="'slope' is in both"):
         Network(("prelu",), learned={"slope": 1.0}, learned_per_unit={"slope": 1.0})
-    with pytest.raises(ValueError, match="'dslope' has the name of a gradient"):
+    with pytest.raises(ValueError, match="'dslope' of layer 1 would be dslope1 in kernels, as the gradient of 'slope'"):
         Network((lambda a, dslope, slope: a * dslope * slope,), learned={"slope": 1.0, "dslope": 1.0})
 
 

@@ -9,7 +9,7 @@ from symbackprop.loops.verify import verify
 from symbackprop.symbols import Finite, array, scalar, size
 
 n, m = size("n"), size("m")
-i = Symbol("i", integer=True, nonnegative=True)
+i, j = (Symbol(name, integer=True, nonnegative=True) for name in "ij")
 a, b, c = map(array, "abc")
 s, t = scalar("s"), scalar("t")
 
@@ -19,6 +19,8 @@ def kernel(*body, returns=()):
 
 
 GOOD = {
+    "an update in the order of examples": kernel(Loop(i, n, (Loop(j, n, (Accumulate(a[j], a[j] * t),)),), ordered=True)),
+    "an update of each element": kernel(Loop(i, n, (Accumulate(a[i], a[i] * t),))),
     "an argument": kernel(Assign(s, a[0] + t)),
     "a work array after its first assignment": kernel(Assign(b[0], a[0]), Accumulate(b[0], a[1])),
     "the index of a loop": kernel(Loop(i, n, (Assign(b[i], a[i] * i),))),
@@ -41,6 +43,10 @@ BAD = {
     "a row of nothing": (kernel(Row("r", "c", Integer(0))), "c"),
     "the row's number": (kernel(Row("r", "a", i)), "i"),
     "a result": (kernel(Assign(b[0], t), returns=(s,)), "s"),
+    "an update that a sum reads": (kernel(Loop(i, n, (Loop(j, n, (Accumulate(a[j], a[j] * t),)),))), "a[j]"),
+    "another element of its target": (kernel(Loop(i, n, (Assign(a[0], a[i] + a[0]),))), "a[0]"),
+    "an array and a number of one name": (kernel(Assign(scalar("a"), a[0])), "a"),
+    "two names printed alike": (kernel(Assign(scalar("l1"), t), Assign(scalar("λ₁"), t)), "λ₁"),
     "its own value": (kernel(Assign(s, s + 1)), "s"),
     "an index of the target": (kernel(Assign(b[i], t)), "i"),
 }
@@ -63,6 +69,13 @@ def test_refuses(name):
 
 def test_every_kernel_of_a_module_is_verified(monkeypatch):
     verified = []
-    monkeypatch.setattr("symbackprop.pipeline.verify", verified.append)
-    assert build(Network(())).kernels == tuple(verified)
-    assert {"forward", "loss", "backward", "sgd"} <= {k.name for k in verified}
+    monkeypatch.setattr("symbackprop.pipeline.verify", lambda kernel, functions: verified.append((kernel, functions)))
+    made = build(Network(())).kernels
+    assert {*made} <= {kernel for kernel, _ in verified}
+    assert {"forward", "loss", "backward", "sgd"} <= {k.name for k, _ in verified}
+    assert all({"exp", "real", "np", "sgd"} <= {*functions} for _, functions in verified)
+
+
+def test_a_name_is_not_that_of_a_function():
+    with pytest.raises(ValueError, match="kernel run: s is printed as the function s"):
+        verify(kernel(Assign(s, t)), {"s"})
