@@ -17,6 +17,7 @@ from symbackprop.calculus.forms import X
 from symbackprop.calculus.scoring import BITS, WRONG, exact, near_roots, ulps
 from symbackprop.definitions.activations import a
 from symbackprop.definitions.network import Network
+from symbackprop.doors import named_if_it_fails
 from symbackprop.forms import remembered_forms
 from symbackprop.notation import formula
 from symbackprop.pipeline import assembled
@@ -99,7 +100,12 @@ def audit(network: Network, points: int = POINTS) -> list[Audit]:
     """
     if points < 8:
         raise ValueError(f"points is {points}, expected 8 or more")
-    refuse(network)
+    with named_if_it_fails("network", network.typed):
+        refuse(network)
+        return _audited(network, points)
+
+
+def _audited(network: Network, points: int) -> list[Audit]:
     g = network.scalar_activation(network.used_activations[0])
     made = []
     for name, expr in {"f": g, "f′": derivative(g)}.items():

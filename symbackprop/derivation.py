@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from symbackprop.calculus.chain import Wanted, backpropagate, compose
 from symbackprop.definitions.network import Formula, Network
+from symbackprop.doors import named_if_it_fails
 from symbackprop.forms import remembered_forms, stable_section
 from symbackprop.layered import derive_layers
 from symbackprop.soundness import refuse, with_kinks
@@ -51,7 +52,12 @@ def derive(network: Network, *, exact_form: bool = False) -> Derivation:
     """
     if not isinstance(network, Network):
         raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
-    refuse(network)
+    with named_if_it_fails("network", network.typed):
+        refuse(network)
+        return _derived(network, exact_form=exact_form)
+
+
+def _derived(network: Network, *, exact_form: bool) -> Derivation:
     if network.layers:
         layered = derive_layers(network)
         return _with_forms(network, (), list(layered.sections), exact_form=exact_form)

@@ -54,7 +54,7 @@ def _extreme(choose: Callable[..., Any], parts: list[Any]) -> Any:
     found = np.real(parts[0])
     for part in parts[1:]:
         found = choose(found, np.real(part))
-    return found + 0j
+    return found + 1j * sum(abs(np.imag(part)) for part in parts)  # of what is not real there is no largest
 
 
 _COMPARISONS = {

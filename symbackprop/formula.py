@@ -19,6 +19,8 @@ from typing import Any
 import sympy
 from sympy import Abs, And, E, Expr, IndexedBase, Max, Min, Not, Or, Piecewise, Rational, exp, log, pi
 
+from symbackprop.conditions import compared
+from symbackprop.doors import named_if_it_fails
 from symbackprop.spelling import RefusedError, tree_of
 from symbackprop.words import nearest
 
@@ -94,7 +96,8 @@ def parse(text: str, names: Mapping[str, Expr | IndexedBase]) -> Expr:
     """
     text = text.strip(" ")
     try:
-        return Parser(text, names).value(tree_of(text).body).expr
+        with named_if_it_fails("formula", text):
+            return Parser(text, names).value(tree_of(text).body).expr
     except RefusedError as refusal:
         raise ValueError(message(text, refusal)) from None
 
@@ -152,7 +155,10 @@ class Parser:
         for op, left, right in zip(ops, values, values[1:], strict=False):
             if type(op) not in COMPARISONS:
                 raise RefusedError(node.col_offset, f"a comparison that is not allowed; {_hint(op)}")
-            made.append(COMPARISONS[type(op)](left, right))
+            try:
+                made.append(compared(COMPARISONS[type(op)], left, right))
+            except ValueError as error:
+                raise RefusedError(node.col_offset, str(error)) from None
         return made
 
     def _number(self, node: ast.Constant, value: float) -> Value:

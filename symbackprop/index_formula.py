@@ -14,6 +14,7 @@ from typing import Any
 
 from sympy import Eq, Expr, Indexed, IndexedBase, Integer, Ne, Sum, Symbol
 
+from symbackprop.doors import named_if_it_fails
 from symbackprop.formula import COMPARISONS, FUNCTIONS, Parser, Value, message
 from symbackprop.spelling import RefusedError, tree_of
 from symbackprop.symbols import Maximum, array, array_of_integers, index, name_of, scalar, symbols_in
@@ -81,7 +82,8 @@ def parse_equations(text: str, names: Mapping[str, Expr]) -> tuple[IndexEquation
     parts = [part.strip() for part in re.split(r"[;\n]", text) if part.strip()]
     if not FEWEST <= len(parts) <= MOST:
         raise ValueError(f"{text!r:.60} has {len(parts)} equations, expected {FEWEST} to {MOST} such as a[i] = b[i]")
-    return tuple(_equation(part, names) for part in parts)
+    with named_if_it_fails("layer", text):
+        return tuple(_equation(part, names) for part in parts)
 
 
 def _equation(text: str, names: Mapping[str, Expr]) -> IndexEquation:

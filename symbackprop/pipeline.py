@@ -14,6 +14,7 @@ from symbackprop.by_example import by_example, kernels_by_example, training_by_e
 from symbackprop.calculus.recurrence import Deferral
 from symbackprop.definitions.network import Network
 from symbackprop.description import default_name, header_of, specification
+from symbackprop.doors import named_if_it_fails
 from symbackprop.emit.module import module_text, with_called
 from symbackprop.emit.to_numba import GLOBALS, functions
 from symbackprop.forms import remembered_forms
@@ -77,8 +78,9 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
         raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
     if not isinstance(network, Network):
         raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
-    refuse(network)
-    module = assembled(network, name or default_name(network), dtype, exact_form=exact_form)
+    with named_if_it_fails("network", network.typed):
+        refuse(network)
+        module = assembled(network, name or default_name(network), dtype, exact_form=exact_form)
     for line in module.spec.get("advice", ()):
         warnings.warn(line, AdviceWarning, stacklevel=2)
     return module

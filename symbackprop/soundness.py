@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from mpmath.libmp.libhyper import NoConvergence
 from sympy import Abs, Expr, Poly, PolynomialError, Symbol
 from sympy.core.relational import Relational
 
@@ -140,7 +141,7 @@ def _boundaries(g: Expr) -> list[float]:
     for side in sides:
         try:
             roots = Poly(side, a).nroots() if side.has(a) else []
-        except (PolynomialError, ValueError):
+        except (PolynomialError, NoConvergence, ValueError):  # a root of order 4 is found by no iteration
             continue
         found |= {round(float(r), 12) + 0.0 for r in roots if r.is_real}
     return sorted(found)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 
 from sympy import (
-    ITE,
+    Abs,
     Add,
     And,
     Derivative,
@@ -18,14 +18,12 @@ from sympy import (
     Dummy,
     Eq,
     Expr,
+    Function,
     Heaviside,
     Indexed,
     Integer,
-    Max,
-    Min,
-    Not,
-    Or,
     Piecewise,
+    S,
     Subs,
     Sum,
     Symbol,
@@ -34,6 +32,7 @@ from sympy import (
 
 from symbackprop.calculus.algebra import tidy
 from symbackprop.calculus.ranges import proven, without_decided
+from symbackprop.conditions import in_pieces, normalised
 from symbackprop.indices import Reduction, canonical, factor_out, fresh, outermost
 from symbackprop.symbols import Axis, array, scalar
 from symbackprop.terms import Equation
@@ -50,17 +49,7 @@ class Read:
 
 def desugar(expr: Expr) -> Expr:
     """Return `expr` with Max, Min and Heaviside as pieces; a tie goes to the first argument, Heaviside(0) = 0."""
-
-    def chain(args: tuple[Expr, ...], relation: str) -> Expr:
-        first, *rest = args
-        if not rest:
-            return first
-        other = chain(tuple(rest), relation)
-        smaller = other <= first if relation == ">" else first <= other
-        return Piecewise((first, smaller), (other, True))
-
-    expr = expr.replace(Max, lambda *args: chain(args, ">")).replace(Min, lambda *args: chain(args, "<"))
-    expr = expr.replace(ITE, lambda c, yes, no: Or(And(c, yes), And(Not(c), no)))  # what SymPy makes of {...} <= x
+    expr = in_pieces(normalised(expr))
     return expr.replace(lambda e: isinstance(e, Heaviside), lambda e: Piecewise((0, e.args[0] <= 0), (1, True)))
 
 
@@ -70,12 +59,24 @@ def slope(expr: Expr, place: Symbol) -> Expr:
     Raises
     ------
     ValueError
-        If SymPy finds no derivative, or one with a delta function in it.
+        If SymPy finds no derivative, or one with a delta function or something infinite in it.
     """
-    found = expr.diff(place)
-    if found.has(DiracDelta, Derivative, Subs):
+    found = expr.replace(Abs, _magnitude).diff(place).replace(_magnitude, Abs)
+    if found.has(DiracDelta, Derivative, Subs, *_INFINITE):
         raise ValueError(f"the formula {expr} has no derivative that a kernel could compute: {found}")
     return tidy(found) if found.has(place) else found
+
+
+class _magnitude(Function):
+    """|u| of a u that is real: of another, such as √a, SymPy's derivative has arguments of complex numbers."""
+
+    def fdiff(self, argindex: int = 1) -> Expr:
+        """Return the sign of u."""
+        assert argindex == 1
+        return sign(self.args[0])
+
+
+_INFINITE = (S.NaN, S.Infinity, S.NegativeInfinity, S.ComplexInfinity)
 
 
 def signs(expr: Expr) -> Expr:

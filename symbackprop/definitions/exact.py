@@ -4,6 +4,8 @@ from typing import Any
 
 from sympy import Expr, Float, Rational, S
 
+from symbackprop.conditions import normalised
+
 
 def exact(made: Any) -> Expr:
     """Return an expression in which a float such as 0.1 is the decimal number it was written as."""
@@ -14,4 +16,4 @@ def exact(made: Any) -> Expr:
     for number in (S.NaN, S.Infinity, S.NegativeInfinity, S.ComplexInfinity, S.ImaginaryUnit):
         if made.has(number):
             raise ValueError(f"the formula {made} has {number} in it, expected real and finite numbers")
-    return made.xreplace({x: Rational(str(float(x))) for x in made.atoms(Float)})
+    return normalised(made.xreplace({x: Rational(str(float(x))) for x in made.atoms(Float)}))

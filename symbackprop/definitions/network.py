@@ -147,6 +147,11 @@ class Network:
         require_apart(self.array_names())
 
     @property
+    def typed(self) -> str:
+        """What was given for activations or layers, loss and penalty, as it was written."""
+        return ", ".join(getattr(x, "__name__", str(x)) for x in (*self.activations, self.loss, self.penalty))
+
+    @property
     def exact_constants(self) -> dict[str, Expr]:
         """The named constants as exact numbers."""
         return exact_constants(dict(self.constants))
