@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from symbackprop import Network, build, cli, network_of_file
+from symbackprop import Network, build, check, check_module, cli, network_of_file
+from symbackprop.train.modules import import_module
 
 FOLDER = Path(__file__).parent.parent / "generated"
 CANONICAL = {
@@ -32,6 +33,34 @@ def test_committed_module_is_what_the_generator_writes(name, request):
     if request.config.getoption("--rewrite"):
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text
+
+
+@pytest.fixture
+def _few_differences(monkeypatch):
+    """Gradients are compared for less time than a user is given: entries drawn at random, each kind of them."""
+    monkeypatch.setattr(check, "SECONDS", 0.5)
+
+
+def require_passed(results):
+    assert all(r.passed for r in results), [str(r) for r in results if not r.passed]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_few_differences")
+@pytest.mark.parametrize("name", CANONICAL)
+def test_committed_module_passes_its_check_in_every_order_compiled(name):
+    module = import_module(FOLDER / f"{name}.py")
+    orders = [name for name in vars(module) if name.startswith("sgd_")]
+    require_passed(check_module(module, compiled=(*check.KERNELS, *orders)))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_few_differences")
+@pytest.mark.parametrize("name", [name for name, (_, dtype) in CANONICAL.items() if dtype == "float32"])
+def test_committed_module_passes_its_check_in_float64_too(name):
+    """As plain Python in every order; the machine code of what is not `sgd`, which compiles longest."""
+    made = build(CANONICAL[name][0], name=name, dtype="float64")
+    require_passed(check_module(made, compiled=("forward", "loss", "backward")))
 
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.toml")), ids=lambda path: path.stem)
