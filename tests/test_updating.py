@@ -91,7 +91,9 @@ def test_every_schedule_is_the_textbook(names, weighted, dropout):
         assert done == UPDATES
         assert modules.worst(found, expected) < 1e-12, schedule
         kept = {name: state[f"mean_{name}"] for name in start if f"mean_{name}" in state}
-        assert not kept or modules.worst(kept, means) < 1e-12
+        assert bool(kept) is ("average" in names)
+        if kept:
+            assert modules.worst(kept, means) < 1e-12
 
 
 @pytest.mark.parametrize("update", ["sgd", "momentum", "nesterov", "average", "nesterov+average"])

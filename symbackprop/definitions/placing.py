@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol, exp, floor
@@ -116,6 +117,11 @@ def _global(name: str) -> str:
     return "h^0" if name == "x" else f"{letter}^{layer_}"
 
 
+def _spare_names(used: set[str]) -> Iterator[str]:
+    """Yield names for intermediate quantities that a layer does not use itself: z, w, ..., zz, ww, ..."""
+    return (letter * n for n in count(1) for letter in sorted(_TAKEN, reverse=True) if letter * n not in used)
+
+
 _Read = tuple[Indexed, IndexEquation, Mapping[Symbol, Expr]]  # of a parameter
 
 
@@ -133,7 +139,7 @@ class _Placing:
         self.open: dict[str, list[_Read]] = {}  # where those are read whose shape is not known yet
         self.unchecked: list[tuple[IndexEquation, dict[Symbol, Expr]]] = []
         used = {a.name for e in made.equations for a in accesses(e.rhs)} | {name_of(e.lhs) for e in made.equations}
-        self.spare = sorted(_TAKEN - used - {i.name for e in made.equations for i in letters(e)}, reverse=True)
+        self.spare = _spare_names(used | {i.name for e in made.equations for i in letters(e)})
 
     def done(self) -> Placed:
         for equation in self.layer.equations:
@@ -190,7 +196,7 @@ class _Placing:
         free = node.free_symbols
         axes = [Axis(i.name, sizes[i]) for i in (*(a.index for a in of.over), *more) if i in free or i in more]
         axes += [Axis(i.name, sizes[i]) for i in sizes if i in free and i not in {a.index for a in axes}]
-        name = f"{self.spare.pop(0)}^{self.number}"
+        name = f"{next(self.spare)}^{self.number}"
         target = array(name)[tuple(a.index for a in axes)] if axes else scalar(name)
         self.known[name] = tuple(a.size for a in axes)
         self._add(Equation(target, rhs, tuple(axes), "intermediate"), sizes)
@@ -203,7 +209,7 @@ class _Placing:
             body = self._named(body, body, sizes, of, bound)
         here = Place(body, *node.limits)
         axes = [a for a in of.over if a.index in here.free_symbols]
-        name = f"{self.spare.pop(0)}^{self.number}"
+        name = f"{next(self.spare)}^{self.number}"
         label = array_of_integers(name)
         target = label[tuple(a.index for a in axes)] if axes else label[Integer(0)]
         self.equations.append(Equation(target, here, tuple(axes), "place of the maximum"))
