@@ -105,7 +105,7 @@ OWN = {
     "quadratic terms of a factorization machine": own(
         "a[i] = b[i] + sum(W[i,j]*h[j], j) - sum(V[j]**2*h[j]**2, j)/2", i=3),
     "powers of a shared parameter": own("a[i] = b[i] + sum(V[j]**3*h[j], j) + c**2*h[i]"),
-    "read by every unit": own("a[i] = b[i] + sum(V[j]*V[i]*h[j], j)"),
+    "read by every unit": own("a[i] = b[i] + sum(V[j]*V[i]*h[j], j)", i=4),
 }  # fmt: skip
 
 
