@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint generated clean
+.PHONY: demo test lint generated fuzz clean
 
 demo: $(VENV)/demo
 	$(BIN)/symbackprop train
@@ -18,6 +18,12 @@ lint: $(VENV)/test
 
 generated: $(VENV)/test  ## write the committed modules again
 	$(BIN)/python -m pytest tests/test_generated.py --rewrite
+
+COUNT ?= 10000
+SEED ?= 1
+
+fuzz: $(VENV)/test  ## look at random formulas: COUNT of them, from SEED on; a fault is printed as a test
+	$(BIN)/python -m tests.fuzz formulas --count $(COUNT) --seed $(SEED)
 
 $(VENV)/%: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'

@@ -1,0 +1,89 @@
+"""Random formulas, a small number of them: `make fuzz` looks at many."""
+
+import math
+import random
+
+import pytest
+from mpmath import mp
+
+from tests.fuzz import formulas
+from tests.fuzz.oracle import value_and_slope
+from tests.fuzz.trees import ONE, Node, drawn, shrunk
+
+a = Node("a")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(24))
+def test_no_formula_ends_in_a_python_error(number):
+    what, tree = formulas.case(11, number)
+    found = formulas.fault(what, tree, measure=False, exact_form=True)
+    assert found is None, formulas.counterexample(what, tree, found)
+
+
+ACCURATE = [
+    Node("exp", (a,)), Node("*", (a, Node("sigmoid", (a,)))), Node("softplus", (a,)), Node("atan", (a,)),
+    Node("/", (a, Node("+", (Node("1"), Node("abs", (a,)))))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("tree", ACCURATE, ids=str)
+def test_values_and_slopes_are_those_of_mpmath(tree):
+    assert formulas.fault("activation", tree) is None
+
+
+THROUGH_THE_STORED_VALUE = [
+    Node("tanh", (a,)), Node("sigmoid", (a,)), Node("if", (Node(">", (a, Node("0"))), a, Node("*", (Node("0.1"), Node("expm1", (a,)))))),
+]  # fmt: skip
+
+
+@pytest.mark.xfail(strict=True, reason="1 - h², h (1 - h) and h + 0.1 lose their digits where h is saturated: A5 of issue 13")
+@pytest.mark.parametrize("tree", THROUGH_THE_STORED_VALUE, ids=str)
+def test_slopes_through_the_stored_value_keep_their_digits(tree):
+    assert formulas.fault("activation", tree) is None
+
+
+@pytest.mark.parametrize("kind", ONE)
+def test_the_slopes_of_the_oracle_are_limits_of_differences(kind):
+    x, step = 0.375 if kind != "acosh" else 1.375, mp.mpf(2) ** -40
+    tree = Node(kind, (a,))
+    with mp.workprec(300):
+        sides = [value_and_slope(tree, mp.mpf(x) + s * step)[0] for s in (1, -1)]
+        difference = (sides[0] - sides[1]) / (2 * step)
+        slope = value_and_slope(tree, x)[1]
+        assert abs(difference - slope) <= mp.mpf(2) ** -60
+
+
+@pytest.mark.parametrize(
+    ("text", "tree", "x"),
+    [("a**3/2", Node("/", (Node("**", (a, Node("3"))), Node("2"))), -1.5), ("max", Node("max", (a, Node("2"), Node("neg", (a,)))), -3.0),
+     ("min", Node("min", (a, Node("1"))), 0.5), ("a - e", Node("-", (a, Node("e"))), 1.0)],
+)  # fmt: skip
+def test_the_oracle_knows_operations(text, tree, x):
+    value, slope = value_and_slope(tree, x)
+    known = {"a**3/2": (x**3 / 2, 1.5 * x**2), "max": (3, -1), "min": (0.5, 1), "a - e": (1 - math.e, 1)}[text]
+    assert (float(value), float(slope)) == pytest.approx(known)
+
+
+def test_there_is_no_value_outside_of_a_domain_nor_at_what_no_one_could_write_down():
+    assert value_and_slope(Node("log", (a,)), -1.0) == (None, None)
+    assert value_and_slope(Node("exp", (Node("exp", (Node("exp", (a,)),)),)), 100.0) == (None, None)
+    assert value_and_slope(Node("abs", (a,)), 0.0) == (0, None)
+    assert value_and_slope(Node("-", (Node("+", (Node("1e10"), a)), Node("1e10"))), 1e-300)[0] == 1e-300
+
+
+def test_a_formula_is_made_smaller_as_long_as_it_fails():
+    tree = drawn(random.Random(3), 4)
+    tree = Node("+", (tree, Node("sin", (Node("*", (a, Node("tanh", (a,)))),))))
+    assert shrunk(tree, lambda t: any(n.kind == "tanh" for n in t.nodes())) == Node("tanh", (a,))
+
+
+def test_the_same_seed_gives_the_same_formulas_of_every_function():
+    trees = [formulas.case(1, n) for n in range(400)]
+    assert trees == [formulas.case(1, n) for n in range(400)]
+    assert {n.kind for _, tree in trees for n in tree.nodes()} >= {*ONE, "max", "min", "if", "**", "and", "or", "not"}
+
+
+def test_a_wrong_number_is_seen(monkeypatch):
+    monkeypatch.setattr(formulas, "value_and_slope", lambda tree, x: (mp.mpf(x) * (1 + mp.mpf(2) ** -18), mp.mpf(1)))
+    assert formulas.fault("activation", a).kind == "inaccurate value"
