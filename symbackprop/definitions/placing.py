@@ -118,8 +118,12 @@ def _global(name: str) -> str:
 
 
 def _spare_names(used: set[str]) -> Iterator[str]:
-    """Yield names for intermediate quantities that a layer does not use itself: z, w, ..., zz, ww, ..."""
-    return (letter * n for n in count(1) for letter in sorted(_TAKEN, reverse=True) if letter * n not in used)
+    """Yield names for intermediate quantities that a layer does not use itself: z, w, ..., zz, ww, ...
+
+    What begins with v and goes on is the velocity of something.
+    """
+    names = (letter * n for n in count(1) for letter in sorted(_TAKEN, reverse=True) if n == 1 or letter != "v")
+    return (name for name in names if name not in used)
 
 
 _Read = tuple[Indexed, IndexEquation, Mapping[Symbol, Expr]]  # of a parameter

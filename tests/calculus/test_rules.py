@@ -175,6 +175,13 @@ def test_largest_and_smallest_as_pieces(numbers):
         assert sum(values.value(slope(made, s), {}, where) for s in (a, b, c)) == 1
 
 
+@pytest.mark.parametrize("kind", [Max, Min])
+def test_a_tie_goes_to_the_first_argument(kind):
+    largest = kind(*map(scalar, "abc"))
+    slopes = [values.value(slope(desugar(largest), s), {}, at(a=2, b=2, c=2)) for s in largest.args]
+    assert slopes == [1, 0, 0]
+
+
 def test_conditions_hold_no_choices():
     """{...} <= x in a condition is more than a kernel can write."""
     made = desugar(Min(Max(u, 0), 6))

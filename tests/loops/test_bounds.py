@@ -39,6 +39,20 @@ def visited(body, at):
 
 @given(st.tuples(*[st.integers(0, 4)] * 3), st.lists(conditions(), max_size=3))
 def test_what_fulfils_the_conditions_is_visited_once(sizes, asked):
+    assert_visits(sizes, asked)
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_every_single_bound_is_the_condition(relation, sign):
+    """Every one: of conditions drawn at random few bound a loop that has turns."""
+    for number in range(-4, 5):
+        assert_visits((2, 1, 3), [relation(sign * INDICES[2] + Integer(number), Integer(0), evaluate=False)])
+        assert_visits((3, 2, 2), [relation(sign * INDICES[1] + Integer(number), INDICES[0], evaluate=False)])
+
+
+def assert_visits(sizes, asked):
+    """By loops with bounds exactly what all conditions allow, in order."""
     ranges = [(i, Integer(0), Integer(n)) for i, n in zip(INDICES, sizes, strict=True)]
     expected = [at for at in product(*map(range, sizes))
                 if all(c.xreplace(dict(zip(INDICES, map(Integer, at), strict=True))) == True for c in asked)]  # noqa: E712  # fmt: skip

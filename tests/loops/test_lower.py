@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies
-from sympy import Max, Piecewise, Sum, exp, sin
+from sympy import Integer, Max, Piecewise, Sum, exp, sin
 
-from symbackprop.emit.to_numba import functions, kernel_text
+from symbackprop.emit.to_numba import functions, kernel_text, lines
 from symbackprop.indices import canonical, named
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Kernel, Loop, walk
 from symbackprop.loops.lower import lower
@@ -15,7 +15,7 @@ from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.verify import verify
 from symbackprop.notation import identifier
-from symbackprop.symbols import Axis, Maximum, array, scalar, size
+from symbackprop.symbols import Axis, Maximum, Place, array, array_of_integers, scalar, size
 from symbackprop.terms import Equation
 from tests.calculus import values
 from tests.calculus.test_chain import ALL, AT, derived, shapes_of
@@ -165,3 +165,16 @@ def test_pieces_stay_conditional():
     body = lower(Equation(q[I], Piecewise((x[I + 1], n > I + 1), (0, True)) + Max(x[I], 0), (i,)))
     assert loops_of(body) == ["i"]
     assert body[0].body[0].value.has(Piecewise)
+
+
+@given(numbers=strategies.lists(strategies.sampled_from([-1.0, 0.0, 2.0, math.nan]), min_size=6, max_size=6))
+def test_the_place_of_a_maximum_is_the_first(numbers):
+    """As NumPy's argmax has it, counted row by row; NaN is largest, whichever there is."""
+    given_ = np.reshape(numbers, (2, 3))
+    rows, columns = Axis("i", Integer(2)), Axis("j", Integer(3))
+    where, M = array_of_integers("where"), array("M")
+    found = Place(M[rows.index, columns.index], columns.limits, rows.limits)
+    names = {"real": float, "np": np, "M": given_, "where": np.array([-1])}
+    exec("\n".join(lines(lower(Equation(where[Integer(0)], found, ())))), names)
+    place = names["where"][0]
+    assert place == given_.argmax() or np.isnan(given_.flat[place])
