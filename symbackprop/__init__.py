@@ -11,6 +11,8 @@ Public names are found when they are first used, so that ``import symbackprop.tr
 from importlib import import_module
 from typing import Any
 
+__version__ = "0.1.0"
+
 _LAYERS = (
     "dense", "linear", "rbf", "quadratic", "low_rank_quadratic", "gated", "weight_normalised", "layer_normalised",
     "residual", "maxout", "conv1d", "conv", "averagepool", "maxpool", "tied", "embedding",
@@ -35,6 +37,7 @@ _PUBLIC = {
     "Step": "symbackprop.terms",
 }
 __all__ = [  # noqa: PLE0604 (found by `__getattr__`)
+    "__version__",
     *_PUBLIC,
 ]
 
@@ -46,4 +49,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted(_PUBLIC)
+    return sorted(__all__)

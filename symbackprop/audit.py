@@ -22,8 +22,7 @@ from symbackprop.forms import remembered_forms
 from symbackprop.notation import formula
 from symbackprop.pipeline import assembled
 from symbackprop.soundness import derivative, refuse
-from symbackprop.train.files import replace_file
-from symbackprop.train.plot import new_figure
+from symbackprop.train.pictures import new_figure, write_picture
 from symbackprop.train.store import find_module
 
 Array = np.ndarray[Any, Any]
@@ -235,7 +234,7 @@ def _short(text: str) -> str:
 
 
 def plot_audit(path: str | Path, audits: list[Audit], title: str) -> Path:
-    """Draw the float32 errors over x as a PNG, as derived and as computed."""
+    """Draw the float32 errors over x, as derived and as computed."""
     figure = new_figure()
     for axes, found in zip(figure.subplots(len(audits), 1, sharex=True), audits, strict=True):
         for errors, color, label in (
@@ -256,4 +255,4 @@ def plot_audit(path: str | Path, audits: list[Audit], title: str) -> Path:
     axes.set_xlabel("a  (float32; wrong NaN and infinities at 1e9; dashed: 8 ULP)")
     figure.axes[0].legend(loc="upper left", frameon=False)
     figure.suptitle(title, fontsize=12)
-    return replace_file(path, lambda file: figure.savefig(file, format="png", dpi=150))
+    return write_picture(path, figure)

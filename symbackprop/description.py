@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Any
 
+import sympy
 from sympy import Expr, Mul, Symbol
 
+from symbackprop import __version__
 from symbackprop.by_example import by_example
 from symbackprop.calculus.recurrence import Deferral
 from symbackprop.definitions import schedules, updates
@@ -124,7 +125,7 @@ def header_of(
         "Computed in forms that keep their digits (errors with every function correctly rounded)": forms,
         "Schedules": _schedules(deferral, stages),
     }
-    versions = f"symbackprop {version('symbackprop')} and SymPy {version('sympy')}"
+    versions = f"symbackprop {__version__} and SymPy {sympy.__version__}"
     return Header(f"{_title(network)}.", shown, command_of(network, spec), versions)
 
 

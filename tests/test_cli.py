@@ -13,6 +13,7 @@ import pytest
 
 import symbackprop
 from symbackprop import cli
+from symbackprop.train.files import shown
 from tests.train.conftest import FAKE
 from tests.train.test_store import NOT_OURS
 
@@ -53,7 +54,7 @@ def flowers(place):
 
 
 TOPICS = [
-    "kernels", "gradients", "data", "network", "compiled", "training", "epoch", "stopped", "test", "model", "picture",
+    "kernels", "gradients", "data", "network", "compiled", "training", "epoch", "stopped", "test", "model", "picture", "settings",
 ]  # fmt: skip
 COMMANDS = ["derive", "generate", "train", "predict", "check"]
 FAST = ("--module", str(FAKE), "--learning-rate", "0.1", "--epochs", "5")
@@ -91,7 +92,7 @@ def test_train_tells_what_it_does_and_predict_uses_it(run, flowers, place):
 def test_probabilities_and_csv(run, flowers, place):
     run("train", flowers, *FAST)
     use = ("predict", "out/model.npz", flowers, "--module", str(FAKE))
-    rows = [[float(v) for v in line.split(",")] for line in run(*use, "--proba").splitlines()]
+    rows = [[float(v) for v in line.split(",")] for line in run(*use, "--proba").splitlines()[1:]]
     np.testing.assert_allclose(np.sum(rows, axis=1), 1, atol=1e-6)
     assert run(*use, "--output", "p.csv") == "wrote 90 predictions to p.csv\n"
     assert (place / "p.csv").read_text().splitlines()[:2] == ["prediction", "ant"]
@@ -142,7 +143,7 @@ BAD = {
     "train flowers.csv --plot flowers.csv/p.png": "flowers.csv is not a folder",
     "predict": "Missing argument",
     "predict none.npz flowers.csv": "none.npz does not exist",
-    "predict flowers.csv flowers.csv": "flowers.csv is not a readable .npz file",
+    "predict flowers.csv flowers.csv": "flowers.csv is no model, expected the .npz that train wrote",
     "check none.py": "none.py does not exist",
     "check flowers.csv": "flowers.csv is not a module that symbackprop generated",
     "generate": "Missing option",
@@ -151,18 +152,47 @@ BAD = {
     "generate -o old": "old is a folder",
     "derive --penalty l3": "unknown penalty 'l3': did you mean l2 or l1",
     "derive --step-size invers": "unknown step size 'invers': did you mean inverse",
-    "generate -o flowers.csv": "flowers.csv is not a module that symbackprop generated",
+    "generate -o flowers.csv": "flowers.csv is not a name that Python can import, expected one such as flowers_net.py",
     "train flowers.csv -o flowers.csv": "flowers.csv is the data and would be the model too",
     "train flowers.csv -o a.npz --plot a.npz": "a.npz is the model and would be the picture too",
     "predict out/model.npz flowers.csv -o flowers.csv": "flowers.csv is the data and would be the predictions too",
-    "derive --activation prelu --learn slope": "--learn is 'slope', expected a name, once, and its value such as",
+    "derive --activation prelu --learn slope": "--learn is 'slope', expected a name and its value, a finite number, such as slope=0.5",
     "derive --activation prelu --learn slope=nan": "--learn is 'slope=nan', expected",
     "derive --activation prelu --learn-per-unit =1": "--learn-per-unit is '=1', expected",
-    "derive --activation prelu --learn slope=1 --learn slope=2": "--learn is 'slope=2', expected a name, once",
+    "derive --activation prelu --learn slope=1 --learn slope=2": "--learn gives 'slope' twice",
     "train --activation prelu --learn W=1": "learned has the name 'W', expected a word",
     "train --learn slope=1": "no activation uses the learnt parameter 'slope', they use none",
     "generate --activation prelu --learn slope=1 --learn-per-unit slope=1 -o m.py": "'slope' is in both",
-    "derive --format pdf": "Invalid value for '--format'",
+    "derive --format pdf": "--format is 'pdf': for a page to print, write latex and typeset it; known are text, latex",
+    "derive --format txt": "--format is 'txt': did you mean text?",
+    "predict out/model.npz flowers.csv --probabilities": "--proba",
+    "predict flowers.csv out/model.npz": "expected the .npz that train wrote; write symbackprop predict out/model.npz",
+    "predict out/model.npz flowers.csv --label x": "--label is 'x', but labels are only looked at with --score",
+    "train flowers.csv --module FAKE --activation relu": "--activation cannot be chosen, since FAKE has been generated",
+    "train flowers.csv --module FAKE --dtype float64": "--dtype cannot be chosen, since FAKE has been generated",
+    "train flowers.csv --module FAKE --hidden-layers 0": "--hidden-layers cannot be chosen",
+    "train --label x": "--label is 'x', but no data was named",
+    "train --set momentum": "--set is 'momentum', expected a name and its value, a finite number, such as momentum=0.5",
+    "train --set momentum=1 --update momentum": "momentum is 1.0, expected a number from 0 to below 1",
+    "train --set momentum=0.5": "momentum is 0.5, but the network has no momentum; it needs --update momentum or nesterov",
+    "train --set momentu=0.5 --update momentum": "did you mean momentum? this network has decay, l2, momentum",
+    "train --set warmup=0 --step-size warmup": "warmup is 0.0, expected a positive number",
+    "train --set learning_rate=1": "--set has learning_rate, which is an option of its own: --learning-rate 1",
+    "train --set γ=0.5 --step-size steps": "did you mean gamma?",
+    "train --dropout 1": "dropout is 1.0, expected a number from 0 to below 1",
+    "train flowers.csv --plot p.bmp": "the picture is p.bmp, expected a name that ends in .png, .pdf or .svg",
+    "train flowers.csv --hidden 1000000000000": "units has 6e+12 parameters, which take at least 72,000 GB, and this",
+    "train --config none.toml": "none.toml does not exist, expected a TOML file with the settings of a run",
+    "train flowers.csv --ignore kind --module FAKE": "flowers.csv has no column 'kind'",
+    "check old": "old is a folder, expected modules that symbackprop generated, such as old/x.py",
+    "check out/model.npz": "out/model.npz is not a module that symbackprop generated, a .py, but a model or data",
+    "generate -o z.txt": "z.txt is not a name that Python can import, expected one such as z_net.py",
+    "generate -o 9x.py": "9x.py is not a name that Python can import, expected one such as net_9x.py",
+    "generate -o class.py": "class.py is not a name that Python can import",
+    "generate -o random.py": "random.py would be imported in place of random itself",
+    "derive --activation gamma(a)": "the unknown function gamma; known are exp",
+    "derive --activation α*a": "the formula 'α*a' has at column 1 'α' (Greek small letter alpha)",
+    "plot-activation tanh -o p.jpg": "the picture is p.jpg, expected a name that ends in",
 }
 
 
@@ -173,7 +203,7 @@ def test_bad_input_is_one_line_and_changes_nothing(run, flowers, place, command,
     (place / "old").mkdir()
     for name in ("out/model.npz", "out/learning_curve.png", "m.py"):
         (place / name).write_text("old")
-    assert message in run(*command.replace("FAKE", str(FAKE)).split(), code=2)
+    assert message.replace("FAKE", shown(FAKE)) in run(*command.replace("FAKE", str(FAKE)).split(), code=2)
     assert {p.read_text() for p in (place / "out").iterdir()} == {(place / "m.py").read_text()} == {"old"}
     assert sorted(p.name for p in place.iterdir() if p.name != "cache") == ["flowers.csv", "m.py", "old", "out"]
 
@@ -298,7 +328,7 @@ def real(tmp_path_factory):
 
 
 def process(real, *arguments, code=0):
-    command = [sys.executable, "-m", "symbackprop.cli", *arguments]
+    command = [sys.executable, "-m", "symbackprop", *arguments]
     done = subprocess.run(command, env=real, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     return done.stdout if code == 0 else done.stderr
@@ -327,7 +357,7 @@ def test_independent_labels_and_measured_values(real, place):
     X = np.random.default_rng(0).normal(size=(80, 2))
     np.savetxt(place / "d.csv", np.c_[X, X > 0, 1000 + 50 * X[:, 0]], delimiter=",")
     process(real, "train", "d.csv", "--loss", "bce", "--label", "2", "--label", "3", "--hidden", "none", "-o", "b.npz")
-    predicted = np.array([line.split(",") for line in process(real, "predict", "b.npz", "d.csv").split()], int)
+    predicted = np.array([line.split(",") for line in process(real, "predict", "b.npz", "d.csv").splitlines()[1:]], int)
     assert np.mean(predicted == (X > 0)) > 0.9
     process(real, "train", "d.csv", "--loss", "squared", "--hidden-layers", "0", "-o", "s.npz")
     predicted = np.array(process(real, "predict", "s.npz", "d.csv").split(), float)

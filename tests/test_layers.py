@@ -102,7 +102,7 @@ def test_layers_on_the_command_line(tmp_path, capsys, monkeypatch):
     assert cli.run(["derive", "--network", "net.toml"]) == 0
     assert "Layer 1: conv(2, 3), tanh" in capsys.readouterr().out
     assert cli.run(["derive", "--network", "net.toml", "--activation", "tanh"]) == 2
-    assert "says which layers there are" in capsys.readouterr().err
+    assert "--activation cannot be chosen, since net.toml says it" in capsys.readouterr().err
     np.savez("data.npz", X=np.ones((20, 5)), y=np.arange(20) % 2)
     assert cli.run(["train", "data.npz", "--network", "net.toml"]) == 2
     assert (

@@ -9,6 +9,7 @@ from pathlib import Path
 from symbackprop.bench.machine import one_thread
 from symbackprop.bench.task import parse_sizes
 from symbackprop.train.files import check_writable
+from symbackprop.train.pictures import check_picture
 
 __all__ = ["NETWORKS", "bench"]
 
@@ -42,7 +43,7 @@ def bench(
     clock
         ``"wall"``, or ``"cpu"`` where other programs share the core.
     output, markdown, plot
-        Files to write: everything as JSON, tables as Markdown, a picture as PNG.
+        Files to write: everything as JSON, tables as Markdown, a picture.
 
     Returns
     -------
@@ -58,6 +59,7 @@ def bench(
         parse_sizes(network)
     if repeats < 1 or not seconds > 0 or clock not in {"wall", "cpu"}:
         raise ValueError(f"repeats {repeats}, seconds {seconds}, clock {clock!r}: expected positive ones, wall or cpu")
+    check_picture(None if plot is None else Path(plot))
     files = {"output": output, "markdown": markdown, "plot": plot}
     wanted = {name: str(check_writable(path).absolute()) for name, path in files.items() if path is not None}
     options = {"networks": [*networks], "peers": [*peers], "repeats": repeats, "seconds": seconds, "clock": clock}

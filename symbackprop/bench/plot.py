@@ -6,7 +6,7 @@ from typing import Any
 
 from symbackprop.bench.report import sgemm, times
 from symbackprop.bench.side_by_side import Comparison
-from symbackprop.train.files import replace_file
+from symbackprop.train.pictures import new_figure, write_picture
 
 _COLORS = {("ours", 1): "#3465a4", ("peer", 1): "#a0a0a0", ("ours", 32): "#a9c1e4", ("peer", 32): "#dadada"}
 _LEGEND = (
@@ -16,22 +16,20 @@ _LEGEND = (
 
 
 def plot(path: str | Path, comparisons: Sequence[Comparison], title: str) -> None:
-    """Draw examples a second on a logarithmic scale as a PNG.
+    """Draw examples a second on a logarithmic scale.
 
     Raises
     ------
     ModuleNotFoundError
         If matplotlib is not installed.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415 (an extra, and slow to import)
-
-    figure = Figure(figsize=(9, 0.8 + 3.6 * len(comparisons)), layout="constrained")
+    figure = new_figure(9, 0.8 + 3.6 * len(comparisons))
     panels = figure.subplots(len(comparisons), 1, squeeze=False)[:, 0]
     for axes, comparison in zip(panels, comparisons, strict=True):
         _panel(axes, comparison)
     panels[-1].set_xlabel("examples per second")
     figure.suptitle(f"{title}\n{_LEGEND}", fontsize=10)
-    replace_file(path, lambda file: figure.savefig(file, format="png", dpi=110))
+    write_picture(path, figure, dpi=110)
 
 
 def _panel(axes: Any, comparison: Comparison) -> None:

@@ -7,58 +7,66 @@ import typer
 
 import symbackprop
 from symbackprop.cli import say
-from symbackprop.cli.options import Constant, Learn, LearnPerUnit, option
+from symbackprop.cli.options import Constant, Learn, LearnPerUnit, Quiet, option
 from symbackprop.cli.request import named
-from symbackprop.train.files import check_writable, shown
-from symbackprop.train.plot import check_plotting
+from symbackprop.cli.say import tell, waiting
+from symbackprop.train.files import shown
+from symbackprop.train.pictures import check_picture
+
+_Texts = list[str] | None
 
 
 def plot_activation(
     activation: Annotated[str, typer.Argument(help="A name or a formula in a.", metavar="FORMULA")],
-    output: Annotated[Path, option("The picture, a PNG.", "--output", "-o", metavar="PATH")],
+    output: Annotated[Path, option("The picture: .png, .pdf or .svg.", "--output", "-o", metavar="PATH")],
     constant: Constant = None,
     learn: Learn = None,
     learn_per_unit: LearnPerUnit = None,
     span: Annotated[float, option("From -X to X.", metavar="X")] = 6.0,
+    quiet: Quiet = False,  # noqa: FBT002 (a flag)
 ) -> None:
     """Draw an activation and its derivative, and say where they have kinks."""
     from symbackprop.explain.plot import plot_activation as draw  # noqa: PLC0415 (it loads SymPy)
     from symbackprop.soundness import advise, kinks  # noqa: PLC0415
 
-    check_writable(output)
-    network = symbackprop.Network((activation,), **named(constant, learn, learn_per_unit))
-    if output.suffix.lower() not in {".png", ""}:
-        raise ValueError(f"the picture is {shown(output)}, expected a name that ends in .png")
+    check_picture(output)
+    network = _network(activation, constant, learn, learn_per_unit)
+    with waiting(quiet=quiet)("drawing"):
+        draw(output, network, span)
     say_initial(network)
-    draw(output, network, span)
     for word in kinks(network.scalar_activation(activation)):
         typer.echo(f"kink: {word}")
     say.advise(advise(network))
-    typer.echo(f"wrote {shown(output)}")
+    tell(f"wrote {shown(output)}", quiet=quiet)
 
 
 def audit(
     activation: Annotated[str, typer.Argument(help="A name or a formula in a.", metavar="FORMULA")],
-    output: Annotated[Path | None, option("A picture of the errors, a PNG.", "--output", "-o", metavar="PATH")] = None,
+    output: Annotated[Path | None, option("A picture of the errors.", "--output", "-o", metavar="PATH")] = None,
     constant: Constant = None,
     learn: Learn = None,
     learn_per_unit: LearnPerUnit = None,
     points: Annotated[int, option("How many floats of each type to try.", metavar="N")] = 1000,
+    quiet: Quiet = False,  # noqa: FBT002 (a flag)
 ) -> None:
     """Measure the errors of an activation and its derivative, as compiled, over all floats, against mpmath."""
     from symbackprop.audit import audit as measure  # noqa: PLC0415 (few commands need it)
     from symbackprop.audit import plot_audit, report  # noqa: PLC0415
 
-    if output:
-        check_writable(output)
-        check_plotting()
-    network = symbackprop.Network((activation,), **named(constant, learn, learn_per_unit))
+    check_picture(output)
+    network = _network(activation, constant, learn, learn_per_unit)
     say_initial(network)
-    found = measure(network, points)
+    with waiting(quiet=quiet)("measuring"):
+        found = measure(network, points)
     typer.echo(report(found))
     if output:
         plot_audit(output, found, activation)
-        typer.echo(f"\nwrote {shown(output)}")
+        tell(f"\nwrote {shown(output)}", quiet=quiet)
+
+
+def _network(activation: str, constant: _Texts, learn: _Texts, learn_per_unit: _Texts) -> Any:
+    texts = {"constant": constant, "learn": learn, "learn_per_unit": learn_per_unit}
+    return symbackprop.Network((activation,), **named(texts))
 
 
 def say_initial(network: Any) -> None:

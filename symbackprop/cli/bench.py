@@ -5,15 +5,20 @@ from typing import Annotated
 
 import typer
 
+from symbackprop.cli.options import option
+
+_Path = Path | None
+
 
 def bench(
     network: Annotated[
-        list[str] | None, typer.Option(help="Units from inputs to outputs, as 784-128-10; may be repeated.")
+        list[str] | None,
+        option("Units from inputs to outputs, as 784-128-10; may be repeated.", default=False, metavar="N-N"),
     ] = None,
-    peer: Annotated[list[str] | None, typer.Option(help="Part of a peer's name; may be repeated.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="A file for the tables.")] = None,
-    plot: Annotated[Path | None, typer.Option(help="A file for the picture, a PNG.")] = None,
-    output: Annotated[Path | None, typer.Option(help="A file for everything, as JSON.")] = None,
+    peer: Annotated[list[str] | None, option("Part of a peer's name; may be repeated.", default=False)] = None,
+    markdown: Annotated[_Path, option("A file for the tables.", default=False, metavar="PATH")] = None,
+    plot: Annotated[_Path, option("A file for the picture: .png, .pdf, .svg.", default=False, metavar="PATH")] = None,
+    output: Annotated[_Path, option("A file for everything, as JSON.", default=False, metavar="PATH")] = None,
 ) -> None:
     """Measure the generated loops beside NumPy, PyTorch, JAX, scikit-learn and C, whichever are installed."""
     from symbackprop.bench import NETWORKS  # noqa: PLC0415 (few commands need it)

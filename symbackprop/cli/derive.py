@@ -1,59 +1,37 @@
 """``symbackprop derive``: the derivation of every gradient, to be read."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 import typer
 
 import symbackprop
-from symbackprop.cli.options import (
-    Activation,
-    Constant,
-    Dropout,
-    ExactForm,
-    HiddenLayers,
-    Learn,
-    LearnPerUnit,
-    Loss,
-    NetworkFile,
-    OutputFunction,
-    Penalty,
-    StepSize,
-    Update,
-    Weighted,
-)
-from symbackprop.cli.request import asked_for, named, network_of
+from symbackprop.cli.options import NetworkConfig, option, with_network
+from symbackprop.cli.request import asked_for, network_of
+from symbackprop.cli.say import waiting
+from symbackprop.words import did_you_mean
+
+FORMS = ("text", "latex", "markdown")
 
 
+@with_network("initializer", "dtype")
 def derive(
-    activation: Activation = None,
-    network: NetworkFile = None,
-    hidden_layers: HiddenLayers = None,
-    learn: Learn = None,
-    learn_per_unit: LearnPerUnit = None,
-    loss: Loss = "nll",
-    penalty: Penalty = None,
-    step_size: StepSize = "inverse",
-    update: Update = "sgd",
-    weighted: Weighted = False,  # noqa: FBT002 (a flag)
-    dropout: Dropout = False,  # noqa: FBT002 (a flag)
-    output_function: OutputFunction = None,
-    constant: Constant = None,
-    exact_form: ExactForm = False,  # noqa: FBT002 (a flag)
-    form: Annotated[Literal["text", "latex", "markdown"], typer.Option("--format", help="How to write it.")] = "text",
+    ctx: typer.Context,
+    form: Annotated[str, option("How to write it: text, latex or markdown.", "--format")] = "text",
+    config: NetworkConfig = None,  # noqa: ARG001 (its callback has read it)
+    **network: Any,
 ) -> None:
     """Print the derivation of every gradient, each step with the rule it applies."""
-    asked = asked_for(
-        network,
-        activation,
-        hidden_layers,
-        loss=loss,
-        penalty=penalty,
-        step_size=step_size,
-        update=update,
-        weighted=weighted,
-        dropout=dropout,
-        output=output_function,
-        **named(constant, learn, learn_per_unit),
-    )
-    derivation = symbackprop.derive(network_of(asked), exact_form=exact_form)
-    typer.echo(symbackprop.render(derivation, form))
+    _check_form(form)
+    exact_form = network.pop("exact_form")
+    asked = asked_for(ctx, network)
+    with waiting(quiet=False)("deriving"):
+        text = symbackprop.render(symbackprop.derive(network_of(asked), exact_form=exact_form), form)
+    typer.echo(text)
+
+
+def _check_form(form: str) -> None:
+    if form in FORMS:
+        return
+    typeset = form.lower() in {"pdf", "tex", "dvi", "ps"}
+    hint = "for a page to print, write latex and typeset it; " if typeset else did_you_mean(form, FORMS)
+    raise ValueError(f"--format is {form!r:.40}: {hint}known are {', '.join(FORMS)}")

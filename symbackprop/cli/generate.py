@@ -1,80 +1,59 @@
 """``symbackprop generate``: a module, written to a file."""
 
+import keyword
+import sys
+import unicodedata
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from symbackprop.cli.options import (
-    Activation,
-    Constant,
-    Dropout,
-    Dtype,
-    ExactForm,
-    HiddenLayers,
-    Initializer,
-    Learn,
-    LearnPerUnit,
-    Loss,
-    NetworkFile,
-    OutputFunction,
-    Penalty,
-    StepSize,
-    Update,
-    Weighted,
-    option,
-)
-from symbackprop.cli.request import asked_for, built, named
-from symbackprop.cli.say import advise
+from symbackprop.cli.options import NetworkConfig, Quiet, flag, option, with_network
+from symbackprop.cli.request import asked_for, built
+from symbackprop.cli.say import advise, tell, waiting
 from symbackprop.train.files import check_writable, shown, write_text
 from symbackprop.train.modules import spec_of
 
+_TAKEN = sys.stdlib_module_names | {"numpy", "numba", "llvmlite"}  # which a module, or Numba, imports
 
+
+@with_network()
 def generate(
-    output: Annotated[Path, option("The file to write.", "--output", "-o", metavar="PATH")],
-    activation: Activation = None,
-    network: NetworkFile = None,
-    hidden_layers: HiddenLayers = None,
-    learn: Learn = None,
-    learn_per_unit: LearnPerUnit = None,
-    loss: Loss = "nll",
-    penalty: Penalty = None,
-    initializer: Initializer = "glorot",
-    step_size: StepSize = "inverse",
-    update: Update = "sgd",
-    weighted: Weighted = False,  # noqa: FBT002 (a flag)
-    dropout: Dropout = False,  # noqa: FBT002 (a flag)
-    dtype: Dtype = "float32",
-    output_function: OutputFunction = None,
-    constant: Constant = None,
-    exact_form: ExactForm = False,  # noqa: FBT002 (a flag)
+    ctx: typer.Context,
+    output: Annotated[Path, option("The file to write, a .py.", "--output", "-o", metavar="PATH")],
+    config: NetworkConfig = None,  # noqa: ARG001 (its callback has read it)
     explain_schedule: Annotated[  # noqa: FBT002 (a flag)
-        bool, typer.Option("--explain-schedule", help="Print which orders of computation it has, which not, and why.")
+        bool, flag("Print which orders of computation it has, which not, and why.", "--explain-schedule")
     ] = False,
+    quiet: Quiet = False,  # noqa: FBT002 (a flag)
+    **network: Any,
 ) -> None:
     """Write a module of readable loops, with a Trainer, that runs without symbackprop."""
     check_writable(output)
-    asked = asked_for(
-        network,
-        activation,
-        hidden_layers,
-        loss=loss,
-        penalty=penalty,
-        initializer=initializer,
-        step_size=step_size,
-        update=update,
-        weighted=weighted,
-        dropout=dropout,
-        dtype=dtype,
-        output=output_function,
-        exact_form=exact_form,
-        **named(constant, learn, learn_per_unit),
-    )
-    made = built(asked, output.stem)
-    advise(made.spec.get("advice", ()))
+    _check_importable(output)
+    asked = asked_for(ctx, network)
+    with waiting(quiet=quiet)("generating"):
+        module = built(asked, output.stem)
+    advise(module.spec.get("advice", ()))
     if output.exists():
         spec_of(output)  # nothing but a module that was generated is written over
-    write_text(output, made.text)
-    typer.echo(f"wrote {shown(output)}")
+    write_text(output, module.text)
+    tell(f"wrote {shown(output)}", quiet=quiet)
     if explain_schedule:
-        typer.echo("\n".join(made.schedules))
+        typer.echo("\n".join(module.schedules))
+
+
+def _check_importable(path: Path) -> None:
+    """Raise ValueError if Python could not import a file by its name, or would import it in place of another."""
+    name = path.stem
+    letters = "".join(c if c.isascii() and c.isalnum() else "_" for c in name).strip("_") or "network"
+    better = f"{letters}_net.py" if letters[0].isalpha() else f"net_{letters}.py"
+    if path.suffix != ".py" or not name.isidentifier() or keyword.iskeyword(name):
+        why = "is not a name that Python can import"
+    elif unicodedata.normalize("NFKC", name) != name:
+        why = "has letters that Python reads as others"
+    elif name in _TAKEN:
+        why = f"would be imported in place of {name} itself"
+    else:
+        return
+    raise ValueError(f"{shown(path)} {why}, expected one such as {better}")

@@ -1,43 +1,76 @@
 """From what was typed to the request for a module, to the network and the module."""
 
 import warnings
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from types import ModuleType
 from typing import Any
 
+import typer
+
 import symbackprop
+from symbackprop.cli.config import option_name
 from symbackprop.cli.say import advise
 from symbackprop.train import choices, find_module
 from symbackprop.train.advice import AdviceWarning, advice_of
 from symbackprop.train.network_file import read_network
 
+_FIELDS = {  # what a request and a network file call an option, where it is another name
+    "activation": "layers",
+    "hidden": "layers",
+    "hidden_layers": "layers",
+    "output_function": "output",
+    "constant": "constants",
+    "learn": "learned",
+    "learn_per_unit": "learned_per_unit",
+}
 
-def asked_for(
-    path: Path | None, activation: list[str] | None, depth: int | None, *, penalty: str | None, **options: Any
-) -> dict[str, Any]:
-    """Return the request for a module; a file says all of its network, and no penalty if it names none."""
+
+def typed(ctx: typer.Context) -> set[str]:
+    """Return which options were given, on the command line or in a file of settings."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return {name for name, source in sources.items() if source and source.name in {"COMMANDLINE", "DEFAULT_MAP"}}
+
+
+def field_of(name: str) -> str:
+    """Return what a request and a network file call an option."""
+    name = name.replace("-", "_")
+    return _FIELDS.get(name, name)
+
+
+def asked_for(ctx: typer.Context, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the request for a module; a file says all of its network, and no penalty if it names none.
+
+    Raises
+    ------
+    ValueError
+        If an option is unusable, or the file says what an option says too.
+    """
+    given = {field_of(name): value for name, value in options.items() if field_of(name) != "layers"}
+    given |= named({name: options[name] for name in ("constant", "learn", "learn_per_unit")})
+    path, penalty = given.pop("network"), given.pop("penalty")
     if path is None:
-        activations = choices.hidden_activations(activation or [], depth)
-        return choices.request(activations, penalty="l2" if penalty is None else penalty, **options)
-    if activation or depth is not None:
-        raise ValueError(f"{path} says which layers there are; leave out --activation, --hidden and --hidden-layers")
+        activations = choices.hidden_activations(options["activation"] or [], options["hidden_layers"])
+        return choices.request(activations, penalty="l2" if penalty is None else penalty, **given)
     found = read_network(path)
+    said = {name for name in typed(ctx) & {*options, "hidden"} if field_of(name) in found}
+    refuse_both(ctx, said, f"{path} says it")
     layers, shape = found.pop("layers"), found.pop("input")
-    return choices.request(
-        layers, shape=shape, **{"penalty": "none" if penalty is None else penalty, **options, **found}
-    )
+    return choices.request(layers, shape=shape, **{"penalty": "none" if penalty is None else penalty, **given, **found})
 
 
-def named(
-    constant: list[str] | None, learn: list[str] | None, learn_per_unit: list[str] | None
-) -> dict[str, dict[str, float]]:
-    """Return the numbers that were given as NAME=VALUE, by what they are."""
-    given = {
-        "constants": ("--constant", constant),
-        "learned": ("--learn", learn),
-        "learned_per_unit": ("--learn-per-unit", learn_per_unit),
+def refuse_both(ctx: typer.Context, options: Collection[str], why: str) -> None:
+    """Raise ValueError if there are options that something else decides already."""
+    for parameter in ctx.command.params:
+        if parameter.name in options:
+            raise ValueError(f"--{option_name(parameter)} cannot be chosen, since {why}; leave one of them out")
+
+
+def named(texts: Mapping[str, list[str] | None]) -> dict[str, dict[str, float]]:
+    """Return the numbers that options were given as NAME=VALUE, by what a network calls them."""
+    return {
+        _FIELDS[name]: choices.named_numbers(f"--{name.replace('_', '-')}", found or ())
+        for name, found in texts.items()
     }
-    return {field: choices.named_numbers(option, texts or ()) for field, (option, texts) in given.items()}
 
 
 def network_of(asked: dict[str, Any]) -> Any:

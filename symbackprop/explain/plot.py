@@ -11,20 +11,19 @@ from symbackprop.definitions.activations import a
 from symbackprop.definitions.network import Network
 from symbackprop.notation import formula
 from symbackprop.soundness import derivative, kinks, refuse, values
-from symbackprop.train.files import replace_file
-from symbackprop.train.plot import new_figure
+from symbackprop.train.pictures import new_figure, write_picture
 
 _COLORS = {"g": "#3465a4", "g′": "#c4601d"}
 _LONGEST = 90  # of a formula in the picture
 
 
 def plot_activation(path: str | Path, network: Network, span: float = 6.0) -> Path:
-    """Draw g(a) and g'(a) of a network's first activation as a PNG, its kinks marked.
+    """Draw g(a) and g'(a) of a network's first activation, its kinks marked.
 
     Parameters
     ----------
     path
-        The file to make or replace.
+        The file to make or replace: .png, .pdf or .svg.
     network
         Of one hidden layer, whose activation is drawn.
     span
@@ -56,7 +55,7 @@ def plot_activation(path: str | Path, network: Network, span: float = 6.0) -> Pa
     figure.legend(loc="outside upper center", frameon=False, fontsize=10)
     if words := kinks(g):
         figure.supxlabel("\n".join(words), fontsize=9, color="#666666")
-    return replace_file(path, lambda file: figure.savefig(file, format="png", dpi=150))
+    return write_picture(path, figure)
 
 
 def _drawn(found: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from symbackprop.train.constants import check_constants
 from symbackprop.train.contract import Spec
 from symbackprop.train.history import Settings
 from symbackprop.train.network_file import is_layer
@@ -107,8 +108,11 @@ def named_numbers(option: str, texts: Sequence[str]) -> dict[str, float]:
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
         number = _number(value)
-        if not name or name in made or not math.isfinite(number):
-            raise ValueError(f"{option} is {text!r:.60}, expected a name, once, and its value such as slope=0.25")
+        if not name or not math.isfinite(number):
+            expected = f"a name and its value, a finite number, such as {name or 'slope'!s:.30}=0.5"
+            raise ValueError(f"{option} is {text!r:.60}, expected {expected}")
+        if name in made:
+            raise ValueError(f"{option} gives {name!r:.40} twice, expected it once")
         made[name] = number
     return made
 
@@ -192,27 +196,27 @@ def hyperparameters(spec: Spec, given: Mapping[str, float | None]) -> dict[str, 
     Raises
     ------
     ValueError
-        If one is given that the module does not have.
+        If one is given that the module does not have, or is out of its range.
     """
-    for name, value in given.items():
-        if value is not None and name not in spec["hyperparameters"]:
-            known = {"decay": "--step-size inverse", "penalty": "a formula as --penalty"}
-            known |= {n: f"--penalty {n} or l1+l2" for n in ("l1", "l2")}
-            needed = known.get(name, f"one of {', '.join(spec['hyperparameters']) or 'none'}")
-            raise ValueError(f"{name} is {value:g}, but the network has no {name}; it needs {needed}")
+    check_constants(given, spec["hyperparameters"])
     chosen = {name: value for name, value in given.items() if value is not None}
     return {n: (HYPERPARAMETERS | chosen)[n] for n in spec["hyperparameters"] if n in HYPERPARAMETERS | chosen}
 
 
 def dropout(spec: Spec, rate: float | None) -> dict[str, float]:
     """Return the keyword for how often units are left out, never by default; ValueError where that cannot be."""
+    check_dropout(rate)
     if rate is None:
         return {"dropout": 0.0} if "masks" in spec else {}
-    if not 0 <= rate < 1:
-        raise ValueError(f"dropout is {rate}, expected a number from 0 to below 1")
     if "masks" not in spec:
         raise ValueError(f"dropout is {rate}, but the module has none; generate it with --dropout")
     return {"dropout": rate}
+
+
+def check_dropout(rate: float | None) -> None:
+    """Raise ValueError if units cannot be left out so often."""
+    if rate is not None and not 0 <= rate < 1:
+        raise ValueError(f"dropout is {rate}, expected a number from 0 to below 1")
 
 
 def settings(

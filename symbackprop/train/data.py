@@ -29,6 +29,12 @@ class Dataset:
         Where the targets were found: column names or numbers, or an array's key.
     name
         Where the examples come from.
+    targets
+        The name of each column of targets; empty where the file has none.
+    left_out
+        Columns of the file that are neither, by number.
+    notes
+        What someone should know of the columns, in words.
     """
 
     X: Array
@@ -37,6 +43,9 @@ class Dataset:
     features: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     name: str = "data"
+    targets: tuple[str, ...] = ()
+    left_out: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.X)

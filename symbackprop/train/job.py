@@ -1,18 +1,21 @@
 """One training job from a module and a dataset to a model and its test error."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import pairwise
 from types import ModuleType
 from typing import Any
 
-from symbackprop.train.contract import Spec, Trainer, misses, predicting
+from symbackprop.train.contract import Spec, Trainer, predicting
 from symbackprop.train.data import Dataset
 from symbackprop.train.history import Report, Settings
 from symbackprop.train.loop import fit
+from symbackprop.train.memory import require_memory
 from symbackprop.train.model import About, Model
 from symbackprop.train.outcome import Outcome, Say
 from symbackprop.train.preparation import Prepared, prepare
+from symbackprop.train.scores import score
 
 SHORT = 5e9  # multiplications of weights and examples: a few seconds of the plain loops
 
@@ -25,6 +28,7 @@ def train_model(
     request: dict[str, Any] | None = None,
     report: Report | None = None,
     say: Say = lambda _topic, _text: None,
+    waiting: Callable[[str], AbstractContextManager[Any]] = nullcontext,
 ) -> Outcome:
     """Cut, scale, train, keep the best parameters, test.
 
@@ -44,6 +48,8 @@ def train_model(
         Told of every epoch.
     say
         Told in words, by topic, what is done before and after.
+    waiting
+        Returns what is entered while something takes long and says nothing.
 
     Raises
     ------
@@ -55,18 +61,21 @@ def train_model(
     say("data", _described(data, prepared, settings.seed))
     sizes = (prepared.n_in, *hidden, prepared.n_out)
     _require_sizes(spec, sizes)
+    require_memory(spec, sizes)
     short = _is_short(sizes, len(prepared.train[0]) * settings.epochs) and "sizes" not in spec
     options = {"schedule": "plain"} if short else {}
     trainer: Trainer = module.Trainer(sizes, seed=settings.seed, **options)
     say("network", f"{'-'.join(map(str, sizes))}, {sum(p.size for p in trainer.parameters.values())} parameters")
-    say("compiled", f"in {compile_kernels(module, prepared, sizes, options):.1f} s")
+    with waiting("compiling"):
+        seconds = compile_kernels(module, prepared, sizes, options)
+    say("compiled", f"in {seconds:.1f} s")
     say("training", _how(settings))
     scale = prepared.outputs.scale
     history = fit(trainer, spec, prepared.train, prepared.validation, settings, report, scale)
-    about = About(data.classes, data.features, data.labels, request)
+    about = About(data.classes, data.features, data.labels, request, data.targets, data.left_out)
     model = Model(spec, sizes, trainer.t, predicting(trainer), prepared.inputs, prepared.outputs, about)
-    error = misses(spec, trainer, *prepared.test, scale)
-    return Outcome(history, model, error, len(prepared.test[0]), data.name, settings)
+    test = score(spec, trainer, *prepared.test, data.classes or data.targets, prepared.outputs)
+    return Outcome(history, model, test, data.name, settings)
 
 
 def _require_sizes(spec: Spec, sizes: Sequence[int]) -> None:

@@ -28,12 +28,16 @@ class About:
         Columns of the training data, see `Dataset`.
     request
         What its module was generated from; None for formulas that are in no table.
+    targets, left_out
+        Further columns of the training data, see `Dataset`.
     """
 
     classes: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
     request: dict[str, Any] | None = None
+    targets: tuple[str, ...] = ()
+    left_out: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +165,8 @@ def _about(about: dict[str, Any], sizes: tuple[int, ...]) -> About:
         raise ValueError(f"{len(classes)} classes for {sizes[-1]} outputs")
     if not isinstance(about["request"], dict | None):
         raise TypeError("its request is no dictionary")
-    return About(classes, features, labels, about["request"])
+    targets, left_out = (about.get(key, ()) for key in ("targets", "left_out"))  # of which older files know nothing
+    return About(classes, features, labels, about["request"], tuple(map(str, targets)), tuple(map(int, left_out)))
 
 
 def _check(

@@ -56,6 +56,11 @@ def spec_of(path: str | Path) -> dict[str, Any]:
 
 
 def _parsed(path: Path) -> ast.Module:
+    if path.is_dir():
+        inside = next((file for file in sorted(path.glob("*.py")) if not file.name.startswith("_")), path / "x.py")
+        raise ValueError(f"{path} is a folder, expected modules that symbackprop generated, such as {inside}")
+    if path.suffix.lower() in {".npz", ".csv"}:
+        raise ValueError(f"{path} is not a module that symbackprop generated, a .py, but a model or data")
     try:
         return ast.parse(path.read_text("utf-8"))
     except FileNotFoundError:

@@ -27,22 +27,29 @@ def read_network(path: str | Path) -> dict[str, Any]:
         If it cannot be read, is no TOML, or has something else; the message names the file and the entry.
     """
     path = Path(path)
-    try:
-        if path.stat().st_size > LARGEST:
-            raise ValueError(f"{path} has more than {LARGEST} bytes, expected a description of a network")
-        found = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{path} does not exist, expected a TOML file with input and layers") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path} is not TOML: {error}") from None
+    found = read_toml(path, "input and layers")
     for key in ("input", "layers"):
         if key not in found:
             raise ValueError(f'{path} has no {key}; expected input = [64] and layers = ["dense(32)", "tanh", ...]')
     for key, value in found.items():
         _check(path, key, value)
     return found
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """Return the entries of a TOML file; ValueError, one line that says what was expected of it, if it is none."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise ValueError(f"{path} has more than {LARGEST} bytes, expected {what}")
+        return tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ValueError(f"{path} does not exist, expected a TOML file with {what}") from None
+    except IsADirectoryError:
+        raise ValueError(f"{path} is a folder, expected a TOML file with {what}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ValueError(f"{path} is not TOML: {error}") from None
 
 
 if read_network.__doc__:

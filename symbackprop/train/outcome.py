@@ -10,6 +10,7 @@ from symbackprop.train.history import History, Settings
 from symbackprop.train.model import Model, save_model
 from symbackprop.train.plot import plot_history
 from symbackprop.train.progress import shown_error
+from symbackprop.train.scores import Scores
 
 Say = Callable[[str, str], None]  # a topic, and a line about it
 
@@ -24,10 +25,8 @@ class Outcome:
         Of every epoch.
     model
         With the parameters of the best epoch.
-    test_error
-        Of the test part, see `misses`, in the units of the targets.
-    tested
-        The number of test examples.
+    test
+        Of the predictions for the test part.
     data
         The name of the data.
     settings
@@ -36,8 +35,7 @@ class Outcome:
 
     history: History
     model: Model
-    test_error: float
-    tested: int
+    test: Scores
     data: str
     settings: Settings
 
@@ -90,10 +88,10 @@ def write_outcome(outcome: Outcome, output: Path, plot: Path | None, usual: Path
         raise FloatingPointError(f"{history.message}; {hint}")
     say("stopped", f"{outcome.why}; the parameters of epoch {best} are kept")
     kind = "" if counts_misses(spec) else f", {error_kind(spec)},"
-    say("test error", f"{shown_error(spec, outcome.test_error)}{kind} of {outcome.tested} examples")
+    say("test error", f"{shown_error(spec, outcome.test.error)}{kind} of {outcome.test.examples} examples")
     say("model", shown(save_model(output, outcome.model)))
     try:
-        say("picture", shown(plot_history(plot or usual, history, spec, outcome.title, outcome.test_error)))
+        say("picture", shown(plot_history(plot or usual, history, spec, outcome.title, outcome.test.error)))
     except ModuleNotFoundError as error:
         if plot:
             raise

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.train.contract import Spec, counts_misses, error_kind
-from symbackprop.train.files import replace_file
+from symbackprop.train.pictures import new_figure, write_picture
 from symbackprop.train.progress import shown_error
 
 if TYPE_CHECKING:
@@ -14,12 +14,12 @@ _LOSS, _ERROR, _BEST, _QUIET = "#3465a4", "#c4601d", "#2e7d32", "#666666"
 
 
 def plot_history(path: str | Path, history: "History", spec: Spec, title: str, test_error: float) -> Path:
-    """Draw the learning curves as a PNG: training loss above, validation error below, the best epoch marked.
+    """Draw the learning curves: training loss above, validation error below, the best epoch marked.
 
     Parameters
     ----------
     path
-        The file to make or replace.
+        The file to make or replace: .png, .pdf or .svg.
     history
         Of `fit`.
     spec
@@ -34,7 +34,7 @@ def plot_history(path: str | Path, history: "History", spec: Spec, title: str, t
     ModuleNotFoundError
         If matplotlib is not installed; the message says how to get it.
     ValueError
-        If the path cannot be written.
+        If the path cannot be written, or its name ends in something else.
     """
     figure = new_figure()
     above, below = figure.subplots(2, 1, sharex=True)
@@ -50,22 +50,7 @@ def plot_history(path: str | Path, history: "History", spec: Spec, title: str, t
     below.set_xlabel("epoch")
     below.xaxis.get_major_locator().set_params(integer=True)
     figure.suptitle(f"{title}\ntest error {shown_error(spec, test_error)}", fontsize=12)
-    return replace_file(path, lambda file: figure.savefig(file, format="png", dpi=150))
-
-
-def check_plotting() -> None:
-    """Raise ModuleNotFoundError where there is no matplotlib."""
-    new_figure()
-
-
-def new_figure() -> Any:
-    """Return an empty figure; ModuleNotFoundError, with the extra to install, where there is no matplotlib."""
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 (an extra, and slow to import)
-    except ImportError:
-        raise ModuleNotFoundError('a picture needs matplotlib: pip install "symbackprop[demo]"') from None
-    # a Figure without pyplot draws with Agg: no window, no display, no state of the process
-    return Figure(figsize=(7.5, 6), layout="constrained")
+    return write_picture(path, figure)
 
 
 def _curve(axes: Any, numbers: list[int], values: list[float], color: str, label: str) -> None:

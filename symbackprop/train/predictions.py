@@ -7,6 +7,7 @@ from types import ModuleType
 
 from symbackprop.train.contract import Array
 from symbackprop.train.model import Model
+from symbackprop.train.scores import Scores, score
 
 Rows = list[list[str]]
 
@@ -39,7 +40,26 @@ def predictions(model: Model, module: ModuleType, X: Array, *, proba: bool = Fal
     width = len(rows[0])
     if proba and model.about.classes:
         return [f"p({name})" for name in model.about.classes], rows
-    return ["prediction"] if width == 1 else [f"{'p' * proba or 'prediction'} {j}" for j in range(width)], rows
+    if width == 1:
+        return ["p" if proba else "prediction"], rows
+    names = model.about.targets if len(model.about.targets) == width else range(width)
+    return [f"p({name})" if proba else f"prediction {name}" for name in names], rows
+
+
+def scores_of(model: Model, module: ModuleType, X: Array, y: Array) -> Scores:
+    """Compare the predictions of a model with what is right.
+
+    Parameters
+    ----------
+    model, module
+        The parameters, and their generated module.
+    X, y
+        (N, inputs), and labels (N,) or vectors (N, n_out), neither scaled.
+    """
+    inputs = model.inputs.apply(X, model.spec["dtype"])
+    targets = y if y.ndim == 1 else model.outputs.apply(y, model.spec["dtype"])
+    names = model.about.classes or model.about.targets
+    return score(model.spec, model.trainer(module), inputs, targets, names, model.outputs)
 
 
 def as_csv(rows: Iterable[list[str]]) -> str:

@@ -16,7 +16,7 @@ from symbackprop.train.files import write_text
 from symbackprop.train.modules import import_module, spec_of
 
 CACHE_VARIABLE = "SYMBACKPROP_CACHE_DIR"
-_AFTERWARDS = {"train", "explain", "bench", "cli"}  # parts of symbackprop that decide nothing in a module
+_AFTERWARDS = {"train", "explain", "bench", "cli", "__main__.py"}  # which decide nothing in a module
 
 
 def find_module(request: Mapping[str, Any], generate: Callable[[], str]) -> ModuleType:

@@ -1,9 +1,10 @@
 """CSV files: numbers in all columns but the label's; an error names file, line, column and value."""
 
 import csv
+import re
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TextIO
@@ -18,11 +19,13 @@ Row = tuple[int, list[str]]  # number of its last line, and its fields
 
 @dataclass(frozen=True)
 class Layout:
-    """Which columns are inputs and which are labels; whether the first row has their names."""
+    """Which columns are inputs, which are labels, which are neither; whether the first row has their names."""
 
     header: bool
     inputs: tuple[int, ...]
     labels: tuple[int, ...]
+    left_out: tuple[int, ...] = ()
+    is_index: bool = False  # the first of those left out, by its name
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,8 +80,12 @@ def read_table(path: Path, arrange: Callable[[list[str], list[str]], Layout]) ->
         raise ValueError(f"{path} cannot be read as CSV: {error}") from None
 
 
-def labelled(path: Path, labels: Sequence[str]) -> Callable[[list[str], list[str]], Layout]:
+def labelled(
+    path: Path, labels: Sequence[str], ignored: Sequence[str] = ()
+) -> Callable[[list[str], list[str]], Layout]:
     """Return the arrangement of a training file: the named label columns, every other column an input.
+
+    A first column without a name is the index of a data frame, and no input.
 
     Parameters
     ----------
@@ -86,21 +93,29 @@ def labelled(path: Path, labels: Sequence[str]) -> Callable[[list[str], list[str
         To be named in errors.
     labels
         Numbers (0 is the first column, -1 the last), or names in the header.
+    ignored
+        Columns that are neither labels nor inputs, in the same way.
     """
 
     def arrange(first: list[str], second: list[str]) -> Layout:
         chosen = tuple(_column(path, first, label) for label in labels)
-        inputs = tuple(j for j in range(len(first)) if j not in chosen)
+        left_out = tuple(_column(path, first, name) for name in ignored)
+        if both := set(chosen) & set(left_out):
+            raise ValueError(f"{path}: the column {first[min(both)]!r} is to be a label and to be ignored")
+        rest = tuple(j for j in range(len(first)) if j not in {*chosen, *left_out})
+        is_index = len(rest) > 1 and rest[0] == 0 and _is_frame_index(first[0])
+        inputs = rest[is_index:]
         if not inputs:
             raise ValueError(f"{path} has {len(first)} column(s), all labels: expected at least one column of inputs")
-        named = any(not _is_index(label) for label in labels)
-        return Layout(named or _is_header(first, second, inputs, chosen), inputs, chosen)
+        named = is_index or any(not _is_index(label) for label in (*labels, *ignored))
+        left_out = (*((0,) if is_index else ()), *left_out)
+        return Layout(named or _is_header(first, second, inputs, chosen), inputs, chosen, left_out, is_index)
 
     return arrange
 
 
 def unlabelled(
-    path: Path, names: Sequence[str], width: int, labels: Sequence[str]
+    path: Path, names: Sequence[str], width: int, labels: Sequence[str], left_out: Sequence[int] = ()
 ) -> Callable[[list[str], list[str]], Layout]:
     """Return the arrangement of a file to predict: the inputs a model was trained on, by name or by position.
 
@@ -114,6 +129,8 @@ def unlabelled(
         The number of the model's inputs.
     labels
         The numbers of the label columns it was trained with; they may still be there.
+    left_out
+        The numbers of columns that were neither; all of them or none may still be there.
     """
 
     def arrange(first: list[str], second: list[str]) -> Layout:
@@ -121,8 +138,8 @@ def unlabelled(
         if names and not missing:
             return Layout(header=True, inputs=tuple(first.index(name) for name in names), labels=())
         inputs = tuple(range(len(first)))
-        if len(first) == width + len(labels):
-            dropped = {_column(path, first, label) for label in labels}
+        if len(first) == width + len(labels) + len(left_out):
+            dropped = {*(_column(path, first, label) for label in labels), *left_out}
             inputs = tuple(j for j in inputs if j not in dropped)
         header = _is_header(first, second, inputs, ())
         if header and missing:
@@ -130,6 +147,34 @@ def unlabelled(
         if len(inputs) != width:
             raise ValueError(f"{path} has {len(inputs)} columns of inputs, the model expects {width}")
         return Layout(header, inputs, ())
+
+    return arrange
+
+
+def scored(
+    path: Path, names: Sequence[str], width: int, labels: Sequence[str], targets: Sequence[str], left_out: Sequence[int]
+) -> Callable[[list[str], list[str]], Layout]:
+    """Return the arrangement of a file whose labels are compared with predictions.
+
+    Parameters
+    ----------
+    path, names, width, left_out
+        As for `unlabelled`.
+    labels
+        Numbers or names of the label columns.
+    targets
+        Their names where the model was trained, which are looked for first; empty where there are none.
+    """
+
+    def arrange(first: list[str], second: list[str]) -> Layout:
+        by_name = bool(targets) and all(name in first for name in targets)
+        if not by_name and len(first) < width + len(labels):
+            raise ValueError(f"{path} has {len(first)} columns, expected labels beside the {width} inputs; see --label")
+        chosen = tuple(first.index(t) for t in targets) if by_name else tuple(_column(path, first, n) for n in labels)
+        layout = unlabelled(path, names, width, list(map(str, chosen)), left_out)(first, second)
+        if both := set(chosen) & set(layout.inputs):
+            raise ValueError(f"{path}: the column {first[min(both)]!r} is an input of the model, no label; see --label")
+        return replace(layout, labels=chosen)
 
     return arrange
 
@@ -183,6 +228,24 @@ def _is_header(first: list[str], second: list[str], inputs: Sequence[int], label
         return True
     alone = all(is_number(first[j]) for j in inputs) and len(second) == len(first)
     return alone and any(is_number(second[j]) and not is_number(first[j]) for j in labels)
+
+
+def notes_on(table: Table) -> tuple[str, ...]:
+    """Return what someone should know of a table's columns: an index that was left out, or perhaps is there."""
+    if table.layout.is_index:
+        return ("the first column has no name, as the index of a data frame, and is left out",)
+    if len(table.layout.inputs) < 2 or len(table.X) < 10:
+        return ()
+    first = table.X[:, 0]
+    if first[0] in {0, 1} and (np.diff(first) == 1).all():
+        name = table.columns[table.layout.inputs[0]]
+        return (f"column {name!r} counts the rows and is taken as an input; if it is an index, use --ignore {name}",)
+    return ()
+
+
+def _is_frame_index(name: str) -> bool:
+    """Return whether pandas wrote a column as an index: without a name, or read such a file and wrote it again."""
+    return name == "" or re.fullmatch(r"Unnamed: \d+", name) is not None
 
 
 def _is_index(label: str) -> bool:

@@ -1,5 +1,6 @@
 """Targets as training takes them: labels 0..C-1 with the names of their classes, or vectors of numbers."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,40 @@ def as_labels(y: Any, place: Place) -> tuple[Array, tuple[str, ...]]:
             "for a measured quantity use --loss squared, for another column --label"
         )
     return labels.astype(np.int64), tuple(str(c) for c in classes)
+
+
+def as_known_labels(y: Any, place: Place, classes: Sequence[str]) -> Array:
+    """Return labels as numbers of classes that are known, int64 (N,).
+
+    Parameters
+    ----------
+    y
+        As for `as_labels`; it need not have all of the classes.
+    place
+        What to call it in an error.
+    classes
+        Their names, as `as_labels` returned them.
+
+    Raises
+    ------
+    ValueError
+        If the shape or the dtype is another, or a label is none of the classes.
+    """
+    values, number = _column(np.asarray(y), place), {name: n for n, name in enumerate(classes)}
+    names = [_name(value, number) for value in values.tolist()]
+    for row, name in enumerate(names):
+        if name not in number:
+            known = ", ".join(classes)
+            raise ValueError(f"{place.at(row)}: {name!r:.40}, expected one of the model's classes {known:.100}")
+    return np.array([number[name] for name in names], np.int64)
+
+
+def _name(value: Any, known: Collection[str]) -> str:
+    """Return what a class is called, for one value: 1.0 and " 1" are 1 where that is a class."""
+    text = str(value).strip()
+    if text not in known and is_number(text) and float(text).is_integer():
+        return str(int(float(text)))
+    return text
 
 
 def as_vectors(y: Any, place: Place, *, unit: bool = False) -> Array:
