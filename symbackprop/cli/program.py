@@ -104,5 +104,6 @@ def _memory(error: MemoryError) -> str:
 
 
 def _failed(message: str) -> int:
-    typer.echo(f"symbackprop: {' '.join(message.split())}", err=True)
+    line = " ".join(message.split()).encode("utf-8", "backslashreplace").decode()  # names of files may be other bytes
+    typer.echo(f"symbackprop: {line}", err=True)
     return 2
