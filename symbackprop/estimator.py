@@ -26,8 +26,9 @@ from sklearn.utils.validation import (
 
 from symbackprop.fitting import DivergedError, Fitting, Watch
 from symbackprop.live import Live, network_of
-from symbackprop.train import choices
+from symbackprop.train import arguments, choices
 from symbackprop.train.contract import Array, predicting
+from symbackprop.train.units import Spread, Units
 from symbackprop.train.visits import visits
 
 try:  # from scikit-learn 1.9 on
@@ -62,7 +63,7 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [str, list, tuple],
+        "activation": ["array-like", str],
         "alpha": [Interval(Real, 0, None, closed="left")],
         "l1": [Interval(Real, 0, None, closed="left")],
         "batch_size": [Interval(Integral, 1, None, closed="left")],
@@ -86,6 +87,7 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
         "schedule": [StrOptions({"auto", "plain", "overlapped", "deferred"})],
         "dtype": [StrOptions({"float32", "float64"}), None],
         "hyperparameters": [dict, None],
+        "standardise": ["boolean"],
     }
 
     def __init__(
@@ -116,8 +118,11 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
         schedule: str = "auto",
         dtype: str | None = None,
         hyperparameters: Mapping[str, float] | None = None,
+        standardise: bool = True,
     ) -> None:
         self.__dict__.update({name: value for name, value in locals().items() if name != "self"})
+
+    _units: Units
 
     @with_callbacks
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -143,6 +148,8 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
         """
         self._validate_params()
         again = self.warm_start and hasattr(self, "_live")
+        if again:
+            self._require_same_network()
         X, y = self._checked(X, y, reset=not again)
         target = self._targets(y, reset=not again)
         weight = self._weights(X, y, sample_weight)
@@ -154,29 +161,43 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any) -> Any:
         """Update once after each example, in the order given."""
-        if first := not hasattr(self, "_live"):
-            self._validate_params()
+        first = not hasattr(self, "_live")
+        self._validate_changes()
+        if first:
             X, y = self._checked(X, y, reset=True)
             target = self._targets(y, reset=True)
         else:  # what follows a first call needs no look at what kind of targets it has
+            self._look_at(y)
             X, y = validate_data(self, X, reset=False, dtype=[np.float64, np.float32]), np.asarray(y)
             check_consistent_length(X, y)
             target = self._known_targets(y)
         weight = self._weights(X, y, sample_weight)
         if first:
             self._start(X, target, check_random_state(self.random_state))
-        self._pass(X, target, weight)
+        units = self._units.seeing(X, target, weight)
+        self._pass(units.scale_inputs(X, self._dtype), units.scale_targets(target), weight)
+        self._units = units
         return self
 
     @property
     def coefs_(self) -> list[Array]:
-        """The weight matrices, (n_in, n_out) each."""
+        """The weight matrices, (n_in, n_out) each, for inputs (X - input_shift_) / input_scale_."""
         return [values.T for name, values in self._named("W")]
 
     @property
     def intercepts_(self) -> list[Array]:
         """The biases of each layer."""
         return [values for name, values in self._named("b")]
+
+    @property
+    def input_shift_(self) -> Array:
+        """What is subtracted from each feature, (n_features,); 0 without `standardise`."""
+        return self._scales("input")[0]
+
+    @property
+    def input_scale_(self) -> Array:
+        """What each feature is then divided by, (n_features,); 1 without `standardise`."""
+        return self._scales("input")[1]
 
     @property
     def derivation_(self) -> Any:
@@ -203,6 +224,13 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
         found = predicting(self._live.trainer)
         return ((name, values) for name, values in found.items() if name.rstrip("0123456789") == letter)
 
+    def _scales(self, side: str) -> tuple[Array, Array]:
+        """Return shift and scale of inputs or outputs."""
+        self._require_fitted()
+        scaling = getattr(self._units, f"{side}_scaling")
+        width = self._live.sizes[0 if side == "input" else -1]
+        return (np.zeros(width), np.ones(width)) if scaling is None else (scaling.shift, scaling.scale)
+
     def _require_fitted(self) -> None:
         if not hasattr(self, "_live"):  # a property that raises AttributeError is no attribute yet
             raise AttributeError(f"this {type(self).__name__} is not fitted yet")
@@ -210,7 +238,63 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_live")
 
+    def _validate_params(self) -> None:
+        """Raise ValueError in one line where a parameter is not of its kind."""
+        super()._validate_params()
+        if arguments.layer_sizes(self.hidden_layer_sizes):
+            arguments.formulas("activation", self.activation)
+        names = {name: getattr(self, name) for name in ("learning_rate", "update", "initializer")}
+        arguments.require_texts(**names if self.loss is None else names | {"loss": self.loss})
+        arguments.constants("hyperparameters", self.hyperparameters)
+
+    def _validate_changes(self) -> None:
+        """Look at the parameters again where one was set since the last look, and at whether the network has it."""
+        now = tuple(getattr(self, name) for name in self._parameter_constraints)
+        seen = getattr(self, "_parameters_seen", None)
+        if seen is None or any(value is not before for value, before in zip(now, seen, strict=True)):
+            self._validate_params()
+            if hasattr(self, "_live"):
+                self._require_same_network()
+            self._parameters_seen = now
+
+    def _require_same_network(self) -> None:
+        """Raise ValueError where a parameter is no longer the one that the network in training was made with."""
+        for name, value in self._network_parameters().items():
+            if value != (before := self._made_with[name]):
+                raise ValueError(
+                    f"{name} is now {value!r:.80}, but the network in training was made with {before!r:.80}; "
+                    "fit a clone of the estimator, or set it back"
+                )
+
+    def _network_parameters(self) -> dict[str, Any]:
+        """Return the parameters that decide which network is made, each in one spelling."""
+        hidden = arguments.layer_sizes(self.hidden_layer_sizes)
+        given = arguments.formulas("activation", self.activation) if hidden else []
+        return {
+            "hidden_layer_sizes": hidden,
+            "activation": choices.hidden_activations(given, len(hidden)),
+            "loss": self._loss(),
+            "l1": self.l1 > 0,
+            "initializer": self.initializer,
+            "learning_rate": "+".join(_RATES.get(name, name) for name in self.learning_rate.split("+")),
+            "dtype": self.dtype,
+            "update": self.update,
+            "dropout": self.dropout > 0,
+            "standardise": self.standardise,
+            "schedule": self.schedule,
+        }
+
+    @property
+    def _dtype(self) -> str:
+        return str(self._live.asked["dtype"])
+
+    def _look_at(self, y: Any) -> None:
+        """Raise ValueError where targets are of several types, or no numbers."""
+        if y is not None:
+            (arguments.require_one_type if is_classifier(self) else arguments.require_numbers)(y)
+
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[Array, Array]:
+        self._look_at(y)
         return validate_data(
             self,
             X,
@@ -223,30 +307,34 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
 
     def _start(self, X: Array, target: Array, rng: Any) -> None:
         """Make the network for these data, with new parameters."""
-        hidden = self._hidden()
-        sizes = (X.shape[1], *hidden, self._outputs(target))
-        given = [self.activation] if isinstance(self.activation, str) else self.activation
+        made_with = self._network_parameters()
+        sizes = (X.shape[1], *made_with["hidden_layer_sizes"], self._outputs(target))
         asked = choices.request(
-            choices.hidden_activations(given, len(hidden)),
-            loss=self._loss(),
-            penalty="l1+l2" if self.l1 else "l2",
+            made_with["activation"],
+            loss=made_with["loss"],
+            penalty="l1+l2" if made_with["l1"] else "l2",
             initializer=self.initializer,
-            step_size="+".join(_RATES.get(name, name) for name in self.learning_rate.split("+")),
+            step_size=made_with["learning_rate"],
             dtype=self.dtype or X.dtype.name,
             update=self.update,
-            dropout=self.dropout > 0,
+            dropout=made_with["dropout"],
         )
-        self._live = Live(asked, sizes, int(rng.randint(2**31 - 1)), self.schedule)
+        live = Live(asked, sizes, int(rng.randint(2**31 - 1)), self.schedule)
+        self._require_targets_of(live.module.SPEC, target)
+        self._live, self._made_with = live, made_with
+        targets = self.standardise and live.module.SPEC["loss"] == "squared"
+        self._units = Units(
+            Spread.empty(sizes[0]) if self.standardise else None, Spread.empty(sizes[-1]) if targets else None
+        )
         self.n_layers_, self.n_outputs_ = len(sizes), sizes[-1]
         self.t_, self.n_iter_ = 0, 0
         self.loss_curve_: list[float] = []
 
-    def _hidden(self) -> list[int]:
-        sizes = self.hidden_layer_sizes
-        made = [int(n) for n in np.atleast_1d(np.asarray(sizes, dtype=np.int64))] if np.size(sizes) else []
-        if any(n <= 0 for n in made):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {list(made)}")
-        return made
+    def _require_targets_of(self, spec: Mapping[str, Any], target: Array) -> None:
+        """Raise ValueError where a loss compares values and there are classes, or the other way round."""
+        if (spec["target"] == "label") != (target.ndim == 1):
+            kinds = ["values", "classes"][:: 1 if target.ndim == 1 else -1]
+            raise ValueError(f"loss is {self.loss!r}, which is for {kinds[0]}, but y has {kinds[1]}")
 
     def _settings(self) -> dict[str, Any]:
         """Return the keywords of the trainer's `sgd`."""
@@ -260,6 +348,8 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
             "power": self.power_t,
         }
         given = {name: value for name, value in given.items() if name in known} | dict(self.hyperparameters or {})
+        if unknown := sorted(given.keys() - known.keys()):
+            raise ValueError(f"hyperparameters has {unknown[0]!r}, this network has {', '.join(known) or 'none'}")
         return given | {"batch_size": together} | ({"dropout": self.dropout} if self.dropout else {})
 
     def _pass(
@@ -291,6 +381,8 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
             return None
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if balance is not None:
+            if isinstance(balance, Mapping):
+                arguments.constants("class_weight", {str(label): value for label, value in balance.items()})
             factors = compute_sample_weight(balance, y)
             if not (np.isfinite(factors).all() and factors.min() >= 0):
                 raise ValueError(f"class_weight is {balance!r:.80}, expected finite weights, none below 0")
@@ -302,7 +394,7 @@ class _SymbolicMLP(CallbackSupportMixin, BaseEstimator):
     def _f(self, X: Any) -> Array:
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=[np.float64, np.float32])
-        return np.asarray(self._live.trainer.predict_proba(X))
+        return np.asarray(self._live.trainer.predict_proba(self._units.scale_inputs(X, self._dtype)))
 
 
 class SymbolicMLPClassifier(ClassifierMixin, _SymbolicMLP):
@@ -359,6 +451,9 @@ class SymbolicMLPClassifier(ClassifierMixin, _SymbolicMLP):
         ``"float32"`` or ``"float64"``; by default that of X.
     hyperparameters : dict or None
         Further constants by name: decay, interval, horizon, warmup, max_gradient, max_weights.
+    standardise : bool
+        Centre each feature on its mean and make it three units wide, by the rows of `fit`, or by the rows so far of
+        `partial_fit`; False is SGD on X as it is.
     class_weight : dict, "balanced" or None
         Factors of the losses of each class.
 
@@ -366,7 +461,9 @@ class SymbolicMLPClassifier(ClassifierMixin, _SymbolicMLP):
     ----------
     classes_ : ndarray
     coefs_, intercepts_ : list of ndarray
-        Weights (n_in, n_out) and biases of each layer.
+        Weights (n_in, n_out) and biases of each layer, for inputs (X - input_shift_) / input_scale_.
+    input_shift_, input_scale_ : ndarray of shape (n_features,)
+        Of the features; 0 and 1 without `standardise`.
     loss_curve_ : list of float
         The mean loss of each epoch, each example's before its update.
     validation_scores_ : list of float
@@ -417,15 +514,25 @@ class SymbolicMLPClassifier(ClassifierMixin, _SymbolicMLP):
         ----------
         X, y, sample_weight
             As in `fit`.
-        classes : array-like, optional
-            All classes; needed at the first call where y has not all of them.
+        classes : array-like
+            All classes; needed at the first call.
+
+        Raises
+        ------
+        ValueError
+            If `classes` is missing at the first call or others later, a row is not usable, a parameter was set that the
+            network in training does not have, or training became non-finite; nothing was learnt then.
         """
         if self.class_weight == "balanced":
             raise ValueError(
                 'class_weight is "balanced", which needs all examples; give partial_fit the weights: {class: weight}'
             )
         if not hasattr(self, "_live"):
-            self._classes_given = None if classes is None else unique_labels(classes)
+            if classes is None:
+                raise ValueError("classes must be passed on the first call to partial_fit: all labels that y may have")
+            if np.size(classes) == 0:
+                raise ValueError(f"classes is {classes!r}, expected all labels that y may have")
+            self._classes_given = unique_labels(classes)
         elif not (
             classes is None
             or np.array_equal(classes, self.classes_)
@@ -474,7 +581,7 @@ class SymbolicMLPClassifier(ClassifierMixin, _SymbolicMLP):
         self._several = kind == "multilabel-indicator"
         y = y if self._several else column_or_1d(y, warn=True)
         if reset:
-            given = getattr(self, "_classes_given", None)
+            given = self.__dict__.pop("_classes_given", None)
             self.classes_ = np.arange(y.shape[1]) if self._several else unique_labels(y) if given is None else given
         return self._known_targets(y)
 
@@ -517,14 +624,20 @@ class SymbolicMLPRegressor(RegressorMixin, MultiOutputMixin, _SymbolicMLP):
     """A regressor whose gradients are derived from its formulas, trained with one update after each example.
 
     Its parameters and attributes are those of `SymbolicMLPClassifier`, without classes. `loss` is ``"squared"`` by
-    default, Σ(f - y)², or a formula in f and y such as ``"sqrt(1+(f-y)**2)-1"``.
+    default, Σ(f - y)², or a formula in f and y such as ``"sqrt(1+(f-y)**2)-1"``. With the squared error `standardise`
+    brings targets to mean 0 and deviation 1 too; losses are then in these units, predictions in those of y. Other
+    losses see y as it is.
+
+    Attributes
+    ----------
+    target_shift_, target_scale_ : ndarray of shape (n_outputs,)
+        The network predicts (y - target_shift_) / target_scale_.
 
     Examples
     --------
     >>> from sklearn.datasets import load_diabetes
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> made = SymbolicMLPRegressor((8,), "tanh", random_state=0).fit(X * 20, (y - 150) / 77)
-    >>> made.score(X * 20, (y - 150) / 77) > 0.4
+    >>> SymbolicMLPRegressor((8,), "tanh", random_state=0).fit(X, y).score(X, y) > 0.4
     True
     """
 
@@ -546,7 +659,18 @@ class SymbolicMLPRegressor(RegressorMixin, MultiOutputMixin, _SymbolicMLP):
         X : array-like of shape (n_samples, n_features)
         """
         f = self._f(X)
+        f = self._units.restore(f)
         return f.ravel() if self._is_flat else f
+
+    @property
+    def target_shift_(self) -> Array:
+        """What is subtracted from each target, (n_outputs,); 0 without `standardise`."""
+        return self._scales("output")[0]
+
+    @property
+    def target_scale_(self) -> Array:
+        """What each target is then divided by, (n_outputs,); 1 without `standardise`."""
+        return self._scales("output")[1]
 
     def _targets(self, y: Array, *, reset: bool) -> Array:
         if reset:
@@ -554,7 +678,10 @@ class SymbolicMLPRegressor(RegressorMixin, MultiOutputMixin, _SymbolicMLP):
         return self._known_targets(y)
 
     def _known_targets(self, y: Array) -> Array:
-        return y.reshape(len(y), -1)
+        target = y.reshape(len(y), -1)
+        if hasattr(self, "_live") and target.shape[1] != self._live.sizes[-1]:
+            raise ValueError(f"y has {target.shape[1]} values a row, expected {self._live.sizes[-1]} as before")
+        return target
 
     def _outputs(self, target: Array) -> int:
         return target.shape[1]

@@ -12,11 +12,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from symbackprop.train.contract import Array, copied, put
-from symbackprop.train.visits import canonical
+from symbackprop.train.visits import canonical, visits
 
 LEAST_RATE = 1e-6  # below which "adaptive" ends
 WORSE = 1000  # times the loss before training: no longer a loss that will fall
 FEW = 1000  # examples tell how large it was
+JUDGED = 4096  # examples tell whether anything was learnt
+BETTER = 0.99  # of the loss without inputs: above it nothing was
 ATTEMPTS = 6  # with learning rates of which each is a tenth of the one before
 
 
@@ -51,6 +53,7 @@ class Fitting:
         e = self.estimator
         self.held = self._hold_back(stratified) if e.early_stopping else None
         self._in_canonical_order()
+        self._scale()
         start, t, before = copied(e._live.trainer), e._live.trainer.t, (e.t_, e.n_iter_, list(e.loss_curve_))  # noqa: SLF001
         self.at_start = e._live.trainer.loss(*(part[:FEW] for part in self.parts[:2]))  # noqa: SLF001
         for attempt in range(ATTEMPTS):
@@ -58,6 +61,7 @@ class Fitting:
             e.validation_scores_ = [] if e.early_stopping else None
             try:
                 self._epochs(watch)
+                self._judge()
                 return watch.close()
             except DivergedError as error:
                 if attempt == ATTEMPTS - 1:
@@ -104,8 +108,40 @@ class Fitting:
         self.rows = canonical(X, target) if self.estimator.shuffle else np.arange(len(X))
         if weight is not None:
             self.rows = self.rows[weight[self.rows] > 0]
-        dtype = self.estimator._live.module.SPEC["dtype"]  # noqa: SLF001
-        self.parts = [np.ascontiguousarray(X, dtype), target, weight]
+
+    def _scale(self) -> None:
+        """Bring inputs and targets to the network's units, of what is trained on alone; a warm start keeps them."""
+        e = self.estimator
+        X, target, weight = self.parts
+        if not e._units.are_known:  # noqa: SLF001
+            rows = self.rows
+            e._units = e._units.seeing(X[rows], target[rows], None if weight is None else weight[rows])  # noqa: SLF001
+        self.parts = [*self._scaled(X, target, weight)]
+        self.held = None if self.held is None else self._scaled(*self.held)
+
+    def _scaled(self, X: Array, target: Array, weight: Array | None) -> tuple[Any, ...]:
+        units, dtype = self.estimator._units, self.estimator._live.module.SPEC["dtype"]  # noqa: SLF001
+        return units.scale_inputs(X, dtype), units.scale_targets(target), weight
+
+    def _judge(self) -> None:
+        """Warn where the network does not tell more than the frequencies of the classes, or the mean, would alone."""
+        e = self.estimator
+        X, target, weight = self.parts
+        rows, factor = self.rows, None
+        if weight is not None:
+            times, factor = visits(weight)
+            rows = np.repeat(rows, times[rows])
+        rows = rows[:: -(-len(rows) // JUDGED)]
+        X, target, factor = X[rows], target[rows], None if factor is None else factor[rows]
+        if not np.ptp(target, axis=0).any():
+            return
+        loss, alone = e._live.judge(X, target, factor)  # noqa: SLF001
+        if loss > alone - (1 - BETTER) * abs(alone):
+            known = "the frequencies of the classes" if target.ndim == 1 else "the means of the targets"
+            _warn(
+                f"{type(e).__name__} learnt next to nothing from X: its loss is {loss:.4g}, and {alone:.4g} where only "
+                f"{known} are known; {_advice(e)}"
+            )
 
     def _epoch(self) -> float:
         """Visit every example once; return what is to grow: the score on what was held back, or minus the loss."""
@@ -176,10 +212,22 @@ class Watch:
             self._ended(self.root)
 
     def _ended(self, context: Any) -> bool:
-        live = {"_live": copy.deepcopy(self.estimator._live)}  # noqa: SLF001 (what a fitted copy needs)
+        e = self.estimator
+        live = {"_live": copy.deepcopy(e._live), "_units": e._units}  # noqa: SLF001 (what a fitted copy needs)
         return bool(context.call_on_fit_task_end(
             estimator=self.estimator, **self.given, reconstruction_attributes=live
         ))  # fmt: skip
+
+
+def _advice(estimator: Any) -> str:
+    """Return what to do where nothing was learnt."""
+    if not estimator.standardise:
+        return "use standardise=True, or bring features (and targets) to mean 0 and deviation 1"
+    targets = "" if estimator._units.outputs or not hasattr(estimator, "target_scale_") else "scale y, "  # noqa: SLF001
+    return (
+        f"{targets}try a learning_rate_init above or below {estimator.learning_rate_init:g}, or more than "
+        f"max_iter={estimator.max_iter} epochs"
+    )
 
 
 def _warn(text: str) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import functools
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
 import symbackprop  # its names load SymPy when they are first used, not here
+from symbackprop.train.advice import AdviceWarning, warn_of
+from symbackprop.train.baseline import blind
 from symbackprop.train.choices import network_arguments
 from symbackprop.train.contract import Array, arrays, copied, predicting, put
 from symbackprop.train.store import find_module
@@ -28,7 +31,16 @@ def module_of(asked: Mapping[str, Any]) -> ModuleType:
 @functools.lru_cache(maxsize=256)
 def _module(text: str) -> ModuleType:
     asked = json.loads(text)
-    return find_module(asked, lambda: symbackprop.build(network_of(asked), dtype=asked["dtype"]).text)
+    module = find_module(asked, lambda: _text(asked))
+    warn_of(module.SPEC, stacklevel=3)
+    return module
+
+
+def _text(asked: Mapping[str, Any]) -> str:
+    """Return the text of a new module; what it is advised against is said of it as of one from the cache."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AdviceWarning)
+        return str(symbackprop.build(network_of(asked), dtype=asked["dtype"]).text)
 
 
 def network_of(asked: Mapping[str, Any]) -> Any:
@@ -72,6 +84,14 @@ class Live:
             return float(other.sgd(X, y, sample_weight=weight, **settings))
         finally:
             self.trainer.t = other.t
+
+    def judge(self, X: Array, y: Array, weight: Array | None = None) -> tuple[float, float]:
+        """Return the mean loss, and that of a network which knows the mean of the targets and sees no input."""
+        trainer = self.trainer if weight is None else self._with_weights()
+        trainer.t = self.trainer.t
+        other = blind(trainer, self.module.SPEC, y, weight)
+        more = () if weight is None else (weight,)
+        return float(trainer.loss(X, y, *more)), float(other.loss(X, y, *more))
 
     def _with_weights(self) -> Any:
         """Return a trainer of the module for weighted examples, of the same parameters."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from symbackprop.live import Live, grown
-from symbackprop.train import choices
+from symbackprop.train import arguments, choices
 from symbackprop.train.aims import Labels, Values
 from symbackprop.train.contract import Array, copied, predicting, put
 from symbackprop.train.rows import Rows
@@ -94,23 +95,27 @@ class OnlineNetwork:
         seed: int = 0,
         hyperparameters: Mapping[str, float] | None = None,
     ) -> None:
-        hidden = [hidden_layer_sizes] if isinstance(hidden_layer_sizes, int) else list(hidden_layer_sizes)
-        if not all(isinstance(n, int | np.integer) and n > 0 for n in hidden):
-            raise ValueError(f"hidden_layer_sizes are {hidden_layer_sizes!r}, expected positive integers")
-        if not (isinstance(max_features, int) and max_features > 0):
-            raise ValueError(f"max_features is {max_features!r}, expected a positive integer")
-        names = choices.hidden_activations([activation] if isinstance(activation, str) else activation, len(hidden))
+        hidden = arguments.layer_sizes(hidden_layer_sizes)
+        arguments.require_texts(loss=loss, step_size=step_size, update=update, initializer=initializer, dtype=dtype)
+        arguments.require_whole(1, max_features=max_features)
+        arguments.require_whole(0, seed=seed)
+        if not isinstance(standardise, bool | np.bool):
+            raise ValueError(f"standardise is {standardise!r:.60}, expected True or False")  # noqa: TRY004
+        if isinstance(classes, str | bytes) or not (classes is None or np.iterable(classes)):
+            raise ValueError(f"classes are {classes!r:.60}, expected a list of labels")
+        names = choices.hidden_activations(arguments.formulas("activation", activation) if hidden else [], len(hidden))
         self.asked = choices.request(
             names, loss=loss, penalty="l2", initializer=initializer, step_size=step_size, dtype=dtype, update=update,
             weighted=True,
         )  # fmt: skip
         self.hidden, self.seed = hidden, seed
-        self.settings = {"learning_rate": learning_rate, "l2": l2, **(hyperparameters or {})}
+        further = arguments.constants("hyperparameters", hyperparameters)
+        self.settings = {"learning_rate": learning_rate, "l2": l2, **further}
         live = Live(self.asked, (1, *hidden, 1), seed)  # refuses what cannot be, before the first row
         live.trainer._settings(**self._numbers())  # noqa: SLF001
         scaling = Running if standardise else Raw
         self._rows = Rows(scaling, dtype, max_features)
-        self._aims = Labels(classes or ()) if live.module.SPEC["target"] == "label" else Values(
+        self._aims = Labels(() if classes is None else classes) if live.module.SPEC["target"] == "label" else Values(
             scaling if loss == "squared" else Raw, dtype
         )  # fmt: skip
         self._live: Live | None = None
@@ -147,11 +152,12 @@ class OnlineNetwork:
         Raises
         ------
         ValueError
-            If a value is not finite, or x has another length than before.
+            If a value is no finite number, x is no row like those before, y no label or no target, w below 0.
         FloatingPointError
             If the loss is not finite; the parameters are those of at most 1024 rows ago then.
         """
         self._aims.check(y)
+        _require_weight(w)
         self._rows.learn(x)
         self._aims.learn(y)
         if self._live is None or self._live.sizes[0] != self._rows.size or self._live.sizes[-1] != self._aims.size:
@@ -255,3 +261,12 @@ class OnlineNetwork:
         vars(self).update(state)
         if self._live is not None:
             self._bind()
+
+
+def _require_weight(w: Any) -> None:
+    try:
+        usable = bool(0 <= w < math.inf)
+    except (TypeError, ValueError):
+        usable = False
+    if not usable:
+        raise ValueError(f"w is {w!r:.60}, expected a finite number, not below 0; nothing was learnt")

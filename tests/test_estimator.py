@@ -10,6 +10,8 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joblib import Parallel, delayed, parallel_config
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
@@ -53,7 +55,7 @@ def test_scikit_learns_own_checks(estimator, check):
 @pytest.mark.parametrize("batch_size", [1, 7])
 @pytest.mark.parametrize(("update", "momentum"), [("sgd", 0.0), ("momentum", 0.8), ("nesterov", 0.8)])
 def test_the_updates_are_those_of_scikit_learns_mlp(batch_size, update, momentum):
-    mine = classifier(alpha=0.3, batch_size=batch_size, update=update, momentum=momentum)
+    mine = classifier(alpha=0.3, batch_size=batch_size, update=update, momentum=momentum, standardise=False)
     mine.partial_fit(X[:batch_size], Y[:batch_size], classes=[0, 1, 2])
     theirs = MLPClassifier(
         (6,), "tanh", solver="sgd", alpha=0.3, batch_size=batch_size, momentum=momentum, shuffle=False
@@ -76,8 +78,9 @@ def test_the_updates_are_those_of_scikit_learns_mlp(batch_size, update, momentum
 @pytest.mark.parametrize("weight", [None, np.arange(150) % 3 / 2])
 def test_rows_one_by_one_are_an_epoch_bit_for_bit(weight):
     whole = classifier(
-        max_iter=1, shuffle=False, schedule="plain", learning_rate="inverse", hyperparameters={"decay": 0.01}
-    )
+        max_iter=1, shuffle=False, schedule="plain", learning_rate="inverse", hyperparameters={"decay": 0.01},
+        standardise=False,
+    )  # fmt: skip
     rows = clone(whole)
     whole.fit(X, Y, weight)
     for n in range(len(X)):
@@ -96,7 +99,7 @@ def test_rows_one_by_one_are_an_epoch_bit_for_bit(weight):
 
 def test_what_predicts_is_in_coefs_and_intercepts():
     made = classifier(hidden_layer_sizes=(6, 5), activation=["a/(1+abs(a))", "relu"]).fit(X, Y)
-    h1 = X @ made.coefs_[0] + made.intercepts_[0]
+    h1 = (X - made.input_shift_) / made.input_scale_ @ made.coefs_[0] + made.intercepts_[0]
     h2 = np.maximum(0, (h1 / (1 + abs(h1))) @ made.coefs_[1] + made.intercepts_[1])
     e = np.exp(h2 @ made.coefs_[2] + made.intercepts_[2])
     np.testing.assert_allclose(made.predict_proba(X), e / e.sum(axis=1, keepdims=True), rtol=1e-12)
@@ -144,6 +147,156 @@ def test_adaptive_steps_become_smaller_before_the_end():
     made = classifier(learning_rate="adaptive", max_iter=400, n_iter_no_change=2, tol=1e-3).fit(X, Y)
     assert made.n_iter_ < 400
     assert made.score(X, Y) > 0.95
+
+
+# --- units of the data ---
+
+SHIFTS, SCALES = np.array([1e4, -3.0, 1e-6, 50.0]), np.array([1e5, 1e-4, 1e3, 1.0])
+RAW = X * SCALES + SHIFTS
+
+
+def test_units_of_the_data_do_not_matter():
+    one, other = (classifier(max_iter=20, shuffle=False).fit(data, Y) for data in (X, RAW))
+    assert one.score(X, Y) > 0.9
+    np.testing.assert_allclose(one.predict_proba(X), other.predict_proba(RAW), rtol=1e-6)
+
+
+@pytest.mark.parametrize("units", [(1.0, 0.0), (1e-6, 1e-3), (100.0, 10_000.0), (1e9, -1e12)])
+def test_units_of_targets_do_not_matter(units):
+    scale, shift = units
+    y = np.stack([X[:, 0] + X[:, 1], X[:, 2] ** 2], axis=1)
+    given = {"shuffle": False, "random_state": 0, "max_iter": 30}
+    made = SymbolicMLPRegressor((6,), "tanh", **given).fit(RAW, scale * y + shift)
+    assert made.score(RAW, scale * y + shift) > 0.5
+    alike = SymbolicMLPRegressor((6,), "tanh", **given).fit(RAW, y)
+    np.testing.assert_allclose((made.predict(RAW) - shift) / scale, alike.predict(RAW), atol=2e-3)
+
+
+def test_raw_rows_that_come_in_pieces_are_learnt():
+    made, values = classifier(), SymbolicMLPRegressor((6,), "tanh", learning_rate_init=0.02, random_state=0)
+    order = np.random.default_rng(0).permutation(150)
+    for _ in range(20):
+        for rows in np.array_split(order, 17):
+            made.partial_fit(RAW[rows], Y[rows], classes=[0, 1, 2])
+            values.partial_fit(RAW[rows], X[rows, 0] + 10_000)
+    assert made.score(RAW, Y) > 0.9
+    assert values.score(RAW, X[:, 0] + 10_000) > 0.8
+
+
+def test_a_refused_piece_changes_nothing():
+    made = SymbolicMLPRegressor((3,), "tanh", random_state=0).partial_fit(X, X[:, 0])
+    before = pickle.dumps(made)
+    for y in (np.full(150, np.nan), ["a"] * 150, X[:, :2], np.array([1e308, -1e308] * 75)):
+        with pytest.raises(ValueError, match="y|column"):
+            made.partial_fit(X, y)
+    assert pickle.dumps(made) == before
+
+
+def test_standardise_false_is_sgd_on_what_was_given():
+    made = classifier(standardise=False).fit(X, Y)
+    assert not made.input_shift_.any()
+    assert (made.input_scale_ == 1).all()
+    standardised = classifier(shuffle=False).fit(X, Y)
+    by_hand = classifier(shuffle=False, standardise=False).fit(
+        (X - standardised.input_shift_) / standardised.input_scale_, Y
+    )
+    np.testing.assert_allclose(standardised.coefs_[0], by_hand.coefs_[0], rtol=1e-9)
+
+
+def test_whole_weights_are_repeats_bit_for_bit_with_units_too():
+    times = np.random.default_rng(1).integers(0, 4, 150)
+    weighted, repeated = (
+        classifier().fit(RAW, Y, times),
+        classifier().fit(np.repeat(RAW, times, 0), np.repeat(Y, times)),
+    )
+    assert all((a == b).all() for a, b in zip(weighted.coefs_, repeated.coefs_, strict=True))
+
+
+# --- where nothing is learnt ---
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(150) % 3 / 2])
+def test_a_network_that_learns_nothing_says_so_and_what_to_do(weight):
+    noise = 1e6 + 1e-3 * X
+    with pytest.warns(ConvergenceWarning, match="learnt next to nothing.*standardise=True") as caught:
+        classifier(standardise=False).fit(noise, Y, weight)
+    assert all("\n" not in str(w.message) for w in caught)
+    with pytest.warns(ConvergenceWarning, match="learning_rate_init above or below 1e-09"):
+        classifier(learning_rate_init=1e-9).fit(X, Y, weight)
+    with pytest.warns(ConvergenceWarning, match="learnt next to nothing.*scale y"):
+        SymbolicMLPRegressor((3,), loss="abs(f-y)", max_iter=3).fit(X, X[:, 0] + 10_000, weight)
+    with pytest.warns(ConvergenceWarning, match="learnt next to nothing"):
+        SymbolicMLPRegressor((3,), standardise=False, learning_rate_init=1e-4, max_iter=3).fit(X, X[:, 0] + 1e4, weight)
+
+
+@pytest.mark.parametrize("y", [Y, np.minimum(Y, 1), X[:, 0], np.stack([Y > 0, Y > 1], axis=1).astype(int), 0 * Y])
+def test_a_network_that_learns_is_not_warned(y):
+    kind = SymbolicMLPRegressor if y.dtype == float else SymbolicMLPClassifier
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        kind((6,), "tanh", learning_rate_init=0.02, random_state=0, tol=0.05).fit(RAW, y)
+
+
+# --- parameters that are set between rows ---
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"activation": "relu"},
+        {"hidden_layer_sizes": (7,)},
+        {"l1": 0.1},
+        {"update": "nesterov"},
+        {"dropout": 0.5},
+        {"learning_rate": "inverse"},
+        {"loss": "-log(f[y])"},
+        {"initializer": "he"},
+        {"standardise": False},
+        {"dtype": "float32"},
+        {"schedule": "deferred"},
+    ],
+)
+@pytest.mark.parametrize("again", ["partial_fit", "fit"])
+def test_another_network_is_not_slipped_under_what_was_learnt(change, again):
+    made = classifier(warm_start=True).fit(X, Y)
+    before, predicted = [v.copy() for v in made.coefs_], made.predict_proba(X)
+    made.set_params(**change)
+    with pytest.raises(ValueError, match=f"{next(iter(change))} is now.*was made with"):
+        getattr(made, again)(X, Y)
+    assert all((a == b).all() for a, b in zip(before, made.coefs_, strict=True))
+    assert (made.predict_proba(X) == predicted).all()
+    made.set_params(warm_start=False).fit(X, Y)  # a new network is made of the new parameters
+    assert made.set_params(alpha=0.1, max_iter=3, tol=0.1).partial_fit(X, Y).t_ > 0
+
+
+def test_parameters_of_steps_may_be_set_between_rows_and_are_looked_at():
+    made = classifier().partial_fit(X, Y, classes=[0, 1, 2])
+    before = made.coefs_[0].copy()
+    made.set_params(learning_rate_init=1e-300).partial_fit(X, Y)
+    assert (made.coefs_[0] == before).all()
+    for wrong in ({"alpha": -1}, {"batch_size": 2.5}, {"hyperparameters": 3}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            clone(made).set_params(**wrong).partial_fit(X, Y, classes=[0, 1, 2])
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            copy.deepcopy(made).set_params(**wrong).partial_fit(X, Y)
+
+
+# --- advice ---
+
+
+def test_what_a_formula_is_advised_against_is_said_in_every_process_once():
+    """Constant above 0: the first process writes the module, the second has it from the cache."""
+    text = (
+        "import warnings, numpy as np; from symbackprop.train.advice import AdviceWarning;"
+        "from symbackprop.estimator import SymbolicMLPClassifier as C; from symbackprop.online import OnlineNetwork as O;"
+        "X = np.eye(3); warnings.simplefilter('ignore'); warnings.simplefilter('always', AdviceWarning);"
+        "caught = warnings.catch_warnings(record=True); said = caught.__enter__();"
+        "fits = [C((2,), 'a**2', max_iter=1).fit(X, [0, 1, 1]) for _ in range(2)]; O((2,), 'a**2');"
+        "print(sum(w.category is AdviceWarning for w in said))"
+    )
+    for _ in range(2):
+        run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+        assert run.stdout.strip() == "1", run.stdout
 
 
 # --- kinds of targets ---
@@ -302,6 +455,8 @@ def test_verbose_fits_say_each_epoch(capsys):
         ({"initializer": "golrot"}, "glorot"),
         ({"dtype": "float16"}, "dtype"),
         ({"loss": "f[y"}, "'f[y'"),
+        ({"loss": "(f-y)**2"}, "for values, but y has classes"),
+        ({"hyperparameters": {"order": 3}}, "order"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(parameters, words):
@@ -312,11 +467,85 @@ def test_what_cannot_be_is_told_in_one_line(parameters, words):
 
 
 def test_class_weights_that_cannot_be_meant_are_refused():
-    for wrong in ({0: -1.0}, {0: float("nan")}):
+    for wrong in ({0: -1.0}, {0: float("nan")}, {0: "x"}, {0: None}):
         with pytest.raises(ValueError, match="class_weight"):
             classifier(class_weight=wrong).fit(X, Y)
     with pytest.raises(ValueError, match="needs all examples"):
-        classifier(class_weight="balanced").partial_fit(X, Y)
+        classifier(class_weight="balanced").partial_fit(X, Y, classes=[0, 1, 2])
+
+
+NOT_TEXTS = st.one_of(st.integers(), st.floats(), st.just(""), st.lists(st.integers(), min_size=1), st.binary())
+NOT_SIZES = st.one_of(
+    st.none(), st.booleans(), st.floats(), st.text(), st.integers(max_value=0),
+    st.lists(st.one_of(st.none(), st.booleans(), st.floats(), st.text(), st.integers(max_value=0)), min_size=1),
+    st.dictionaries(st.integers(), st.integers(), min_size=1),
+)  # fmt: skip
+BAD_PARAMETERS = st.one_of(
+    st.tuples(st.just("hidden_layer_sizes"), NOT_SIZES),
+    st.tuples(st.sampled_from(["activation", "learning_rate", "update", "loss", "initializer"]), NOT_TEXTS),
+    st.tuples(st.just("activation"), st.lists(NOT_TEXTS, min_size=1)),
+    st.tuples(
+        st.just("hyperparameters"),
+        st.one_of(st.integers(), st.text(), st.dictionaries(st.text("decay"), st.text(), min_size=1),
+                  st.dictionaries(st.integers(), st.floats(0, 1), min_size=1)),
+    ),
+)  # fmt: skip
+
+
+def refused_in_one_line(call, *names):
+    with pytest.raises(ValueError, match="(?s).*") as caught:
+        call()
+    assert any(name in str(caught.value) for name in names), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(BAD_PARAMETERS)
+def test_parameters_of_a_wrong_type_are_refused_by_name(bad):
+    name, value = bad
+    made = classifier(**{name: value})
+    refused_in_one_line(lambda: made.fit(X, Y), name)
+    refused_in_one_line(lambda: made.partial_fit(X, Y, classes=[0, 1, 2]), name)
+    assert not hasattr(made, "classes_")
+
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    FITTED = classifier(max_iter=1).fit(X, Y)
+MIXED = st.lists(
+    st.one_of(st.integers(), st.text(), st.none(), st.tuples(st.integers())), min_size=2, max_size=9
+).filter(lambda labels: len({type(label) for label in labels}) > 1)
+
+
+@given(MIXED, st.booleans())
+def test_labels_of_several_types_are_refused(labels, as_objects):
+    y = labels
+    if as_objects:
+        y = np.empty(len(labels), object)
+        y[:] = labels
+    refused_in_one_line(lambda: classifier().fit(X[: len(y)], y), "y has labels of several types")
+    refused_in_one_line(lambda: FITTED.partial_fit(X[: len(y)], y), "y has labels of several types")
+
+
+NO_NUMBERS = st.lists(
+    st.one_of(st.text(), st.none(), st.just(float("nan")), st.just(float("inf")), st.lists(st.integers(), max_size=1)),
+    min_size=1, max_size=9,
+).filter(lambda values: not all(isinstance(v, list) and v for v in values))  # fmt: skip
+
+
+@given(NO_NUMBERS)
+def test_targets_that_are_no_numbers_are_refused(values):
+    made = SymbolicMLPRegressor((2,), "tanh", max_iter=1)
+    refused_in_one_line(lambda: made.fit(X[: len(values)], values), "y")
+    refused_in_one_line(lambda: made.partial_fit(X[: len(values)], values), "y")
+
+
+def test_classes_are_needed_at_the_first_call():
+    for classes in (None, [], np.array([])):
+        refused_in_one_line(lambda: classifier().partial_fit(X, Y, classes=classes), "classes")  # noqa: B023
+    several = np.stack([Y > 0, Y > 1], axis=1).astype(int)
+    refused_in_one_line(lambda: classifier().partial_fit(X, several), "classes")
+    assert classifier().partial_fit(X, several, classes=[0, 1]).predict(X).shape == (150, 2)
+    assert classifier().fit(X, Y).partial_fit(X, Y).t_ > 150
 
 
 def test_labels_that_were_not_announced_are_refused():

@@ -1,5 +1,6 @@
 """Rows of a stream: the same updates as over arrays, features and labels that appear, refusals that change nothing."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -166,6 +167,111 @@ def test_a_row_that_is_refused_changes_nothing(x, y, words):
     assert pickle.dumps(made) == before
 
 
+NO_ROWS = st.one_of(
+    st.none(), st.booleans(), st.floats(), st.text(), st.just([]),
+    st.lists(st.lists(st.floats(-1, 1), min_size=1, max_size=2), min_size=1, max_size=6),
+    st.lists(st.one_of(st.just("text"), st.just(1j), st.none(), st.just({})), min_size=1, max_size=6),
+    st.integers(1, 9).filter(lambda n: n != 5).map(np.zeros),
+    st.dictionaries(st.text(), st.floats(-1, 1)),
+)  # fmt: skip
+NO_LABELS = st.one_of(
+    st.none(), st.just(float("nan")), st.lists(st.integers()), st.dictionaries(st.integers(), st.integers())
+)
+NO_WEIGHTS = st.one_of(
+    st.none(), st.text(), st.floats(max_value=0, exclude_max=True), st.lists(st.floats(0, 1)),
+    st.sampled_from([float("nan"), float("inf"), 1j]),
+)  # fmt: skip
+
+
+def refused_in_one_line(call, start):
+    with pytest.raises(ValueError, match="(?s).*") as caught:
+        call()
+    assert str(caught.value).startswith(start), str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def learnt(loss="nll"):
+    made = network(loss=loss)
+    for x, y in zip(X[:20], Y.tolist(), strict=False):
+        made.learn_one(x, y)
+    return made
+
+
+def known_of(made):
+    """Return all that a row may change, but for the buffers of the row itself."""
+    kept, running = copy.deepcopy(made), Running(0, "float64")
+    for scaled in (kept._rows._scaled, getattr(kept._aims, "_scaled", running)):
+        scaled.raw[:], scaled.z[:] = 0, 0
+    return pickle.dumps(kept)
+
+
+LEARNT = {loss: learnt(loss) for loss in ("nll", "squared")}
+
+
+@given(NO_ROWS)
+def test_what_is_no_row_is_refused_by_name_and_changes_nothing(x):
+    for make in (network, lambda: LEARNT["nll"]):
+        made = make()
+        before = known_of(made)
+        if made.t or not isinstance(x, dict | np.ndarray):
+            refused_in_one_line(lambda: made.learn_one(x, 1), ("x ", "feature "))  # noqa: B023
+            assert known_of(made) == before
+    refused_in_one_line(lambda: made.predict_one(x), ("x ", "feature "))
+
+
+@given(NO_LABELS, NO_WEIGHTS)
+def test_what_is_no_label_or_no_weight_is_refused_by_name_and_changes_nothing(y, w):
+    for made in (network(), LEARNT["nll"]):
+        before = known_of(made)
+        refused_in_one_line(lambda: made.learn_one(X[0], y), "y is")  # noqa: B023
+        refused_in_one_line(lambda: made.learn_one(X[0], 1, w), "w is")  # noqa: B023
+        assert known_of(made) == before
+
+
+@given(
+    st.one_of(
+        st.none(),
+        st.dictionaries(st.integers(), st.integers()),
+        st.text(),
+        st.lists(st.text(), min_size=1),
+        st.lists(st.integers()).filter(lambda values: len(values) != 1),
+        st.sampled_from([[[1.0]], 1j, float("nan")]),
+    )  # fmt: skip
+)
+def test_what_is_no_value_is_refused_by_name_and_changes_nothing(y):
+    made = LEARNT["squared"]
+    before = known_of(made)
+    refused_in_one_line(lambda: made.learn_one(X[0], y), "y ")
+    assert known_of(made) == before
+
+
+def test_a_refused_row_leaves_the_columns_open():
+    made = network()
+    for wrong in ([1.0, float("nan")], {"a": 1.0, "b": "text"}, {"a": float("inf"), "b": 1.0}):
+        with pytest.raises(ValueError, match="feature"):
+            made.learn_one(wrong, 0)
+    made.learn_one({"c": 1.0}, 0)
+    with pytest.raises(ValueError, match="'c'"):
+        made.learn_one({"c": "text", "d": 1.0}, 0)
+    assert made.features_ == ["c"]
+
+
+def test_raw_streams_are_learnt():
+    """Columns of all units, each row seen once, classes and values."""
+    units, shifts = np.array([1e4, 1e-4, 1.0, 1e3, 1e-2]), np.array([1e5, 3.0, -1e3, 0.0, 1e-2])
+    labels, values = network(), network(loss="squared", learning_rate=0.01)
+    right, off = 0, []
+    for n in range(3000):
+        x = GENERATOR.normal(size=5)
+        y = bool(x[0] - x[1] + x[2] > 0)
+        right += n >= 2000 and labels.predict_one(x * units + shifts) == y
+        labels.learn_one(x * units + shifts, y)
+        off += [values.predict_one(x * units + shifts) - 1e4 - x[0]] * (n >= 2000)
+        values.learn_one(x * units + shifts, 1e4 + x[0])
+    assert right / 1000 > 0.9
+    assert np.std(off) < 0.3
+
+
 @pytest.mark.parametrize("y", [float("nan"), [1.0, 2.0], float("inf"), 1e200])
 def test_values_that_are_refused_change_nothing(y):
     made = network(loss="squared")
@@ -179,6 +285,24 @@ def test_values_that_are_refused_change_nothing(y):
     ("parameters", "words"),
     [
         ({"hidden_layer_sizes": (0,)}, "positive integers"),
+        ({"hidden_layer_sizes": None}, "hidden_layer_sizes is None"),
+        ({"hidden_layer_sizes": 2.5}, "hidden_layer_sizes is 2.5"),
+        ({"hidden_layer_sizes": (True,)}, "hidden_layer_sizes is"),
+        ({"activation": None}, "activation is None"),
+        ({"activation": [3]}, "activation is"),
+        ({"loss": 3}, "loss is 3"),
+        ({"step_size": None}, "step_size is None"),
+        ({"update": 3}, "update is 3"),
+        ({"initializer": ""}, "initializer is ''"),
+        ({"dtype": 3}, "dtype is 3"),
+        ({"standardise": "no"}, "standardise is 'no'"),
+        ({"seed": "a"}, "seed is 'a'"),
+        ({"hyperparameters": 3}, "hyperparameters is 3"),
+        ({"hyperparameters": {"max_gradient": "x"}}, "max_gradient"),
+        ({"classes": "ab"}, "classes are 'ab'"),
+        ({"classes": 3}, "classes are 3"),
+        ({"classes": [[1]]}, "expected labels"),
+        ({"max_features": True}, "max_features is True"),
         ({"activation": ("tanh", "relu")}, "2 activations for 1"),
         ({"activation": "tnah"}, "tanh"),
         ({"learning_rate": -1}, "learning_rate is -1"),

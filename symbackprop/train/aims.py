@@ -23,6 +23,8 @@ class Labels:
 
     def __init__(self, names: Iterable[Hashable] = ()) -> None:
         self.names = list(names)
+        if not all(isinstance(name, Hashable) for name in self.names):
+            raise ValueError(f"classes are {self.names!r:.60}, expected labels such as numbers or texts")
         self._numbers = {name: n for n, name in enumerate(self.names)}
         if len(self._numbers) < len(self.names):
             raise ValueError(f"classes are {self.names!r}, expected each label once")
@@ -35,7 +37,13 @@ class Labels:
 
     def check(self, y: Any) -> None:
         """Raise ValueError if y is no label."""
-        if y not in self._numbers and (y is None or (isinstance(y, float) and math.isnan(y))):
+        try:
+            known = y in self._numbers
+        except TypeError:  # it has no hash
+            raise ValueError(
+                f"y is {' '.join(repr(y).split()):.60}, expected a label such as a number or a text; nothing was learnt"
+            ) from None
+        if not known and (y is None or (isinstance(y, float) and math.isnan(y))):
             raise ValueError(f"y is {y!r}, expected a label; nothing was learnt")
 
     def learn(self, y: Any) -> None:
@@ -81,7 +89,16 @@ class Values:
 
     def check(self, y: Any) -> None:
         """Raise ValueError if y is not as many finite numbers as before."""
-        values = np.atleast_1d(np.asarray(y, np.float64))
+        try:
+            values = np.atleast_1d(np.asarray(y))
+            usable = values.dtype.kind in "biufO"
+            values = values.astype(np.float64) if usable else values
+        except (TypeError, ValueError, OverflowError):
+            usable = False
+        if not usable:
+            raise ValueError(
+                f"y is {' '.join(repr(y).split()):.60}, expected {self.size or 'finite'} numbers; nothing was learnt"
+            )
         if values.ndim != 1 or (self.size and values.size != self.size) or not values.size:
             raise ValueError(f"y has shape {values.shape}, expected {self.size or 'some'} numbers; nothing was learnt")
         if not (abs(values) <= LARGEST).all():

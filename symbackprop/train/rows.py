@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import numpy as np
+
 from symbackprop.train.contract import Array
 from symbackprop.train.running import LARGEST, Running
 
@@ -36,19 +38,26 @@ class Rows:
     names: list[Hashable] | None
 
     def learn(self, x: Any) -> None:
-        """Take a row to learn from; a feature with a name never seen gets a column."""
+        """Take a row to learn from; a feature with a name never seen gets a column, unless the row is refused."""
+        before, names = self._scaled, None if self.names is None else len(self.names)
         gaps = isinstance(x, Mapping)
-        if gaps:
-            self._known(x)
-            self._fill(x)
-        else:
-            self._copy(x)
-        self._standardise(learn=True, gaps=gaps)
+        try:
+            if gaps:
+                self._known(x)
+                self._fill(x)
+            else:
+                self._copy(x)
+            self._standardise(learn=True, gaps=gaps)
+        except ValueError:
+            if self._scaled is not before:
+                self._forget(before, names)
+            raise
 
     def look(self, x: Any) -> None:
         """Take a row to predict for; a feature with a name never seen is ignored."""
         gaps = isinstance(x, Mapping)
         if gaps:
+            self._require_names()
             self._fill(x)
         else:
             self._copy(x)
@@ -69,20 +78,27 @@ class Rows:
             name = wrong - 1 if self.names is None else repr(self.names[wrong - 1])
             raise _too_large(name, self._scaled.raw[wrong - 1])
 
+    def _forget(self, before: Running, names: int | None) -> None:
+        """Take columns back that a refused row brought."""
+        self._scaled = before
+        self.names = None if names is None or self.names is None else self.names[:names]
+        self._columns = {name: j for j, name in enumerate(self.names or ())}
+        self._order = tuple(self.names or ())
+
     def _copy(self, x: Any) -> None:
         """Take an array; the first one says how long all are."""
         if self.names is not None:
             raise ValueError(f"x is of the type {type(x).__name__}, but rows so far were mappings; expected a mapping")
+        row = _numbers(x)
+        if row.size != (self.size or max(1, row.size)):
+            raise ValueError(f"x has {row.size} features, expected {self.size or 'at least one'} as before")
         if not self.size:
-            self._scaled = self._scaled.grown(len(x))
-        if len(x) != self.size or not self.size:
-            raise ValueError(f"x has {len(x)} features, expected {self.size or 'at least one'} as before")
-        self._scaled.raw[:] = x
+            self._scaled = self._scaled.grown(row.size)
+        self._scaled.raw[:] = row
 
     def _known(self, x: Mapping[Any, Any]) -> None:
         """Give names that were never seen columns of their own, in an order that does not depend on that of x."""
-        if self.names is None and self.size:
-            raise ValueError("x is a mapping, but rows so far were arrays; expected an array")
+        self._require_names()
         if x.keys() <= self._columns.keys() and self.size:
             return
         new = [name for name in x if name not in self._columns and _is_there(x[name])]
@@ -99,6 +115,10 @@ class Rows:
         self._order = tuple(self.names)
         if (size := max(1, len(self.names))) != self.size:
             self._scaled = self._scaled.grown(size)
+
+    def _require_names(self) -> None:
+        if self.names is None and self.size:
+            raise ValueError("x is a mapping, but rows so far were arrays; expected an array")
 
     def _fill(self, x: Mapping[Any, Any]) -> None:
         raw = self._scaled.raw
@@ -129,6 +149,17 @@ def _too_large(name: object, value: Any) -> ValueError:
 
 def _is_there(value: Any) -> bool:
     return value is not None and value == value  # noqa: PLR0124 (NaN differs from itself)
+
+
+def _numbers(x: Any) -> Array:
+    """Return a row as an array of one axis; ValueError where it is none."""
+    try:
+        row = np.asarray(x, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise ValueError(f"x is {' '.join(repr(x).split()):.60}, expected a row of numbers, or a mapping") from None
+    if row.ndim != 1:
+        raise ValueError(f"x has shape {row.shape}, expected one row of numbers, of shape (features,), or a mapping")
+    return row
 
 
 def _number(name: Hashable, value: Any) -> float:

@@ -52,15 +52,15 @@ def fit_inputs(X: Array) -> Scaling:
     ValueError
         If a column is too wide for float64.
     """
-    low, high = (np.asarray(f(axis=0), np.float64) for f in (X.min, X.max))
+    low, high = _range(X)
     with np.errstate(over="ignore"):
-        return _scaling(X, (high - low) / 3)
+        return scaling_of(low, high, _mean(X), (high - low) / 3)
 
 
 def fit_outputs(y: Array) -> Scaling:
     """Return the scaling of real targets (N, columns) to mean 0 and standard deviation 1."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return _scaling(y, y.std(axis=0, dtype=np.float64))
+        return scaling_of(*_range(y), _mean(y), y.std(axis=0, dtype=np.float64))
 
 
 def identity(columns: int) -> Scaling:
@@ -68,13 +68,29 @@ def identity(columns: int) -> Scaling:
     return Scaling(np.zeros(columns), np.ones(columns))
 
 
-def _scaling(X: Array, scale: Array) -> Scaling:
-    with np.errstate(over="ignore", invalid="ignore"):
-        shift = X.mean(axis=0, dtype=np.float64)
+def scaling_of(low: Array, high: Array, shift: Array, scale: Array) -> Scaling:
+    """Return a scaling of columns that run from `low` to `high`; one without a width is only shifted.
+
+    Raises
+    ------
+    ValueError
+        If a column is too wide for float64.
+    """
     bad = np.flatnonzero(~np.isfinite(scale) | ~np.isfinite(shift))
     if bad.size:
         j = int(bad[0])
-        low, high = float(X[:, j].min()), float(X[:, j].max())
-        raise ValueError(f"column {j} runs from {low:.3g} to {high:.3g}, too wide to scale; divide it by a constant")
+        raise ValueError(
+            f"column {j} runs from {low[j]:.3g} to {high[j]:.3g}, too wide to scale; divide it by a constant"
+        )
     # a constant column, up to rounding, carries nothing: it becomes 0, and divides nothing by 0
     return Scaling(shift, np.where(scale > 1e-14 * np.abs(shift), scale, 1.0))
+
+
+def _range(X: Array) -> tuple[Array, Array]:
+    low, high = (np.asarray(f(axis=0), np.float64) for f in (X.min, X.max))
+    return low, high
+
+
+def _mean(X: Array) -> Array:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return X.mean(axis=0, dtype=np.float64)
