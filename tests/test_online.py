@@ -236,7 +236,7 @@ def test_what_is_no_label_or_no_weight_is_refused_by_name_and_changes_nothing(y,
         st.lists(st.text(), min_size=1),
         st.lists(st.integers()).filter(lambda values: len(values) != 1),
         st.sampled_from([[[1.0]], 1j, float("nan")]),
-    )  # fmt: skip
+    )
 )
 def test_what_is_no_value_is_refused_by_name_and_changes_nothing(y):
     made = LEARNT["squared"]
