@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint generated fuzz clean
+.PHONY: demo test lint generated fuzz mutations clean
 
 demo: $(VENV)/demo
 	$(BIN)/symbackprop train
@@ -24,6 +24,9 @@ SEED ?= 1
 
 fuzz: $(VENV)/test  ## look at random formulas: COUNT of them, from SEED on; a fault is printed as a test
 	$(BIN)/python -m tests.fuzz formulas --count $(COUNT) --seed $(SEED)
+
+mutations: $(VENV)/test  ## put in plausible bugs one at a time: which of them no test sees
+	$(BIN)/python -m tests.mutations
 
 $(VENV)/%: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
