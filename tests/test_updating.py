@@ -192,3 +192,10 @@ def test_every_pair_of_rule_and_additions_has_constants_of_its_own():
     for rule, *flags in itertools.product(RULES, *[(False, True)] * len(ADDITIONS)):
         names = "+".join([rule, *itertools.compress(ADDITIONS, flags)])
         assert len({*update_of(names).constants}) == (rule != "sgd") + flags[0] + flags[1]
+
+
+def test_masks_leave_units_out_and_keep_the_mean():
+    module = modules.interpreted(Network(ACTIVATIONS, "nll", dropout=True))
+    for mask in module.Trainer(SIZES, seed=0)._masks(0.25, 5000):
+        assert set(np.unique(mask)) == {0.0, 4 / 3}
+        assert mask.mean() == pytest.approx(1, abs=0.02)

@@ -49,7 +49,7 @@ def run(equations, arrays, change):
     given = {name: float(number) for (name, at), number in arrays.items() if not at and name not in defined}
     returns = tuple(e.lhs for e in equations if not e.over)
     body = change(tuple(s for e in equations for s in lower(e)))
-    arguments = [Argument(s.name, (s,)) for s in AT]  # an array of each size
+    arguments = [Argument(f"of_{s.name}", (s,)) for s in AT]  # an array of each size
     arguments += [Argument(name, tuple(map(size, "_" * len(shape)))) for name, shape in shapes.items() if len(shape)]
     kernel = Kernel("run", (*arguments, *map(Argument, given)), (), body, returns)
     verify(kernel)
