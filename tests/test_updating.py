@@ -199,3 +199,11 @@ def test_masks_leave_units_out_and_keep_the_mean():
     for mask in module.Trainer(SIZES, seed=0)._masks(0.25, 5000):
         assert set(np.unique(mask)) == {0.0, 4 / 3}
         assert mask.mean() == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize(("batch", "updates"), [(1, 7), (3, 3), (7, 1), (20, 1)])
+def test_a_short_last_batch_is_an_update_too(batch, updates):
+    trainer = modules.interpreted(Network(ACTIVATIONS, "nll")).Trainer(SIZES, seed=0, schedule="plain")
+    generator = np.random.default_rng(0)
+    trainer.sgd(generator.normal(size=(7, SIZES[0])), generator.integers(SIZES[-1], size=7), batch_size=batch)
+    assert trainer.t == updates
