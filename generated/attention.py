@@ -1,7 +1,4 @@
-"""Exact per-example SGD: 64, dense(32), tanh,         s[i] = sum(W[i,j]*h[j], j)
-        p[i] = exp(s[i])/sum(exp(s[k]), k)
-        a[i] = n*p[i]*h[i]
-    , dense(10); softmax output, nll loss, penalty l2, inverse step size.
+"""Exact per-example SGD: 64, 3 layers; softmax output, nll loss, penalty l2, inverse step size.
 
 Given:
 
@@ -65,11 +62,12 @@ Regenerate with:
     symbackprop generate --network attention.toml -o attention.py, or build(Network([...]))
         in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: ba3967596d2dfa6a.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 983efa0dc18797f4.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -81,7 +79,10 @@ from numba import njit
 SPEC = {
     "format": 1,
     "name": "attention",
-    "preactivation": "dense(32),         s[i] = sum(W[i,j]*h[j], j)\n        p[i] = exp(s[i])/sum(exp(s[k]), k)\n        a[i] = n*p[i]*h[i]\n    , dense(10)",
+    "preactivation": (
+        "dense(32), s[i] = sum(W[i,j]*h[j], j); p[i] = "
+        "exp(s[i])/sum(exp(s[k]), k); a[i] = n*p[i]*h[i], dense(10)"
+    ),
     "activations": ["tanh", "none"],
     "output": "softmax",
     "loss": "nll",
@@ -93,13 +94,29 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 3,
-    "parameters": {"W1": ["32", "64"], "b1": ["32"], "W2": ["32", "32"], "W3": ["10", "32"], "b3": ["10"]},
+    "parameters": {
+        "W1": ["32", "64"],
+        "b1": ["32"],
+        "W2": ["32", "32"],
+        "W3": ["10", "32"],
+        "b3": ["10"],
+    },
     "sizes": [64, 32, 32, 10],
     "input": [64],
     "hyperparameters": {"decay": 0.0, "l2": 0.0},
-    "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [64, 32], "W2": [32, 32], "W3": [32, 10]}},
+    "initial": {
+        "distribution": "uniform",
+        "defaults": {},
+        "values": {},
+        "fans": {"W1": [64, 32], "W2": [32, 32], "W3": [32, 10]},
+    },
     "refused": {},
-    "network": "preactivation=dense(32),         s[i] = sum(W[i,j]*h[j], j)\n        p[i] = exp(s[i])/sum(exp(s[k]), k)\n        a[i] = n*p[i]*h[i]\n    , dense(10); activations=['tanh', 'none']; output=softmax; loss=nll; target=label; penalty=l2",
+    "network": (
+        "preactivation=dense(32), s[i] = Σ_j W[i,j] h[j]; p[i] = "
+        "exp(s[i])/Σ_k exp(s[k]); a[i] = n h[i] p[i], dense(10); "
+        "activations=['tanh', 'none']; output=softmax; loss=nll; "
+        "target=label; penalty=l2"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -162,7 +179,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, l2, t):
@@ -253,18 +270,6 @@ def tanh(x):
     return np.copysign(e / (e + real(2.0)), x)
 
 
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
-
-
 @kernel
 def forward(X, W1, b1, W2, W3, b3, F):
     """Write the outputs of every example of X to F."""
@@ -302,14 +307,14 @@ def forward(X, W1, b1, W2, W3, b3, F):
         # e[i] = exp(s_2[i] - m)
         for i in range(32):
             e[i] = exp(s_2[i] - m)
-        # s = Σ_i<32 e[i]
-        s = zero
+        # z = Σ_i<32 e[i]
+        z = zero
         for i in range(32):
-            s += e[i]
-        # p2[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # p2[i] = e[i]/z
+        per_z = one / z
         for i in range(32):
-            p2[i] = per_s * e[i]
+            p2[i] = per_z * e[i]
         # h2[i] = 32 h1[i] p2[i]
         for i in range(32):
             h2[i] = real(32) * h1[i] * p2[i]
@@ -326,14 +331,14 @@ def forward(X, W1, b1, W2, W3, b3, F):
         # e2[i] = exp(a3[i] - m2)
         for i in range(10):
             e2[i] = exp(a3[i] - m2)
-        # s2 = Σ_i<10 e2[i]
-        s2 = zero
+        # z2 = Σ_i<10 e2[i]
+        z2 = zero
         for i in range(10):
-            s2 += e2[i]
-        # f[i] = e2[i]/s2
-        per_s2 = one / s2
+            z2 += e2[i]
+        # f[i] = e2[i]/z2
+        per_z2 = one / z2
         for i in range(10):
-            f[i] = per_s2 * e2[i]
+            f[i] = per_z2 * e2[i]
 
 
 @kernel
@@ -375,14 +380,14 @@ def loss(X, Y, W1, b1, W2, W3, b3):
         # e[i] = exp(s_2[i] - m)
         for i in range(32):
             e[i] = exp(s_2[i] - m)
-        # s = Σ_i<32 e[i]
-        s = zero
+        # z = Σ_i<32 e[i]
+        z = zero
         for i in range(32):
-            s += e[i]
-        # p2[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # p2[i] = e[i]/z
+        per_z = one / z
         for i in range(32):
-            p2[i] = per_s * e[i]
+            p2[i] = per_z * e[i]
         # h2[i] = 32 h1[i] p2[i]
         for i in range(32):
             h2[i] = real(32) * h1[i] * p2[i]
@@ -399,16 +404,16 @@ def loss(X, Y, W1, b1, W2, W3, b3):
         # e2[i] = exp(a3[i] - m2)
         for i in range(10):
             e2[i] = exp(a3[i] - m2)
-        # s2 = Σ_i<10 e2[i]
-        s2 = zero
+        # z2 = Σ_i<10 e2[i]
+        z2 = zero
         for i in range(10):
-            s2 += e2[i]
-        # f[i] = e2[i]/s2
-        per_s2 = one / s2
+            z2 += e2[i]
+        # f[i] = e2[i]/z2
+        per_z2 = one / z2
         for i in range(10):
-            f[i] = per_s2 * e2[i]
-        # l = m2 + log(s2) - a3[y]
-        l = m2 + log(s2) - a3[y]
+            f[i] = per_z2 * e2[i]
+        # l = m2 + log(z2) - a3[y]
+        l = m2 + log(z2) - a3[y]
         mean += l
     return mean / real(N)
 
@@ -453,14 +458,14 @@ def backward(x, y, W1, b1, W2, W3, b3, dW1, db1, dW2, dW3, db3, l2):
     # e[i] = exp(s_2[i] - m)
     for i in range(32):
         e[i] = exp(s_2[i] - m)
-    # s = Σ_i<32 e[i]
-    s = zero
+    # z = Σ_i<32 e[i]
+    z = zero
     for i in range(32):
-        s += e[i]
-    # p2[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # p2[i] = e[i]/z
+    per_z = one / z
     for i in range(32):
-        p2[i] = per_s * e[i]
+        p2[i] = per_z * e[i]
     # h2[i] = 32 h1[i] p2[i]
     for i in range(32):
         h2[i] = real(32) * h1[i] * p2[i]
@@ -477,16 +482,16 @@ def backward(x, y, W1, b1, W2, W3, b3, dW1, db1, dW2, dW3, db3, l2):
     # e2[i] = exp(a3[i] - m2)
     for i in range(10):
         e2[i] = exp(a3[i] - m2)
-    # s2 = Σ_i<10 e2[i]
-    s2 = zero
+    # z2 = Σ_i<10 e2[i]
+    z2 = zero
     for i in range(10):
-        s2 += e2[i]
-    # f[i] = e2[i]/s2
-    per_s2 = one / s2
+        z2 += e2[i]
+    # f[i] = e2[i]/z2
+    per_z2 = one / z2
     for i in range(10):
-        f[i] = per_s2 * e2[i]
-    # l = m2 + log(s2) - a3[y]
-    l = m2 + log(s2) - a3[y]
+        f[i] = per_z2 * e2[i]
+    # l = m2 + log(z2) - a3[y]
+    l = m2 + log(z2) - a3[y]
     # da3[i] = f[i] - 1[i=y]
     for i in range(10):
         da3[i] = f[i] - (one if i == y else zero)
@@ -543,7 +548,8 @@ def backward(x, y, W1, b1, W2, W3, b3, dW1, db1, dW2, dW3, db3, l2):
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     updates = order.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
@@ -589,14 +595,14 @@ def sgd(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t):
         # e[i] = exp(s_2[i] - m)
         for i in range(32):
             e[i] = exp(s_2[i] - m)
-        # s = Σ_i<32 e[i]
-        s = zero
+        # z = Σ_i<32 e[i]
+        z = zero
         for i in range(32):
-            s += e[i]
-        # p2[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # p2[i] = e[i]/z
+        per_z = one / z
         for i in range(32):
-            p2[i] = per_s * e[i]
+            p2[i] = per_z * e[i]
         # h2[i] = 32 h1[i] p2[i]
         for i in range(32):
             h2[i] = real(32) * h1[i] * p2[i]
@@ -613,16 +619,16 @@ def sgd(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t):
         # e2[i] = exp(a3[i] - m2)
         for i in range(10):
             e2[i] = exp(a3[i] - m2)
-        # s2 = Σ_i<10 e2[i]
-        s2 = zero
+        # z2 = Σ_i<10 e2[i]
+        z2 = zero
         for i in range(10):
-            s2 += e2[i]
-        # f[i] = e2[i]/s2
-        per_s2 = one / s2
+            z2 += e2[i]
+        # f[i] = e2[i]/z2
+        per_z2 = one / z2
         for i in range(10):
-            f[i] = per_s2 * e2[i]
-        # l = m2 + log(s2) - a3[y]
-        l = m2 + log(s2) - a3[y]
+            f[i] = per_z2 * e2[i]
+        # l = m2 + log(z2) - a3[y]
+        l = m2 + log(z2) - a3[y]
         # da3[i] = f[i] - 1[i=y]
         for i in range(10):
             da3[i] = f[i] - (one if i == y else zero)
@@ -730,16 +736,16 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t)
         m = s_2[0]
         for i in range(32):
             m = max(m, s_2[i])
-        # s = Σ_i<32 e[i]
-        s = zero
+        # z = Σ_i<32 e[i]
+        z = zero
         # e[i] = exp(s_2[i] - m)
         for i in range(32):
             e[i] = exp(s_2[i] - m)
-            s += e[i]
-        # p2[i] = e[i]/s; h2[i] = 32 h1[i] p2[i]
-        per_s = one / s
+            z += e[i]
+        # p2[i] = e[i]/z; h2[i] = 32 h1[i] p2[i]
+        per_z = one / z
         for i in range(32):
-            p2[i] = per_s * e[i]
+            p2[i] = per_z * e[i]
             h2[i] = real(32) * h1[i] * p2[i]
         # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
         for i in range(10):
@@ -751,18 +757,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t)
         m2 = a3[0]
         for i in range(10):
             m2 = max(m2, a3[i])
-        # s2 = Σ_i<10 e2[i]
-        s2 = zero
+        # z2 = Σ_i<10 e2[i]
+        z2 = zero
         # e2[i] = exp(a3[i] - m2)
         for i in range(10):
             e2[i] = exp(a3[i] - m2)
-            s2 += e2[i]
-        # f[i] = e2[i]/s2
-        per_s2 = one / s2
+            z2 += e2[i]
+        # f[i] = e2[i]/z2
+        per_z2 = one / z2
         for i in range(10):
-            f[i] = per_s2 * e2[i]
-        # l = m2 + log(s2) - a3[y]
-        l = m2 + log(s2) - a3[y]
+            f[i] = per_z2 * e2[i]
+        # l = m2 + log(z2) - a3[y]
+        l = m2 + log(z2) - a3[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -1031,7 +1037,8 @@ def scale_and_add_kp_kq(C, A, B, rows, columns, terms, scale, factor):
 
 @kernel
 def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, block):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the header."""
+    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
+    header."""
     updates = order.shape[0]
     a1 = aligned(32, W1)
     h1 = aligned(32, W1)
@@ -1082,8 +1089,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
                 G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(32):
                     a1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
-                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
+                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
                 G1_r_s_K1_s = G1[r, s] * K1[s]
@@ -1102,16 +1109,16 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
             m = s_2[0]
             for i in range(32):
                 m = max(m, s_2[i])
-            # s = Σ_i<32 e[i]
-            s = zero
+            # z = Σ_i<32 e[i]
+            z = zero
             # e[i] = exp(s_2[i] - m)
             for i in range(32):
                 e[i] = exp(s_2[i] - m)
-                s += e[i]
-            # p2[i] = e[i]/s; h2[i] = 32 h1[i] p2[i]
-            per_s = one / s
+                z += e[i]
+            # p2[i] = e[i]/z; h2[i] = 32 h1[i] p2[i]
+            per_z = one / z
             for i in range(32):
-                p2[i] = per_s * e[i]
+                p2[i] = per_z * e[i]
                 h2[i] = real(32) * h1[i] * p2[i]
             # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
             for i in range(10):
@@ -1123,18 +1130,18 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
             m2 = a3[0]
             for i in range(10):
                 m2 = max(m2, a3[i])
-            # s2 = Σ_i<10 e2[i]
-            s2 = zero
+            # z2 = Σ_i<10 e2[i]
+            z2 = zero
             # e2[i] = exp(a3[i] - m2)
             for i in range(10):
                 e2[i] = exp(a3[i] - m2)
-                s2 += e2[i]
-            # f[i] = e2[i]/s2
-            per_s2 = one / s2
+                z2 += e2[i]
+            # f[i] = e2[i]/z2
+            per_z2 = one / z2
             for i in range(10):
-                f[i] = per_s2 * e2[i]
-            # l = m2 + log(s2) - a3[y]
-            l = m2 + log(s2) - a3[y]
+                f[i] = per_z2 * e2[i]
+            # l = m2 + log(z2) - a3[y]
+            l = m2 + log(z2) - a3[y]
             # nothing is learnt from a loss that is not finite
             if not isfinite(l):
                 break
@@ -1315,13 +1322,13 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, 
     s_2 = aligned(batch * 32, W1).reshape(batch, 32)
     m = aligned(batch, W1)
     e = aligned(batch * 32, W1).reshape(batch, 32)
-    s = aligned(batch, W1)
+    z = aligned(batch, W1)
     p2 = aligned(batch * 32, W1).reshape(batch, 32)
     h2 = aligned(batch * 32, W1).reshape(batch, 32)
     a3 = aligned(batch * 10, W1).reshape(batch, 10)
     m2 = aligned(batch, W1)
     e2 = aligned(batch * 10, W1).reshape(batch, 10)
-    s2 = aligned(batch, W1)
+    z2 = aligned(batch, W1)
     f = aligned(batch * 10, W1).reshape(batch, 10)
     l = aligned(batch, W1)
     da3 = aligned(batch * 10, W1).reshape(batch, 10)
@@ -1361,17 +1368,17 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, 
         for r in range(count):
             for i in range(32):
                 e[r, i] = exp(s_2[r, i] - m[r])
-        # s[r] = Σ_i<32 e[r,i]
+        # z[r] = Σ_i<32 e[r,i]
         for r in range(count):
             total = zero
             for i in range(32):
                 total += e[r, i]
-            s[r] = total
-        # p2[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # p2[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(32):
-                p2[r, i] = per_s_r * e[r, i]
+                p2[r, i] = per_z_r * e[r, i]
         # h2[r,i] = 32 h1[r,i] p2[r,i]
         for r in range(count):
             for i in range(32):
@@ -1392,20 +1399,20 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, 
         for r in range(count):
             for i in range(10):
                 e2[r, i] = exp(a3[r, i] - m2[r])
-        # s2[r] = Σ_i<10 e2[r,i]
+        # z2[r] = Σ_i<10 e2[r,i]
         for r in range(count):
             total = zero
             for i in range(10):
                 total += e2[r, i]
-            s2[r] = total
-        # f[r,i] = e2[r,i]/s2[r]
+            z2[r] = total
+        # f[r,i] = e2[r,i]/z2[r]
         for r in range(count):
-            per_s2_r = one / s2[r]
+            per_z2_r = one / z2[r]
             for i in range(10):
-                f[r, i] = per_s2_r * e2[r, i]
-        # l[r] = m2[r] + log(s2[r]) - a3[r,y[r]]
+                f[r, i] = per_z2_r * e2[r, i]
+        # l[r] = m2[r] + log(z2[r]) - a3[r,y[r]]
         for r in range(count):
-            l[r] = m2[r] + log(s2[r]) - a3[r, y[r]]
+            l[r] = m2[r] + log(z2[r]) - a3[r, y[r]]
         # da3[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(10):
@@ -1444,16 +1451,24 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, 
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count) - 2 step l2 W1[i,j]
-        scale_and_add_kp_kq(W1, da1, x, 32, 64, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W1, da1, x, 32, 64, count, -real(2) * step * l2, -step / real(count)
+        )
         # b1[i] ← b1[i] + Σ_r (-step da1[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(32):
                 b1[i] -= step_per_count * da1[r, i]
         # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] ds_2[r,i]/count) - 2 step l2 W2[i,j]
-        scale_and_add_kp_kq(W2, ds_2, h1, 32, 32, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W2, ds_2, h1, 32, 32, count, -real(2) * step * l2, -step /
+            real(count)
+        )
         # W3[i,j] ← W3[i,j] + Σ_r (-step h2[r,j] da3[r,i]/count) - 2 step l2 W3[i,j]
-        scale_and_add_kp_kq(W3, da3, h2, 10, 32, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W3, da3, h2, 10, 32, count, -real(2) * step * l2, -step /
+            real(count)
+        )
         # b3[i] ← b3[i] + Σ_r (-step da3[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):

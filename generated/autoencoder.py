@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 64, dense(128), silu, dense(16), tied(W2), silu, tied(W1); identity output, squared loss, inverse step size.
+"""Exact per-example SGD: 64, 4 layers; identity output, squared loss, inverse step size.
 
 Given:
 
@@ -65,11 +65,12 @@ Regenerate with:
     symbackprop generate --network autoencoder.toml -o autoencoder.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: b5c2f53e3b1b295d.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: bddef68977cc97ef.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -93,13 +94,31 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 4,
-    "parameters": {"W1": ["128", "64"], "b1": ["128"], "W2": ["16", "128"], "b2": ["16"], "b3": ["128"], "b4": ["64"]},
+    "parameters": {
+        "W1": ["128", "64"],
+        "b1": ["128"],
+        "W2": ["16", "128"],
+        "b2": ["16"],
+        "b3": ["128"],
+        "b4": ["64"],
+    },
     "sizes": [64, 128, 16, 128, 64],
     "input": [64],
     "hyperparameters": {"decay": 0.0},
-    "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [64, 128], "W2": [128, 16]}},
-    "refused": {"deferred": "the gradient of W1 is not an outer product with the layer below"},
-    "network": "preactivation=dense(128), dense(16), tied(W2), tied(W1); activations=['silu', 'none', 'silu']; output=identity; loss=squared; target=vector; penalty=none",
+    "initial": {
+        "distribution": "uniform",
+        "defaults": {},
+        "values": {},
+        "fans": {"W1": [64, 128], "W2": [128, 16]},
+    },
+    "refused": {
+        "deferred": "the gradient of W1 is not an outer product with the layer below",
+    },
+    "network": (
+        "preactivation=dense(128), dense(16), tied(W2), tied(W1); "
+        "activations=['silu', 'none', 'silu']; output=identity; "
+        "loss=squared; target=vector; penalty=none"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -162,7 +181,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, t):
@@ -194,18 +213,6 @@ def exp(x):
     half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
     y = (real(1.0) + (r + r2 * q)) * np.int32((half + 127) << 23).view(np.float32)
     return y * np.int32((k - half + 127) << 23).view(np.float32)
-
-
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
 
 
 @elementary
@@ -482,7 +489,8 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     updates = order.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
@@ -746,12 +754,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
             )
             b3[i] -= step * da3[i]
         # dh2[i] = Σ_j<128 W2[i,j] da3[j]; b2[i] ← b2[i] - step dh2[i]
-        for i in range(15, 16):
-            total = zero
-            for j in range(128):
-                total += W2[i, j] * da3[j]
-            dh2[i] = total
-            b2[i] -= step * dh2[i]
+        total = zero
+        for j in range(128):
+            total += W2[15, j] * da3[j]
+        dh2[15] = total
+        b2[15] -= step * dh2[15]
         for i in range(12, -1, -3):
             total_0 = total_1 = total_2 = zero
             for j in range(128):
@@ -933,7 +940,8 @@ def contract_pk_qk(C, A, B, rows, columns, terms):
 
 @kernel
 def each_decay_scaled(A, B, count):
-    """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²) otherwise}."""
+    """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 +
+    exp(-|B[i]|/2)²) otherwise}."""
     for i in range(count):
         A[i] = (
             zero if B[i] == -real(np.inf) else (B[i] if B[i] > zero
@@ -1027,15 +1035,16 @@ def contract_pk_kq(C, A, B, rows, columns, terms):
 
 @kernel
 def each_decay_scaled_494e(A, B, C, count):
-    """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0; (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
+    """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0;
+    (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
     for i in range(count):
         A[i] = (
             C[i] * (one if B[i] == real(np.inf) else zero if B[i] == -real(np.inf) else (one
             + scaled(one + B[i], exp(-abs(real(0.5) * B[i]))) if B[i] > zero else scaled(one
-            + B[i]
-            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])), exp(-abs(real(0.5) * B[i])))) / ((one
-            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i]))) * (one
-            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])))))
+            + B[i] + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])),
+            exp(-abs(real(0.5) * B[i])))) / ((one + exp(-abs(real(0.5) * B[i]))
+            * exp(-abs(real(0.5) * B[i]))) * (one + exp(-abs(real(0.5) * B[i]))
+            * exp(-abs(real(0.5) * B[i])))))
         )
 
 
@@ -1120,7 +1129,9 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
         # da3[r,i] = dh3[r,i] {1 if a3[r,i] = ∞; 0 if a3[r,i] = -∞; {1 + (1 + a3[r,i])
         #     exp(-|a3[r,i]|/2)² if a3[r,i] > 0; (1 + a3[r,i] + exp(-|a3[r,i]|/2)²)
         #     exp(-|a3[r,i]|/2)² otherwise}/(1 + exp(-|a3[r,i]|/2)²)² otherwise}
-        each_decay_scaled_494e(da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 128 * count)
+        each_decay_scaled_494e(
+            da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 128 * count
+        )
         # dh2[r,i] = Σ_j<128 W2[i,j] da3[r,j]
         contract_pk_qk(dh2, da3, W2, count, 16, 128)
         # dh1[r,i] = Σ_j<16 W2[j,i] dh2[r,j]
@@ -1128,7 +1139,9 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
         # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
         #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
         #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
-        each_decay_scaled_494e(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 128 * count)
+        each_decay_scaled_494e(
+            da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 128 * count
+        )
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 1 x 8 x 8, conv(8, 3, padding=1), relu, maxpool(2), conv(12, 3), relu, dense(10); softmax output, nll loss, penalty l2, inverse step size.
+"""Exact per-example SGD: 1 x 8 x 8, 4 layers; softmax output, nll loss, penalty l2, inverse ...
 
 Given:
 
@@ -28,8 +28,8 @@ Derived:
     dh2[c,p,q] = 0
     dh2[u,j + k,i + p] ← W3[o,u,j,i] da3[o,k,p] + dh2[u,j + k,i + p]
     dh1[o,p,q] = 0
-    dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)] ← dh2[c,i,j] + dh1[c,2 i +
-        floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)]
+    dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)] ← dh2[c,i,j] +
+        dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)]
     da1[o,p,q] = dh1[o,p,q] {0 if a1[o,p,q] ≤ 0; 1 otherwise}
     dW1[o,c,u,v] = Σ_j<8Σ_i<8 padded1[c,j + u,i + v] da1[o,j,i]
     db1[o] = Σ_j<8Σ_i<8 da1[o,j,i]
@@ -62,11 +62,12 @@ Regenerate with:
     symbackprop generate --network convolutions.toml -o convolutions.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 55e8f77e91f04b82.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 18d6920dfd353cf9.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -90,13 +91,29 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 4,
-    "parameters": {"W1": ["8", "1", "3", "3"], "b1": ["8"], "W3": ["12", "8", "3", "3"], "b3": ["12"], "W4": ["10", "48"], "b4": ["10"]},
+    "parameters": {
+        "W1": ["8", "1", "3", "3"],
+        "b1": ["8"],
+        "W3": ["12", "8", "3", "3"],
+        "b3": ["12"],
+        "W4": ["10", "48"],
+        "b4": ["10"],
+    },
     "sizes": [64, 512, 128, 48, 10],
     "input": [1, 8, 8],
     "hyperparameters": {"decay": 0.0, "l2": 0.0},
-    "initial": {"distribution": "normal", "defaults": {}, "values": {}, "fans": {"W1": [9, 72], "W3": [72, 108], "W4": [48, 10]}},
+    "initial": {
+        "distribution": "normal",
+        "defaults": {},
+        "values": {},
+        "fans": {"W1": [9, 72], "W3": [72, 108], "W4": [48, 10]},
+    },
     "refused": {"deferred": "W1 is no matrix whose elements are all updated alike"},
-    "network": "preactivation=conv(8, 3, padding=1), maxpool(2), conv(12, 3), dense(10); activations=['relu', 'none', 'relu']; output=softmax; loss=nll; target=label; penalty=l2",
+    "network": (
+        "preactivation=conv(8, 3, padding=1), maxpool(2), conv(12, 3), "
+        "dense(10); activations=['relu', 'none', 'relu']; output=softmax; "
+        "loss=nll; target=label; penalty=l2"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -159,7 +176,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return real(1.4142135623730951) * sqrt(one / fan_in)
+    return math.sqrt(2)*math.sqrt(1/fan_in)
 
 
 def step_size(learning_rate, decay, l2, t):
@@ -216,12 +233,6 @@ def log(x):
     y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
-
-
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
 
 
 @kernel
@@ -311,22 +322,24 @@ def contract_pk_kq(C, A, B, rows, columns, terms):
 def forward_of_example(
     x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4
 ):
-    """Compute IndexedBase(padded1), IndexedBase(patches1), IndexedBase(a1), IndexedBase(h1), IndexedBase(z2), IndexedBase(h2), IndexedBase(patches3), IndexedBase(a3), IndexedBase(h3), IndexedBase(flat4), IndexedBase(a4) of one example."""
+    """Compute padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4 of one example."""
     # padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
     #     otherwise}; patches1[c,u,v,p,q] = padded1[c,p + u,q + v]
-    for c in range(1):
-        for i in range(10):
-            for j in range(10):
-                padded1[c, i, j] = (
-                    x[c, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
-                )
-        for u in range(3):
-            for v in range(3):
-                for p in range(8):
-                    for q in range(8):
-                        patches1[c, u, v, p, q] = padded1[c, p + u, q + v]
+    for i in range(10):
+        for j in range(10):
+            padded1[0, i, j] = (
+                x[0, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
+            )
+    for u in range(3):
+        for v in range(3):
+            for p in range(8):
+                for q in range(8):
+                    patches1[0, u, v, p, q] = padded1[0, p + u, q + v]
     # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] patches1[c,u,v,p,q]
-    contract_pk_kq(a1.reshape(8, 64), W1.reshape(8, 9), patches1.reshape(9, 64), 8, 64, 9)
+    contract_pk_kq(
+        a1.reshape(8, 64), W1.reshape(8, 9), patches1.reshape(9, 64), 8, 64,
+        9
+    )
     # a1[o,p,q] ← a1[o,p,q] + b1[o]; h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
     for o in range(8):
         b1_o = b1[o]
@@ -336,9 +349,9 @@ def forward_of_example(
                 a1_o_p_q += b1_o
                 h1[o, p, q] = zero if a1_o_p_q <= zero else a1_o_p_q
                 a1[o, p, q] = a1_o_p_q
-    # z2[c,p,q] = Place(h1[c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1)); h2[c,p,q] = h1[c,2 p
-    #     + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]; patches3[c,u,v,p,q] = h2[c,p +
-    #     u,q + v]
+    # z2[c,p,q] = Place(h1[c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1)); h2[c,p,q] =
+    #     h1[c,2 p + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]; patches3[c,u,v,p,q] =
+    #     h2[c,p + u,q + v]
     for c in range(8):
         for p in range(4):
             for q in range(4):
@@ -346,7 +359,10 @@ def forward_of_example(
                 z2[c, p, q] = 0
                 for u in range(2):
                     for v in range(2):
-                        if h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or h1[c, 2 * p + u, 2 * q + v] > largest:
+                        if (
+                            h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or
+                            h1[c, 2 * p + u, 2 * q + v] > largest
+                        ):
                             largest = h1[c, 2 * p + u, 2 * q + v]
                             z2[c, p, q] = 2 * u + v
                 h2[c, p, q] = h1[c, 2 * p + z2[c, p, q] // 2, 2 * q + z2[c, p, q] % 2]
@@ -356,7 +372,10 @@ def forward_of_example(
                     for q in range(2):
                         patches3[c, u, v, p, q] = h2[c, p + u, q + v]
     # a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] patches3[c,u,v,p,q]
-    contract_pk_kq(a3.reshape(12, 4), W3.reshape(12, 72), patches3.reshape(72, 4), 12, 4, 72)
+    contract_pk_kq(
+        a3.reshape(12, 4), W3.reshape(12, 72), patches3.reshape(72, 4), 12,
+        4, 72
+    )
     # a3[o,p,q] ← a3[o,p,q] + b3[o]; h3[o,p,q] = {0 if a3[o,p,q] ≤ 0; a3[o,p,q] otherwise}
     for o in range(12):
         b3_o = b3[o]
@@ -398,21 +417,24 @@ def forward(X, W1, b1, W3, b3, W4, b4, F):
     for n in range(N):
         x = X[n]
         f = F[n]
-        forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4)
+        forward_of_example(
+            x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
+            patches3, a3, h3, flat4, a4
+        )
         # m = max_i<10 a4[i]
         m = a4[0]
         for i in range(10):
             m = max(m, a4[i])
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         # e[i] = exp(a4[i] - m)
         for i in range(10):
             e[i] = exp(a4[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -436,23 +458,26 @@ def loss(X, Y, W1, b1, W3, b3, W4, b4):
     for n in range(N):
         x = X[n]
         y = Y[n]
-        forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4)
+        forward_of_example(
+            x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
+            patches3, a3, h3, flat4, a4
+        )
         # m = max_i<10 a4[i]
         m = a4[0]
         for i in range(10):
             m = max(m, a4[i])
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         # e[i] = exp(a4[i] - m)
         for i in range(10):
             e[i] = exp(a4[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a4[y]
-        l = m + log(s) - a4[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a4[y]
+        l = m + log(z) - a4[y]
         mean += l
     return mean / real(N)
 
@@ -542,7 +567,7 @@ def contract_kp_kq(C, A, B, rows, columns, terms):
 
 @kernel
 def backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1):
-    """Compute IndexedBase(dflat4), IndexedBase(dh3), IndexedBase(da3), IndexedBase(dh2), IndexedBase(dpatches3), IndexedBase(dh1), IndexedBase(da1) of one example."""
+    """Compute dflat4, dh3, da3, dh2, dpatches3, dh1, da1 of one example."""
     # dflat4[i] = Σ_j<10 W4[j,i] da4[j]
     for i in range(48):
         dflat4[i] = zero
@@ -563,7 +588,10 @@ def backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches
             for q in range(4):
                 dh2[c, p, q] = zero
     # dpatches3[u,j,i,k,p] = Σ_o<12 W3[o,u,j,i] da3[o,k,p]
-    contract_kp_kq(dpatches3.reshape(72, 4), W3.reshape(12, 72), da3.reshape(12, 4), 72, 4, 12)
+    contract_kp_kq(
+        dpatches3.reshape(72, 4), W3.reshape(12, 72), da3.reshape(12, 4),
+        72, 4, 12
+    )
     # dh2[u,j + k,i + p] ← dpatches3[u,j,i,k,p] + dh2[u,j + k,i + p]
     for u in range(8):
         for j in range(3):
@@ -576,8 +604,8 @@ def backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches
         for p in range(8):
             for q in range(8):
                 dh1[o, p, q] = zero
-    # dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)] ← dh2[c,i,j] + dh1[c,2 i +
-    #     floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)]
+    # dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)] ← dh2[c,i,j] +
+    #     dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)]
     for c in range(8):
         for i in range(4):
             for j in range(4):
@@ -613,37 +641,41 @@ def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
     dpatches3 = np.empty((8, 3, 3, 2, 2), W1.dtype)
     dh1 = np.empty((8, 8, 8), W1.dtype)
     da1 = np.empty((8, 8, 8), W1.dtype)
-    forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4)
+    forward_of_example(
+        x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
+        patches3, a3, h3, flat4, a4
+    )
     # m = max_i<10 a4[i]
     m = a4[0]
     for i in range(10):
         m = max(m, a4[i])
-    # s = Σ_i<10 e[i]
-    s = zero
+    # z = Σ_i<10 e[i]
+    z = zero
     # e[i] = exp(a4[i] - m)
     for i in range(10):
         e[i] = exp(a4[i] - m)
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(10):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a4[y]
-    l = m + log(s) - a4[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a4[y]
+    l = m + log(z) - a4[y]
     # da4[i] = f[i] - 1[i=y]
     for i in range(10):
         da4[i] = f[i] - (one if i == y else zero)
-    backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1)
+    backward_of_example(
+        W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1
+    )
     # dW1[o,c,u,v] = 2 l2 W1[o,c,u,v] + Σ_j<8Σ_i<8 padded1[c,j + u,i + v] da1[o,j,i]
     for o in range(8):
-        for c in range(1):
-            for u in range(3):
-                for v in range(3):
-                    total = zero
-                    for j in range(8):
-                        for i in range(8):
-                            total += padded1[c, j + u, i + v] * da1[o, j, i]
-                    dW1[o, c, u, v] = total + real(2) * l2 * W1[o, c, u, v]
+        for u in range(3):
+            for v in range(3):
+                total = zero
+                for j in range(8):
+                    for i in range(8):
+                        total += padded1[0, j + u, i + v] * da1[o, j, i]
+                dW1[o, 0, u, v] = total + real(2) * l2 * W1[o, 0, u, v]
     # db1[o] = Σ_j<8Σ_i<8 da1[o,j,i]
     for o in range(8):
         total = zero
@@ -811,23 +843,26 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2
         row = order[n]
         x = X[row]
         y = Y[row]
-        forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4)
+        forward_of_example(
+            x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
+            patches3, a3, h3, flat4, a4
+        )
         # m = max_i<10 a4[i]
         m = a4[0]
         for i in range(10):
             m = max(m, a4[i])
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         # e[i] = exp(a4[i] - m)
         for i in range(10):
             e[i] = exp(a4[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a4[y]
-        l = m + log(s) - a4[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a4[y]
+        l = m + log(z) - a4[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -837,15 +872,23 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2
         # da4[i] = f[i] - 1[i=y]
         for i in range(10):
             da4[i] = f[i] - (one if i == y else zero)
-        backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1)
+        backward_of_example(
+            W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1
+        )
         # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8 patches1[c,u,v,j,i]
         #     da1[o,j,i])
-        scale_and_add_pk_qk(W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64), 8, 9, 64, -real(2) * step * l2, -step)
+        scale_and_add_pk_qk(
+            W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64), 8, 9,
+            64, -real(2) * step * l2, -step
+        )
         # b1[o] ← b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
         add_rows(b1, da1.reshape(8, 64), 8, 64, -step)
         # W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_j<2Σ_i<2 patches3[c,u,v,j,i]
         #     da3[o,j,i])
-        scale_and_add_pk_qk(W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4), 12, 72, 4, -real(2) * step * l2, -step)
+        scale_and_add_pk_qk(
+            W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4), 12,
+            72, 4, -real(2) * step * l2, -step
+        )
         # b3[o] ← b3[o] - step Σ_j<2Σ_i<2 da3[o,j,i]
         add_rows(b3, da3.reshape(12, 4), 12, 4, -step)
         # W4[i,j] ← W4[i,j] + step (-da4[i] flat4[j] - 2 l2 W4[i,j]); b4[i] ← b4[i] - step
@@ -994,10 +1037,9 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2,
         step = learning_rate / (one + decay * real(t + update))
         # sum_W1[i,j,k,p] = 0; sum_b1[i] = 0
         for i in range(8):
-            for j in range(1):
-                for k in range(3):
-                    for p in range(3):
-                        sum_W1[i, j, k, p] = zero
+            for k in range(3):
+                for p in range(3):
+                    sum_W1[i, 0, k, p] = zero
             sum_b1[i] = zero
         # sum_W3[i,j,k,p] = 0; sum_b3[i] = 0
         for i in range(12):
@@ -1016,43 +1058,53 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2,
             row = order[r + start]
             x = X[row]
             y = Y[row]
-            forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4)
+            forward_of_example(
+                x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
+                patches3, a3, h3, flat4, a4
+            )
             # m = max_i<10 a4[i]
             m = a4[0]
             for i in range(10):
                 m = max(m, a4[i])
-            # s = Σ_i<10 e[i]
-            s = zero
+            # z = Σ_i<10 e[i]
+            z = zero
             # e[i] = exp(a4[i] - m)
             for i in range(10):
                 e[i] = exp(a4[i] - m)
-                s += e[i]
-            # f[i] = e[i]/s
-            per_s = one / s
+                z += e[i]
+            # f[i] = e[i]/z
+            per_z = one / z
             for i in range(10):
-                f[i] = per_s * e[i]
-            # l = m + log(s) - a4[y]
-            l = m + log(s) - a4[y]
+                f[i] = per_z * e[i]
+            # l = m + log(z) - a4[y]
+            l = m + log(z) - a4[y]
             total_l += l
             # da4[i] = f[i] - 1[i=y]
             for i in range(10):
                 da4[i] = f[i] - (one if i == y else zero)
-            backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1)
+            backward_of_example(
+                W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1
+            )
             # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_j<8Σ_i<8 patches1[c,u,v,j,i] da1[o,j,i]
-            add_pk_qk(sum_W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64), 8, 9, 64, -step)
+            add_pk_qk(
+                sum_W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64),
+                8, 9, 64, -step
+            )
             # sum_b1[o] ← sum_b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
             add_rows(sum_b1, da1.reshape(8, 64), 8, 64, -step)
             # sum_W3[o,c,u,v] ← sum_W3[o,c,u,v] - step Σ_j<2Σ_i<2 patches3[c,u,v,j,i] da3[o,j,i]
-            add_pk_qk(sum_W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4), 12, 72, 4, -step)
+            add_pk_qk(
+                sum_W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4),
+                12, 72, 4, -step
+            )
             # sum_b3[o] ← sum_b3[o] - step Σ_j<2Σ_i<2 da3[o,j,i]
             add_rows(sum_b3, da3.reshape(12, 4), 12, 4, -step)
             # sum_W4[i,j] ← sum_W4[i,j] - step da4[i] flat4[j]; sum_b4[i] ← sum_b4[i] - step
             #     da4[i]
-            for i in range(9, 10):
-                step_da4 = step * da4[i]
-                for j in range(48):
-                    sum_W4[i, j] -= step_da4 * flat4[j]
-                sum_b4[i] -= step * da4[i]
+            step_da4 = step * da4[9]
+            for j in range(48):
+                sum_W4[9, j] -= step_da4 * flat4[j]
+            sum_b4[9] -= step * da4[9]
             for i in range(6, -1, -3):
                 step_da4_0 = step * da4[i]
                 step_da4_1 = step * da4[i + 1]
@@ -1074,12 +1126,11 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2,
         per_count = one / real(count)
         step_l2_x2 = real(2) * step * l2
         for o in range(8):
-            for c in range(1):
-                for u in range(3):
-                    for v in range(3):
-                        W1_o_c_u_v = W1[o, c, u, v]
-                        W1_o_c_u_v += per_count * sum_W1[o, c, u, v] - W1_o_c_u_v * step_l2_x2
-                        W1[o, c, u, v] = W1_o_c_u_v
+            for u in range(3):
+                for v in range(3):
+                    W1_o_c_u_v = W1[o, 0, u, v]
+                    W1_o_c_u_v += per_count * sum_W1[o, 0, u, v] - W1_o_c_u_v * step_l2_x2
+                    W1[o, 0, u, v] = W1_o_c_u_v
             b1[o] += per_count * sum_b1[o]
         # W3[o,c,u,v] ← W3[o,c,u,v] + sum_W3[o,c,u,v]/count - 2 step l2 W3[o,c,u,v]; b3[o] ←
         #     b3[o] + sum_b3[o]/count
@@ -1106,7 +1157,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2,
 
 @kernel
 def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     updates = order.shape[0]
     padded1 = np.empty((1, 10, 10), W1.dtype)
     a1 = np.empty((8, 8, 8), W1.dtype)
@@ -1135,24 +1187,22 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
         y = Y[row]
         # padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
         #     otherwise}
-        for c in range(1):
-            for i in range(10):
-                for j in range(10):
-                    padded1[c, i, j] = (
-                        x[c, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
-                    )
+        for i in range(10):
+            for j in range(10):
+                padded1[0, i, j] = (
+                    x[0, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
+                )
         # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] padded1[c,p + u,q + v]
         for o in range(8):
             b1_o = b1[o]
             for p in range(8):
                 for q in range(8):
                     a1[o, p, q] = b1_o
-                for c in range(1):
-                    for u in range(3):
-                        for v in range(3):
-                            W1_o_c_u_v = W1[o, c, u, v]
-                            for q in range(8):
-                                a1[o, p, q] += W1_o_c_u_v * padded1[c, p + u, q + v]
+                for u in range(3):
+                    for v in range(3):
+                        W1_o_c_u_v = W1[o, 0, u, v]
+                        for q in range(8):
+                            a1[o, p, q] += W1_o_c_u_v * padded1[0, p + u, q + v]
         # h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
         for o in range(8):
             for p in range(8):
@@ -1166,7 +1216,10 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
                     z2[c, p, q] = 0
                     for u in range(2):
                         for v in range(2):
-                            if h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or h1[c, 2 * p + u, 2 * q + v] > largest:
+                            if (
+                                h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or
+                                h1[c, 2 * p + u, 2 * q + v] > largest
+                            ):
                                 largest = h1[c, 2 * p + u, 2 * q + v]
                                 z2[c, p, q] = 2 * u + v
         # h2[c,p,q] = h1[c,2 p + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]
@@ -1208,16 +1261,16 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
         # e[i] = exp(a4[i] - m)
         for i in range(10):
             e[i] = exp(a4[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a4[y]
-        l = m + log(s) - a4[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a4[y]
+        l = m + log(z) - a4[y]
         # da4[i] = f[i] - 1[i=y]
         for i in range(10):
             da4[i] = f[i] - (one if i == y else zero)
@@ -1257,8 +1310,8 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
             for p in range(8):
                 for q in range(8):
                     dh1[o, p, q] = zero
-        # dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)] ← dh2[c,i,j] + dh1[c,2 i +
-        #     floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)]
+        # dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)] ← dh2[c,i,j] +
+        #     dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)]
         for c in range(8):
             for i in range(4):
                 for j in range(4):
@@ -1274,18 +1327,17 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8 padded1[c,j + u,i +
-        #     v] da1[o,j,i])
+        # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8
+        #     padded1[c,j + u,i + v] da1[o,j,i])
         step_l2_x2 = l2_x2 * step
         for o in range(8):
-            for c in range(1):
-                for u in range(3):
-                    for v in range(3):
-                        total = zero
-                        for j in range(8):
-                            for i in range(8):
-                                total += padded1[c, j + u, i + v] * da1[o, j, i]
-                        W1[o, c, u, v] -= step * total + step_l2_x2 * W1[o, c, u, v]
+            for u in range(3):
+                for v in range(3):
+                    total = zero
+                    for j in range(8):
+                        for i in range(8):
+                            total += padded1[0, j + u, i + v] * da1[o, j, i]
+                    W1[o, 0, u, v] -= step * total + step_l2_x2 * W1[o, 0, u, v]
         # b1[o] ← b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
         for o in range(8):
             total = zero

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 64, layer_normalised(48), silu, gated(32), dense(10); softmax output, nll loss, penalty l2, inverse step size.
+"""Exact per-example SGD: 64, layer_normalised(48), silu, gated(32), dense(10); softmax output, ...
 
 Given:
 
@@ -91,11 +91,12 @@ Regenerate with:
     symbackprop generate --network gated.toml -o gated.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 790c095aee06d029.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 23680c0abafc29d2.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -119,13 +120,38 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 3,
-    "parameters": {"W1": ["48", "64"], "b1": ["48"], "g1": ["48"], "U2": ["32", "48"], "V2": ["32", "48"], "c2": ["32"], "d2": ["32"], "W3": ["10", "32"], "b3": ["10"]},
+    "parameters": {
+        "W1": ["48", "64"],
+        "b1": ["48"],
+        "g1": ["48"],
+        "U2": ["32", "48"],
+        "V2": ["32", "48"],
+        "c2": ["32"],
+        "d2": ["32"],
+        "W3": ["10", "32"],
+        "b3": ["10"],
+    },
     "sizes": [64, 48, 32, 10],
     "input": [64],
     "hyperparameters": {"decay": 0.0, "l2": 0.0},
-    "initial": {"distribution": "uniform", "defaults": {}, "values": {"g1": 1.0}, "fans": {"W1": [64, 48], "U2": [48, 32], "V2": [48, 32], "d2": [1, 32], "W3": [32, 10]}},
+    "initial": {
+        "distribution": "uniform",
+        "defaults": {},
+        "values": {"g1": 1.0},
+        "fans": {
+            "W1": [64, 48],
+            "U2": [48, 32],
+            "V2": [48, 32],
+            "d2": [1, 32],
+            "W3": [32, 10],
+        },
+    },
     "refused": {},
-    "network": "preactivation=layer_normalised(48), gated(32), dense(10); activations=['silu', 'none']; output=softmax; loss=nll; target=label; penalty=l2; learned=g",
+    "network": (
+        "preactivation=layer_normalised(48), gated(32), dense(10); "
+        "activations=['silu', 'none']; output=softmax; loss=nll; "
+        "target=label; penalty=l2; learned=g"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -188,7 +214,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, l2, t):
@@ -340,14 +366,14 @@ def forward(X, W1, b1, g1, U2, V2, c2, d2, W3, b3, F):
         # e[i] = exp(a3[i] - m)
         for i in range(10):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -427,16 +453,16 @@ def loss(X, Y, W1, b1, g1, U2, V2, c2, d2, W3, b3):
         # e[i] = exp(a3[i] - m)
         for i in range(10):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         mean += l
     return mean / real(N)
 
@@ -523,16 +549,16 @@ def backward(
     # e[i] = exp(a3[i] - m)
     for i in range(10):
         e[i] = exp(a3[i] - m)
-    # s = Σ_i<10 e[i]
-    s = zero
+    # z = Σ_i<10 e[i]
+    z = zero
     for i in range(10):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(10):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a3[y]
-    l = m + log(s) - a3[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a3[y]
+    l = m + log(z) - a3[y]
     # da3[i] = f[i] - 1[i=y]
     for i in range(10):
         da3[i] = f[i] - (one if i == y else zero)
@@ -633,7 +659,8 @@ def backward(
 
 @kernel
 def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     updates = order.shape[0]
     z1 = np.empty_like(b1)
     r1 = np.empty_like(b1)
@@ -721,16 +748,16 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         # e[i] = exp(a3[i] - m)
         for i in range(10):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         # da3[i] = f[i] - 1[i=y]
         for i in range(10):
             da3[i] = f[i] - (one if i == y else zero)
@@ -925,18 +952,18 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
         m = a3[0]
         for i in range(10):
             m = max(m, a3[i])
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         # e[i] = exp(a3[i] - m)
         for i in range(10):
             e[i] = exp(a3[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -1257,7 +1284,8 @@ def scale_and_add_kp_kq(C, A, B, rows, columns, terms, scale, factor):
 def sgd_deferred(
     X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l2, t, block
 ):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the header."""
+    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
+    header."""
     updates = order.shape[0]
     z1 = aligned(48, W1)
     r1 = aligned(48, W1)
@@ -1313,8 +1341,8 @@ def sgd_deferred(
                 G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(48):
                     z1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
-                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
+                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
                 G1_r_s_K1_s = G1[r, s] * K1[s]
@@ -1364,18 +1392,18 @@ def sgd_deferred(
             m = a3[0]
             for i in range(10):
                 m = max(m, a3[i])
-            # s = Σ_i<10 e[i]
-            s = zero
+            # z = Σ_i<10 e[i]
+            z = zero
             # e[i] = exp(a3[i] - m)
             for i in range(10):
                 e[i] = exp(a3[i] - m)
-                s += e[i]
-            # f[i] = e[i]/s
-            per_s = one / s
+                z += e[i]
+            # f[i] = e[i]/z
+            per_z = one / z
             for i in range(10):
-                f[i] = per_s * e[i]
-            # l = m + log(s) - a3[y]
-            l = m + log(s) - a3[y]
+                f[i] = per_z * e[i]
+            # l = m + log(z) - a3[y]
+            l = m + log(z) - a3[y]
             # nothing is learnt from a loss that is not finite
             if not isfinite(l):
                 break
@@ -1515,7 +1543,8 @@ def sgd_deferred(
 
 @kernel
 def each_decay_scaled(A, B, count):
-    """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²) otherwise}."""
+    """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 +
+    exp(-|B[i]|/2)²) otherwise}."""
     for i in range(count):
         A[i] = (
             zero if B[i] == -real(np.inf) else (B[i] if B[i] > zero
@@ -1609,15 +1638,16 @@ def contract_pk_kq(C, A, B, rows, columns, terms):
 
 @kernel
 def each_decay_scaled_494e(A, B, C, count):
-    """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0; (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
+    """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0;
+    (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
     for i in range(count):
         A[i] = (
             C[i] * (one if B[i] == real(np.inf) else zero if B[i] == -real(np.inf) else (one
             + scaled(one + B[i], exp(-abs(real(0.5) * B[i]))) if B[i] > zero else scaled(one
-            + B[i]
-            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])), exp(-abs(real(0.5) * B[i])))) / ((one
-            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i]))) * (one
-            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])))))
+            + B[i] + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])),
+            exp(-abs(real(0.5) * B[i])))) / ((one + exp(-abs(real(0.5) * B[i]))
+            * exp(-abs(real(0.5) * B[i]))) * (one + exp(-abs(real(0.5) * B[i]))
+            * exp(-abs(real(0.5) * B[i])))))
         )
 
 
@@ -1641,7 +1671,7 @@ def sgd_minibatch(
     a3 = aligned(batch * 10, W1).reshape(batch, 10)
     m = aligned(batch, W1)
     e = aligned(batch * 10, W1).reshape(batch, 10)
-    s = aligned(batch, W1)
+    z = aligned(batch, W1)
     f = aligned(batch * 10, W1).reshape(batch, 10)
     l = aligned(batch, W1)
     da3 = aligned(batch * 10, W1).reshape(batch, 10)
@@ -1718,20 +1748,20 @@ def sgd_minibatch(
         for r in range(count):
             for i in range(10):
                 e[r, i] = exp(a3[r, i] - m[r])
-        # s[r] = Σ_i<10 e[r,i]
+        # z[r] = Σ_i<10 e[r,i]
         for r in range(count):
             total = zero
             for i in range(10):
                 total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # f[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(10):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a3[r,y[r]]
+                f[r, i] = per_z_r * e[r, i]
+        # l[r] = m[r] + log(z[r]) - a3[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(s[r]) - a3[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a3[r, y[r]]
         # da3[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(10):
@@ -1769,7 +1799,9 @@ def sgd_minibatch(
         # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
         #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
         #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
-        each_decay_scaled_494e(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 48 * count)
+        each_decay_scaled_494e(
+            da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 48 * count
+        )
         # dv1[r] = -Σ_i<48 r1[r,i] da1[r,i] g1[i]/(2 (1e-05 + v1[r])**(3/2))
         for r in range(count):
             total = zero
@@ -1804,7 +1836,9 @@ def sgd_minibatch(
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] dz1[r,i]/count) - 2 step l2 W1[i,j]
-        scale_and_add_kp_kq(W1, dz1, x, 48, 64, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W1, dz1, x, 48, 64, count, -real(2) * step * l2, -step / real(count)
+        )
         # b1[i] ← b1[i] + Σ_r (-step da1[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
@@ -1817,9 +1851,15 @@ def sgd_minibatch(
             for i in range(48):
                 g1[i] -= step_constant_per_count * r1[r, i] * da1[r, i]
         # U2[i,j] ← U2[i,j] + Σ_r (-step h1[r,j] dz2[r,i]/count) - 2 step l2 U2[i,j]
-        scale_and_add_kp_kq(U2, dz2, h1, 32, 48, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            U2, dz2, h1, 32, 48, count, -real(2) * step * l2, -step /
+            real(count)
+        )
         # V2[i,j] ← V2[i,j] + Σ_r (-step h1[r,j] dw2[r,i]/count) - 2 step l2 V2[i,j]
-        scale_and_add_kp_kq(V2, dw2, h1, 32, 48, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            V2, dw2, h1, 32, 48, count, -real(2) * step * l2, -step /
+            real(count)
+        )
         # c2[i] ← c2[i] + Σ_r (-step dc2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
@@ -1831,7 +1871,10 @@ def sgd_minibatch(
             for i in range(32):
                 d2[i] -= step_per_count * dd2[r, i]
         # W3[i,j] ← W3[i,j] + Σ_r (-step h2[r,j] da3[r,i]/count) - 2 step l2 W3[i,j]
-        scale_and_add_kp_kq(W3, da3, h2, 10, 32, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W3, da3, h2, 10, 32, count, -real(2) * step * l2, -step /
+            real(count)
+        )
         # b3[i] ← b3[i] + Σ_r (-step da3[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 1 x 28 x 28, conv(4, 5), tanh, averagepool(2), conv(12, 5), tanh, averagepool(2), dense(10); softmax output, nll loss, constant step size.
+"""Exact per-example SGD: 1 x 28 x 28, 5 layers; softmax output, nll loss, constant step size.
 
 Given:
 
@@ -56,11 +56,12 @@ Regenerate with:
     symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 4b79965d124b8913.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9ee7a9099248f6b3.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -72,7 +73,10 @@ from numba import njit
 SPEC = {
     "format": 1,
     "name": "lenet1",
-    "preactivation": "conv(4, 5), averagepool(2), conv(12, 5), averagepool(2), dense(10)",
+    "preactivation": (
+        "conv(4, 5), averagepool(2), conv(12, 5), averagepool(2), "
+        "dense(10)"
+    ),
     "activations": ["tanh", "none", "tanh", "none"],
     "output": "softmax",
     "loss": "nll",
@@ -84,13 +88,29 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 5,
-    "parameters": {"W1": ["4", "1", "5", "5"], "b1": ["4"], "W3": ["12", "4", "5", "5"], "b3": ["12"], "W5": ["10", "192"], "b5": ["10"]},
+    "parameters": {
+        "W1": ["4", "1", "5", "5"],
+        "b1": ["4"],
+        "W3": ["12", "4", "5", "5"],
+        "b3": ["12"],
+        "W5": ["10", "192"],
+        "b5": ["10"],
+    },
     "sizes": [784, 2304, 576, 768, 192, 10],
     "input": [1, 28, 28],
     "hyperparameters": {},
-    "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [25, 100], "W3": [100, 300], "W5": [192, 10]}},
+    "initial": {
+        "distribution": "uniform",
+        "defaults": {},
+        "values": {},
+        "fans": {"W1": [25, 100], "W3": [100, 300], "W5": [192, 10]},
+    },
     "refused": {"deferred": "W1 is no matrix whose elements are all updated alike"},
-    "network": "preactivation=conv(4, 5), averagepool(2), conv(12, 5), averagepool(2), dense(10); activations=['tanh', 'none', 'tanh', 'none']; output=softmax; loss=nll; target=label; penalty=none",
+    "network": (
+        "preactivation=conv(4, 5), averagepool(2), conv(12, 5), "
+        "averagepool(2), dense(10); activations=['tanh', 'none', 'tanh', "
+        "'none']; output=softmax; loss=nll; target=label; penalty=none"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -153,7 +173,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, t):
@@ -244,81 +264,66 @@ def tanh(x):
     return np.copysign(e / (e + real(2.0)), x)
 
 
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
-
-
 @kernel
 def sum_opq_cpuqv_o_ocuv_f965(A, B, C, D):
     """Set A[o,p,q] = C[o] + Σ_c<1Σ_u<5Σ_v<5 B[o,c,u,v] D[c,p + u,q + v]."""
-    for o in range(0, 4, 4):
-        C_o_0 = C[o]
-        C_o_1 = C[o + 1]
-        C_o_2 = C[o + 2]
-        C_o_3 = C[o + 3]
-        for p in range(24):
+    C_o_0 = C[0]
+    C_o_1 = C[1]
+    C_o_2 = C[2]
+    C_o_3 = C[3]
+    for p in range(24):
+        for q in range(24):
+            A[0, p, q] = C_o_0
+            A[1, p, q] = C_o_1
+            A[2, p, q] = C_o_2
+            A[3, p, q] = C_o_3
+        for u in range(5):
+            B_o_c_u_v_0_0 = B[0, 0, u, 0]
+            B_o_c_u_v_0_1 = B[1, 0, u, 0]
+            B_o_c_u_v_0_2 = B[2, 0, u, 0]
+            B_o_c_u_v_0_3 = B[3, 0, u, 0]
+            B_o_c_u_v_1_0 = B[0, 0, u, 1]
+            B_o_c_u_v_1_1 = B[1, 0, u, 1]
+            B_o_c_u_v_1_2 = B[2, 0, u, 1]
+            B_o_c_u_v_1_3 = B[3, 0, u, 1]
+            B_o_c_u_v_2_0 = B[0, 0, u, 2]
+            B_o_c_u_v_2_1 = B[1, 0, u, 2]
+            B_o_c_u_v_2_2 = B[2, 0, u, 2]
+            B_o_c_u_v_2_3 = B[3, 0, u, 2]
+            B_o_c_u_v_3_0 = B[0, 0, u, 3]
+            B_o_c_u_v_3_1 = B[1, 0, u, 3]
+            B_o_c_u_v_3_2 = B[2, 0, u, 3]
+            B_o_c_u_v_3_3 = B[3, 0, u, 3]
+            B_o_c_u_v_4_0 = B[0, 0, u, 4]
+            B_o_c_u_v_4_1 = B[1, 0, u, 4]
+            B_o_c_u_v_4_2 = B[2, 0, u, 4]
+            B_o_c_u_v_4_3 = B[3, 0, u, 4]
             for q in range(24):
-                A[o, p, q] = C_o_0
-                A[o + 1, p, q] = C_o_1
-                A[o + 2, p, q] = C_o_2
-                A[o + 3, p, q] = C_o_3
-            for c in range(1):
-                for u in range(5):
-                    for v in range(0, 5, 5):
-                        B_o_c_u_v_0_0 = B[o, c, u, v]
-                        B_o_c_u_v_0_1 = B[o + 1, c, u, v]
-                        B_o_c_u_v_0_2 = B[o + 2, c, u, v]
-                        B_o_c_u_v_0_3 = B[o + 3, c, u, v]
-                        B_o_c_u_v_1_0 = B[o, c, u, v + 1]
-                        B_o_c_u_v_1_1 = B[o + 1, c, u, v + 1]
-                        B_o_c_u_v_1_2 = B[o + 2, c, u, v + 1]
-                        B_o_c_u_v_1_3 = B[o + 3, c, u, v + 1]
-                        B_o_c_u_v_2_0 = B[o, c, u, v + 2]
-                        B_o_c_u_v_2_1 = B[o + 1, c, u, v + 2]
-                        B_o_c_u_v_2_2 = B[o + 2, c, u, v + 2]
-                        B_o_c_u_v_2_3 = B[o + 3, c, u, v + 2]
-                        B_o_c_u_v_3_0 = B[o, c, u, v + 3]
-                        B_o_c_u_v_3_1 = B[o + 1, c, u, v + 3]
-                        B_o_c_u_v_3_2 = B[o + 2, c, u, v + 3]
-                        B_o_c_u_v_3_3 = B[o + 3, c, u, v + 3]
-                        B_o_c_u_v_4_0 = B[o, c, u, v + 4]
-                        B_o_c_u_v_4_1 = B[o + 1, c, u, v + 4]
-                        B_o_c_u_v_4_2 = B[o + 2, c, u, v + 4]
-                        B_o_c_u_v_4_3 = B[o + 3, c, u, v + 4]
-                        for q in range(24):
-                            D_c_pu_qv1 = D[c, p + u, q + v + 1]
-                            D_c_pu_qv2 = D[c, p + u, q + v + 2]
-                            D_c_pu_qv3 = D[c, p + u, q + v + 3]
-                            D_c_pu_qv4 = D[c, p + u, q + v + 4]
-                            D_c_pu_qv = D[c, p + u, q + v]
-                            A[o, p, q] += (
-                                B_o_c_u_v_0_0 * D_c_pu_qv + B_o_c_u_v_1_0 * D_c_pu_qv1
-                                + B_o_c_u_v_2_0 * D_c_pu_qv2 + B_o_c_u_v_3_0 * D_c_pu_qv3
-                                + B_o_c_u_v_4_0 * D_c_pu_qv4
-                            )
-                            A[o + 1, p, q] += (
-                                B_o_c_u_v_0_1 * D_c_pu_qv + B_o_c_u_v_1_1 * D_c_pu_qv1
-                                + B_o_c_u_v_2_1 * D_c_pu_qv2 + B_o_c_u_v_3_1 * D_c_pu_qv3
-                                + B_o_c_u_v_4_1 * D_c_pu_qv4
-                            )
-                            A[o + 2, p, q] += (
-                                B_o_c_u_v_0_2 * D_c_pu_qv + B_o_c_u_v_1_2 * D_c_pu_qv1
-                                + B_o_c_u_v_2_2 * D_c_pu_qv2 + B_o_c_u_v_3_2 * D_c_pu_qv3
-                                + B_o_c_u_v_4_2 * D_c_pu_qv4
-                            )
-                            A[o + 3, p, q] += (
-                                B_o_c_u_v_0_3 * D_c_pu_qv + B_o_c_u_v_1_3 * D_c_pu_qv1
-                                + B_o_c_u_v_2_3 * D_c_pu_qv2 + B_o_c_u_v_3_3 * D_c_pu_qv3
-                                + B_o_c_u_v_4_3 * D_c_pu_qv4
-                            )
+                D_c_pu_qv1 = D[0, p + u, q + 1]
+                D_c_pu_qv2 = D[0, p + u, q + 2]
+                D_c_pu_qv3 = D[0, p + u, q + 3]
+                D_c_pu_qv4 = D[0, p + u, q + 4]
+                D_c_pu_qv = D[0, p + u, q]
+                A[0, p, q] += (
+                    B_o_c_u_v_0_0 * D_c_pu_qv + B_o_c_u_v_1_0 * D_c_pu_qv1
+                    + B_o_c_u_v_2_0 * D_c_pu_qv2 + B_o_c_u_v_3_0 * D_c_pu_qv3
+                    + B_o_c_u_v_4_0 * D_c_pu_qv4
+                )
+                A[1, p, q] += (
+                    B_o_c_u_v_0_1 * D_c_pu_qv + B_o_c_u_v_1_1 * D_c_pu_qv1
+                    + B_o_c_u_v_2_1 * D_c_pu_qv2 + B_o_c_u_v_3_1 * D_c_pu_qv3
+                    + B_o_c_u_v_4_1 * D_c_pu_qv4
+                )
+                A[2, p, q] += (
+                    B_o_c_u_v_0_2 * D_c_pu_qv + B_o_c_u_v_1_2 * D_c_pu_qv1
+                    + B_o_c_u_v_2_2 * D_c_pu_qv2 + B_o_c_u_v_3_2 * D_c_pu_qv3
+                    + B_o_c_u_v_4_2 * D_c_pu_qv4
+                )
+                A[3, p, q] += (
+                    B_o_c_u_v_0_3 * D_c_pu_qv + B_o_c_u_v_1_3 * D_c_pu_qv1
+                    + B_o_c_u_v_2_3 * D_c_pu_qv2 + B_o_c_u_v_3_3 * D_c_pu_qv3
+                    + B_o_c_u_v_4_3 * D_c_pu_qv4
+                )
 
 
 @kernel
@@ -413,13 +418,13 @@ def contract_pk_kq(C, A, B, rows, columns, terms):
 
 @kernel
 def forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5):
-    """Compute IndexedBase(a1), IndexedBase(h1), IndexedBase(h2), IndexedBase(patches3), IndexedBase(a3), IndexedBase(h3), IndexedBase(h4), IndexedBase(flat5), IndexedBase(a5) of one example."""
+    """Compute a1, h1, h2, patches3, a3, h3, h4, flat5, a5 of one example."""
     # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
     sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x)
     # h1[o,p,q] = tanh(a1[o,p,q])
     each_tanh(h1.reshape(-1), a1.reshape(-1), 2304)
-    # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4; patches3[c,u,v,p,q] = h2[c,p + u,q +
-    #     v]
+    # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4; patches3[c,u,v,p,q] =
+    #     h2[c,p + u,q + v]
     for c in range(4):
         for p in range(12):
             for q in range(12):
@@ -434,7 +439,10 @@ def forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, 
                     for q in range(8):
                         patches3[c, u, v, p, q] = h2[c, p + u, q + v]
     # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] patches3[c,u,v,p,q]
-    contract_pk_kq(a3.reshape(12, 64), W3.reshape(12, 100), patches3.reshape(100, 64), 12, 64, 100)
+    contract_pk_kq(
+        a3.reshape(12, 64), W3.reshape(12, 100), patches3.reshape(100, 64),
+        12, 64, 100
+    )
     # a3[o,p,q] ← a3[o,p,q] + b3[o]
     for o in range(12):
         b3_o = b3[o]
@@ -478,21 +486,24 @@ def forward(X, W1, b1, W3, b3, W5, b5, F):
     for n in range(N):
         x = X[n]
         f = F[n]
-        forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5)
+        forward_of_example(
+            x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
+            a5
+        )
         # m = max_i<10 a5[i]
         m = a5[0]
         for i in range(10):
             m = max(m, a5[i])
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         # e[i] = exp(a5[i] - m)
         for i in range(10):
             e[i] = exp(a5[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -514,23 +525,26 @@ def loss(X, Y, W1, b1, W3, b3, W5, b5):
     for n in range(N):
         x = X[n]
         y = Y[n]
-        forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5)
+        forward_of_example(
+            x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
+            a5
+        )
         # m = max_i<10 a5[i]
         m = a5[0]
         for i in range(10):
             m = max(m, a5[i])
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         # e[i] = exp(a5[i] - m)
         for i in range(10):
             e[i] = exp(a5[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a5[y]
-        l = m + log(s) - a5[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a5[y]
+        l = m + log(z) - a5[y]
         mean += l
     return mean / real(N)
 
@@ -620,7 +634,7 @@ def contract_kp_kq(C, A, B, rows, columns, terms):
 
 @kernel
 def backward_of_example(W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1):
-    """Compute IndexedBase(dflat5), IndexedBase(dh4), IndexedBase(dh3), IndexedBase(da3), IndexedBase(dh2), IndexedBase(dpatches3), IndexedBase(dh1), IndexedBase(da1) of one example."""
+    """Compute dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1 of one example."""
     # dflat5[i] = Σ_j<10 W5[j,i] da5[j]
     for i in range(192):
         dflat5[i] = zero
@@ -657,7 +671,10 @@ def backward_of_example(W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatche
             for q in range(12):
                 dh2[c, p, q] = zero
     # dpatches3[u,j,i,k,p] = Σ_o<12 W3[o,u,j,i] da3[o,k,p]
-    contract_kp_kq(dpatches3.reshape(100, 64), W3.reshape(12, 100), da3.reshape(12, 64), 100, 64, 12)
+    contract_kp_kq(
+        dpatches3.reshape(100, 64), W3.reshape(12, 100), da3.reshape(12,
+        64), 100, 64, 12
+    )
     # dh2[u,j + k,i + p] ← dpatches3[u,j,i,k,p] + dh2[u,j + k,i + p]
     for u in range(4):
         for j in range(5):
@@ -708,37 +725,41 @@ def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
     dpatches3 = np.empty((4, 5, 5, 8, 8), W1.dtype)
     dh1 = np.empty((4, 24, 24), W1.dtype)
     da1 = np.empty((4, 24, 24), W1.dtype)
-    forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5)
+    forward_of_example(
+        x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
+        a5
+    )
     # m = max_i<10 a5[i]
     m = a5[0]
     for i in range(10):
         m = max(m, a5[i])
-    # s = Σ_i<10 e[i]
-    s = zero
+    # z = Σ_i<10 e[i]
+    z = zero
     # e[i] = exp(a5[i] - m)
     for i in range(10):
         e[i] = exp(a5[i] - m)
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(10):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a5[y]
-    l = m + log(s) - a5[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a5[y]
+    l = m + log(z) - a5[y]
     # da5[i] = f[i] - 1[i=y]
     for i in range(10):
         da5[i] = f[i] - (one if i == y else zero)
-    backward_of_example(W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1)
+    backward_of_example(
+        W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1
+    )
     # dW1[o,c,u,v] = Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
     for o in range(4):
-        for c in range(1):
-            for u in range(5):
-                for v in range(5):
-                    total = zero
-                    for j in range(24):
-                        for i in range(24):
-                            total += x[c, j + u, i + v] * da1[o, j, i]
-                    dW1[o, c, u, v] = total
+        for u in range(5):
+            for v in range(5):
+                total = zero
+                for j in range(24):
+                    for i in range(24):
+                        total += x[0, j + u, i + v] * da1[o, j, i]
+                dW1[o, 0, u, v] = total
     # db1[o] = Σ_j<24Σ_i<24 da1[o,j,i]
     for o in range(4):
         total = zero
@@ -776,65 +797,62 @@ def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
 @kernel
 def update_ocuv_cjuiv_oji_ddcf(A, B, C, step):
     """Update A[o,c,u,v] ← A[o,c,u,v] - step Σ_j<24Σ_i<24 B[c,j + u,i + v] C[o,j,i]."""
-    for o in range(0, 4, 4):
-        for c in range(1):
-            for u in range(5):
-                for v in range(0, 5, 5):
-                    total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_1_0 = total_1_1 = total_1_2 = \
-                        total_1_3 = total_2_0 = total_2_1 = total_2_2 = total_2_3 = total_3_0 = \
-                        total_3_1 = total_3_2 = total_3_3 = total_4_0 = total_4_1 = total_4_2 = \
-                        total_4_3 = zero
-                    for j in range(24):
-                        for i in range(24):
-                            B_c_ju_iv = B[c, j + u, i + v]
-                            C_o_j_i = C[o, j, i]
-                            C_o1_j_i = C[o + 1, j, i]
-                            C_o2_j_i = C[o + 2, j, i]
-                            C_o3_j_i = C[o + 3, j, i]
-                            B_c_ju_iv1 = B[c, j + u, i + v + 1]
-                            B_c_ju_iv2 = B[c, j + u, i + v + 2]
-                            B_c_ju_iv3 = B[c, j + u, i + v + 3]
-                            B_c_ju_iv4 = B[c, j + u, i + v + 4]
-                            total_0_0 += B_c_ju_iv * C_o_j_i
-                            total_0_1 += B_c_ju_iv * C_o1_j_i
-                            total_0_2 += B_c_ju_iv * C_o2_j_i
-                            total_0_3 += B_c_ju_iv * C_o3_j_i
-                            total_1_0 += B_c_ju_iv1 * C_o_j_i
-                            total_1_1 += B_c_ju_iv1 * C_o1_j_i
-                            total_1_2 += B_c_ju_iv1 * C_o2_j_i
-                            total_1_3 += B_c_ju_iv1 * C_o3_j_i
-                            total_2_0 += B_c_ju_iv2 * C_o_j_i
-                            total_2_1 += B_c_ju_iv2 * C_o1_j_i
-                            total_2_2 += B_c_ju_iv2 * C_o2_j_i
-                            total_2_3 += B_c_ju_iv2 * C_o3_j_i
-                            total_3_0 += B_c_ju_iv3 * C_o_j_i
-                            total_3_1 += B_c_ju_iv3 * C_o1_j_i
-                            total_3_2 += B_c_ju_iv3 * C_o2_j_i
-                            total_3_3 += B_c_ju_iv3 * C_o3_j_i
-                            total_4_0 += B_c_ju_iv4 * C_o_j_i
-                            total_4_1 += B_c_ju_iv4 * C_o1_j_i
-                            total_4_2 += B_c_ju_iv4 * C_o2_j_i
-                            total_4_3 += B_c_ju_iv4 * C_o3_j_i
-                    A[o, c, u, v] -= step * total_0_0
-                    A[o + 1, c, u, v] -= step * total_0_1
-                    A[o + 2, c, u, v] -= step * total_0_2
-                    A[o + 3, c, u, v] -= step * total_0_3
-                    A[o, c, u, v + 1] -= step * total_1_0
-                    A[o + 1, c, u, v + 1] -= step * total_1_1
-                    A[o + 2, c, u, v + 1] -= step * total_1_2
-                    A[o + 3, c, u, v + 1] -= step * total_1_3
-                    A[o, c, u, v + 2] -= step * total_2_0
-                    A[o + 1, c, u, v + 2] -= step * total_2_1
-                    A[o + 2, c, u, v + 2] -= step * total_2_2
-                    A[o + 3, c, u, v + 2] -= step * total_2_3
-                    A[o, c, u, v + 3] -= step * total_3_0
-                    A[o + 1, c, u, v + 3] -= step * total_3_1
-                    A[o + 2, c, u, v + 3] -= step * total_3_2
-                    A[o + 3, c, u, v + 3] -= step * total_3_3
-                    A[o, c, u, v + 4] -= step * total_4_0
-                    A[o + 1, c, u, v + 4] -= step * total_4_1
-                    A[o + 2, c, u, v + 4] -= step * total_4_2
-                    A[o + 3, c, u, v + 4] -= step * total_4_3
+    for u in range(5):
+        total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_1_0 = total_1_1 = total_1_2 = \
+            total_1_3 = total_2_0 = total_2_1 = total_2_2 = total_2_3 = total_3_0 = \
+            total_3_1 = total_3_2 = total_3_3 = total_4_0 = total_4_1 = total_4_2 = \
+            total_4_3 = zero
+        for j in range(24):
+            for i in range(24):
+                B_c_ju_iv = B[0, j + u, i]
+                C_o_j_i = C[0, j, i]
+                C_o1_j_i = C[1, j, i]
+                C_o2_j_i = C[2, j, i]
+                C_o3_j_i = C[3, j, i]
+                B_c_ju_iv1 = B[0, j + u, i + 1]
+                B_c_ju_iv2 = B[0, j + u, i + 2]
+                B_c_ju_iv3 = B[0, j + u, i + 3]
+                B_c_ju_iv4 = B[0, j + u, i + 4]
+                total_0_0 += B_c_ju_iv * C_o_j_i
+                total_0_1 += B_c_ju_iv * C_o1_j_i
+                total_0_2 += B_c_ju_iv * C_o2_j_i
+                total_0_3 += B_c_ju_iv * C_o3_j_i
+                total_1_0 += B_c_ju_iv1 * C_o_j_i
+                total_1_1 += B_c_ju_iv1 * C_o1_j_i
+                total_1_2 += B_c_ju_iv1 * C_o2_j_i
+                total_1_3 += B_c_ju_iv1 * C_o3_j_i
+                total_2_0 += B_c_ju_iv2 * C_o_j_i
+                total_2_1 += B_c_ju_iv2 * C_o1_j_i
+                total_2_2 += B_c_ju_iv2 * C_o2_j_i
+                total_2_3 += B_c_ju_iv2 * C_o3_j_i
+                total_3_0 += B_c_ju_iv3 * C_o_j_i
+                total_3_1 += B_c_ju_iv3 * C_o1_j_i
+                total_3_2 += B_c_ju_iv3 * C_o2_j_i
+                total_3_3 += B_c_ju_iv3 * C_o3_j_i
+                total_4_0 += B_c_ju_iv4 * C_o_j_i
+                total_4_1 += B_c_ju_iv4 * C_o1_j_i
+                total_4_2 += B_c_ju_iv4 * C_o2_j_i
+                total_4_3 += B_c_ju_iv4 * C_o3_j_i
+        A[0, 0, u, 0] -= step * total_0_0
+        A[1, 0, u, 0] -= step * total_0_1
+        A[2, 0, u, 0] -= step * total_0_2
+        A[3, 0, u, 0] -= step * total_0_3
+        A[0, 0, u, 1] -= step * total_1_0
+        A[1, 0, u, 1] -= step * total_1_1
+        A[2, 0, u, 1] -= step * total_1_2
+        A[3, 0, u, 1] -= step * total_1_3
+        A[0, 0, u, 2] -= step * total_2_0
+        A[1, 0, u, 2] -= step * total_2_1
+        A[2, 0, u, 2] -= step * total_2_2
+        A[3, 0, u, 2] -= step * total_2_3
+        A[0, 0, u, 3] -= step * total_3_0
+        A[1, 0, u, 3] -= step * total_3_1
+        A[2, 0, u, 3] -= step * total_3_2
+        A[3, 0, u, 3] -= step * total_3_3
+        A[0, 0, u, 4] -= step * total_4_0
+        A[1, 0, u, 4] -= step * total_4_1
+        A[2, 0, u, 4] -= step * total_4_2
+        A[3, 0, u, 4] -= step * total_4_3
 
 
 @kernel
@@ -969,23 +987,26 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5)
+        forward_of_example(
+            x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
+            a5
+        )
         # m = max_i<10 a5[i]
         m = a5[0]
         for i in range(10):
             m = max(m, a5[i])
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         # e[i] = exp(a5[i] - m)
         for i in range(10):
             e[i] = exp(a5[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a5[y]
-        l = m + log(s) - a5[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a5[y]
+        l = m + log(z) - a5[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -995,21 +1016,25 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
         # da5[i] = f[i] - 1[i=y]
         for i in range(10):
             da5[i] = f[i] - (one if i == y else zero)
-        backward_of_example(W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1)
+        backward_of_example(
+            W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1
+        )
         # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
         update_ocuv_cjuiv_oji_ddcf(W1, x, da1, step)
         # b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
         add_rows(b1, da1.reshape(4, 576), 4, 576, -step)
         # W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_j<8Σ_i<8 patches3[c,u,v,j,i] da3[o,j,i]
-        add_pk_qk(W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100, 64), 12, 100, 64, -step)
+        add_pk_qk(
+            W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100, 64),
+            12, 100, 64, -step
+        )
         # b3[o] ← b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
         add_rows(b3, da3.reshape(12, 64), 12, 64, -step)
         # W5[i,j] ← W5[i,j] - step da5[i] flat5[j]; b5[i] ← b5[i] - step da5[i]
-        for i in range(9, 10):
-            step_da5 = step * da5[i]
-            for j in range(192):
-                W5[i, j] -= step_da5 * flat5[j]
-            b5[i] -= step * da5[i]
+        step_da5 = step * da5[9]
+        for j in range(192):
+            W5[9, j] -= step_da5 * flat5[j]
+        b5[9] -= step * da5[9]
         for i in range(6, -1, -3):
             step_da5_0 = step * da5[i]
             step_da5_1 = step * da5[i + 1]
@@ -1065,10 +1090,9 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
         step = learning_rate
         # sum_W1[i,j,k,p] = 0; sum_b1[i] = 0
         for i in range(4):
-            for j in range(1):
-                for k in range(5):
-                    for p in range(5):
-                        sum_W1[i, j, k, p] = zero
+            for k in range(5):
+                for p in range(5):
+                    sum_W1[i, 0, k, p] = zero
             sum_b1[i] = zero
         # sum_W3[i,j,k,p] = 0; sum_b3[i] = 0
         for i in range(12):
@@ -1087,43 +1111,50 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
             row = order[r + start]
             x = X[row]
             y = Y[row]
-            forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5)
+            forward_of_example(
+                x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
+                a5
+            )
             # m = max_i<10 a5[i]
             m = a5[0]
             for i in range(10):
                 m = max(m, a5[i])
-            # s = Σ_i<10 e[i]
-            s = zero
+            # z = Σ_i<10 e[i]
+            z = zero
             # e[i] = exp(a5[i] - m)
             for i in range(10):
                 e[i] = exp(a5[i] - m)
-                s += e[i]
-            # f[i] = e[i]/s
-            per_s = one / s
+                z += e[i]
+            # f[i] = e[i]/z
+            per_z = one / z
             for i in range(10):
-                f[i] = per_s * e[i]
-            # l = m + log(s) - a5[y]
-            l = m + log(s) - a5[y]
+                f[i] = per_z * e[i]
+            # l = m + log(z) - a5[y]
+            l = m + log(z) - a5[y]
             total_l += l
             # da5[i] = f[i] - 1[i=y]
             for i in range(10):
                 da5[i] = f[i] - (one if i == y else zero)
-            backward_of_example(W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1)
+            backward_of_example(
+                W3, W5, h1, h3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1
+            )
             # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
             update_ocuv_cjuiv_oji_ddcf(sum_W1, x, da1, step)
             # sum_b1[o] ← sum_b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
             add_rows(sum_b1, da1.reshape(4, 576), 4, 576, -step)
             # sum_W3[o,c,u,v] ← sum_W3[o,c,u,v] - step Σ_j<8Σ_i<8 patches3[c,u,v,j,i] da3[o,j,i]
-            add_pk_qk(sum_W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100, 64), 12, 100, 64, -step)
+            add_pk_qk(
+                sum_W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100,
+                64), 12, 100, 64, -step
+            )
             # sum_b3[o] ← sum_b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
             add_rows(sum_b3, da3.reshape(12, 64), 12, 64, -step)
             # sum_W5[i,j] ← sum_W5[i,j] - step da5[i] flat5[j]; sum_b5[i] ← sum_b5[i] - step
             #     da5[i]
-            for i in range(9, 10):
-                step_da5 = step * da5[i]
-                for j in range(192):
-                    sum_W5[i, j] -= step_da5 * flat5[j]
-                sum_b5[i] -= step * da5[i]
+            step_da5 = step * da5[9]
+            for j in range(192):
+                sum_W5[9, j] -= step_da5 * flat5[j]
+            sum_b5[9] -= step * da5[9]
             for i in range(6, -1, -3):
                 step_da5_0 = step * da5[i]
                 step_da5_1 = step * da5[i + 1]
@@ -1143,10 +1174,9 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
         # W1[o,c,u,v] ← W1[o,c,u,v] + sum_W1[o,c,u,v]/count; b1[o] ← b1[o] + sum_b1[o]/count
         per_count = one / real(count)
         for o in range(4):
-            for c in range(1):
-                for u in range(5):
-                    for v in range(5):
-                        W1[o, c, u, v] += per_count * sum_W1[o, c, u, v]
+            for u in range(5):
+                for v in range(5):
+                    W1[o, 0, u, v] += per_count * sum_W1[o, 0, u, v]
             b1[o] += per_count * sum_b1[o]
         # W3[o,c,u,v] ← W3[o,c,u,v] + sum_W3[o,c,u,v]/count; b3[o] ← b3[o] + sum_b3[o]/count
         for o in range(12):
@@ -1167,7 +1197,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
 
 @kernel
 def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     updates = order.shape[0]
     a1 = np.empty((4, 24, 24), W1.dtype)
     h1 = np.empty((4, 24, 24), W1.dtype)
@@ -1199,12 +1230,11 @@ def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
             for p in range(24):
                 for q in range(24):
                     a1[o, p, q] = b1_o
-                for c in range(1):
-                    for u in range(5):
-                        for v in range(5):
-                            W1_o_c_u_v = W1[o, c, u, v]
-                            for q in range(24):
-                                a1[o, p, q] += W1_o_c_u_v * x[c, p + u, q + v]
+                for u in range(5):
+                    for v in range(5):
+                        W1_o_c_u_v = W1[o, 0, u, v]
+                        for q in range(24):
+                            a1[o, p, q] += W1_o_c_u_v * x[0, p + u, q + v]
         # h1[o,p,q] = tanh(a1[o,p,q])
         for o in range(4):
             for p in range(24):
@@ -1263,16 +1293,16 @@ def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
         # e[i] = exp(a5[i] - m)
         for i in range(10):
             e[i] = exp(a5[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a5[y]
-        l = m + log(s) - a5[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a5[y]
+        l = m + log(z) - a5[y]
         # da5[i] = f[i] - 1[i=y]
         for i in range(10):
             da5[i] = f[i] - (one if i == y else zero)
@@ -1346,14 +1376,13 @@ def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
         step = learning_rate
         # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
         for o in range(4):
-            for c in range(1):
-                for u in range(5):
-                    for v in range(5):
-                        total = zero
-                        for j in range(24):
-                            for i in range(24):
-                                total += x[c, j + u, i + v] * da1[o, j, i]
-                        W1[o, c, u, v] -= step * total
+            for u in range(5):
+                for v in range(5):
+                    total = zero
+                    for j in range(24):
+                        for i in range(24):
+                            total += x[0, j + u, i + v] * da1[o, j, i]
+                    W1[o, 0, u, v] -= step * total
         # b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
         for o in range(4):
             total = zero

@@ -39,11 +39,12 @@ Regenerate with:
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e22345b636949766.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 16bdccd92e8b90ff.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -71,7 +72,10 @@ SPEC = {
     "hyperparameters": {"decay": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}},
     "refused": {},
-    "network": "preactivation=dense; activations=[]; output=softmax; loss=nll; target=label; penalty=none",
+    "network": (
+        "preactivation=dense; activations=[]; output=softmax; loss=nll; "
+        "target=label; penalty=none"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -134,7 +138,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, t):
@@ -193,18 +197,6 @@ def log(x):
     return y if x < real(np.inf) else x
 
 
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
-
-
 @kernel
 def forward(X, W1, b1, F):
     """Write the outputs of every example of X to F."""
@@ -229,14 +221,14 @@ def forward(X, W1, b1, F):
         # e[i] = exp(a1[i] - m)
         for i in range(n1):
             e[i] = exp(a1[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n1):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n1):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -265,16 +257,16 @@ def loss(X, Y, W1, b1):
         # e[i] = exp(a1[i] - m)
         for i in range(n1):
             e[i] = exp(a1[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n1):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n1):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a1[y]
-        l = m + log(s) - a1[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a1[y]
+        l = m + log(z) - a1[y]
         mean += l
     return mean / real(N)
 
@@ -301,16 +293,16 @@ def backward(x, y, W1, b1, dW1, db1):
     # e[i] = exp(a1[i] - m)
     for i in range(n1):
         e[i] = exp(a1[i] - m)
-    # s = Σ_i e[i]
-    s = zero
+    # z = Σ_i e[i]
+    z = zero
     for i in range(n1):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(n1):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a1[y]
-    l = m + log(s) - a1[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a1[y]
+    l = m + log(z) - a1[y]
     # da1[i] = f[i] - 1[i=y]
     for i in range(n1):
         da1[i] = f[i] - (one if i == y else zero)
@@ -327,7 +319,8 @@ def backward(x, y, W1, b1, dW1, db1):
 
 @kernel
 def sgd(X, Y, order, W1, b1, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
@@ -354,16 +347,16 @@ def sgd(X, Y, order, W1, b1, learning_rate, decay, t):
         # e[i] = exp(a1[i] - m)
         for i in range(n1):
             e[i] = exp(a1[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n1):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n1):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a1[y]
-        l = m + log(s) - a1[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a1[y]
+        l = m + log(z) - a1[y]
         # da1[i] = f[i] - 1[i=y]
         for i in range(n1):
             da1[i] = f[i] - (one if i == y else zero)
@@ -413,18 +406,18 @@ def sgd_overlapped(X, Y, order, W1, b1, learning_rate, decay, t):
         m = a1[0]
         for i in range(n1):
             m = max(m, a1[i])
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         # e[i] = exp(a1[i] - m)
         for i in range(n1):
             e[i] = exp(a1[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n1):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a1[y]
-        l = m + log(s) - a1[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a1[y]
+        l = m + log(z) - a1[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -626,7 +619,8 @@ def add_kp_kq(C, A, B, rows, columns, terms, factor):
 
 @kernel
 def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the header."""
+    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
+    header."""
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
@@ -666,8 +660,8 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                 G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(n1):
                     a1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
-                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
+                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
                 G1_r_s_K1_s = G1[r, s] * K1[s]
@@ -677,18 +671,18 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
             m = a1[0]
             for i in range(n1):
                 m = max(m, a1[i])
-            # s = Σ_i e[i]
-            s = zero
+            # z = Σ_i e[i]
+            z = zero
             # e[i] = exp(a1[i] - m)
             for i in range(n1):
                 e[i] = exp(a1[i] - m)
-                s += e[i]
-            # f[i] = e[i]/s
-            per_s = one / s
+                z += e[i]
+            # f[i] = e[i]/z
+            per_z = one / z
             for i in range(n1):
-                f[i] = per_s * e[i]
-            # l = m + log(s) - a1[y]
-            l = m + log(s) - a1[y]
+                f[i] = per_z * e[i]
+            # l = m + log(z) - a1[y]
+            l = m + log(z) - a1[y]
             # nothing is learnt from a loss that is not finite
             if not isfinite(l):
                 break
@@ -730,7 +724,7 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
     a1 = aligned(batch * n1, W1).reshape(batch, n1)
     m = aligned(batch, W1)
     e = aligned(batch * n1, W1).reshape(batch, n1)
-    s = aligned(batch, W1)
+    z = aligned(batch, W1)
     f = aligned(batch * n1, W1).reshape(batch, n1)
     l = aligned(batch, W1)
     da1 = aligned(batch * n1, W1).reshape(batch, n1)
@@ -761,20 +755,20 @@ def sgd_minibatch(X, Y, order, W1, b1, learning_rate, decay, t, batch):
         for r in range(count):
             for i in range(n1):
                 e[r, i] = exp(a1[r, i] - m[r])
-        # s[r] = Σ_i e[r,i]
+        # z[r] = Σ_i e[r,i]
         for r in range(count):
             total = zero
             for i in range(n1):
                 total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # f[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(n1):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a1[r,y[r]]
+                f[r, i] = per_z_r * e[r, i]
+        # l[r] = m[r] + log(z[r]) - a1[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(s[r]) - a1[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a1[r, y[r]]
         # da1[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(n1):

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 64, maxout(32, 3), dense(10); softmax output, nll loss, penalty l2, inverse step size.
+"""Exact per-example SGD: 64, maxout(32, 3), dense(10); softmax output, nll loss, penalty l2, ...
 
 Given:
 
@@ -43,11 +43,12 @@ Regenerate with:
     symbackprop generate --network maxout.toml -o maxout.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 06549cb063f09cfc.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 0f7f41dac0e1f42d.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -71,13 +72,26 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 2,
-    "parameters": {"W1": ["32", "3", "64"], "b1": ["32", "3"], "W2": ["10", "32"], "b2": ["10"]},
+    "parameters": {
+        "W1": ["32", "3", "64"],
+        "b1": ["32", "3"],
+        "W2": ["10", "32"],
+        "b2": ["10"],
+    },
     "sizes": [64, 32, 10],
     "input": [64],
     "hyperparameters": {"decay": 0.0, "l2": 0.0},
-    "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [192, 96], "W2": [32, 10]}},
+    "initial": {
+        "distribution": "uniform",
+        "defaults": {},
+        "values": {},
+        "fans": {"W1": [192, 96], "W2": [32, 10]},
+    },
     "refused": {"deferred": "W1 is no matrix whose elements are all updated alike"},
-    "network": "preactivation=maxout(32, 3), dense(10); activations=['none']; output=softmax; loss=nll; target=label; penalty=l2",
+    "network": (
+        "preactivation=maxout(32, 3), dense(10); activations=['none']; "
+        "output=softmax; loss=nll; target=label; penalty=l2"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -140,7 +154,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, l2, t):
@@ -199,18 +213,6 @@ def log(x):
     return y if x < real(np.inf) else x
 
 
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
-
-
 @kernel
 def forward(X, W1, b1, W2, b2, F):
     """Write the outputs of every example of X to F."""
@@ -254,14 +256,14 @@ def forward(X, W1, b1, W2, b2, F):
         # e[i] = exp(a2[i] - m)
         for i in range(10):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -309,16 +311,16 @@ def loss(X, Y, W1, b1, W2, b2):
         # e[i] = exp(a2[i] - m)
         for i in range(10):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         mean += l
     return mean / real(N)
 
@@ -366,16 +368,16 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
     # e[i] = exp(a2[i] - m)
     for i in range(10):
         e[i] = exp(a2[i] - m)
-    # s = Σ_i<10 e[i]
-    s = zero
+    # z = Σ_i<10 e[i]
+    z = zero
     for i in range(10):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(10):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a2[y]
-    l = m + log(s) - a2[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a2[y]
+    l = m + log(z) - a2[y]
     # da2[i] = f[i] - 1[i=y]
     for i in range(10):
         da2[i] = f[i] - (one if i == y else zero)
@@ -415,7 +417,8 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     updates = order.shape[0]
     z1 = np.empty_like(b1)
     w1 = np.empty(32, np.int64)
@@ -464,16 +467,16 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         # e[i] = exp(a2[i] - m)
         for i in range(10):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         # da2[i] = f[i] - 1[i=y]
         for i in range(10):
             da2[i] = f[i] - (one if i == y else zero)
@@ -565,18 +568,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         m = a2[0]
         for i in range(10):
             m = max(m, a2[i])
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         # e[i] = exp(a2[i] - m)
         for i in range(10):
             e[i] = exp(a2[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -944,7 +947,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
     a2 = aligned(batch * 10, W1).reshape(batch, 10)
     m = aligned(batch, W1)
     e = aligned(batch * 10, W1).reshape(batch, 10)
-    s = aligned(batch, W1)
+    z = aligned(batch, W1)
     f = aligned(batch * 10, W1).reshape(batch, 10)
     l = aligned(batch, W1)
     da2 = aligned(batch * 10, W1).reshape(batch, 10)
@@ -998,20 +1001,20 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
         for r in range(count):
             for i in range(10):
                 e[r, i] = exp(a2[r, i] - m[r])
-        # s[r] = Σ_i<10 e[r,i]
+        # z[r] = Σ_i<10 e[r,i]
         for r in range(count):
             total = zero
             for i in range(10):
                 total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # f[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(10):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a2[r,y[r]]
+                f[r, i] = per_z_r * e[r, i]
+        # l[r] = m[r] + log(z[r]) - a2[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(s[r]) - a2[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a2[r, y[r]]
         # da2[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(10):
@@ -1054,7 +1057,10 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                 for k in range(3):
                     b1[i, k] -= step_per_count * dz1[r, i, k]
         # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count) - 2 step l2 W2[i,j]
-        scale_and_add_kp_kq(W2, da2, h1, 10, 32, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W2, da2, h1, 10, 32, count, -real(2) * step * l2, -step /
+            real(count)
+        )
         # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):

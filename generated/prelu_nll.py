@@ -50,11 +50,12 @@ Regenerate with:
         --initializer glorot --step-size inverse --dtype float32 --learn slope=0.25 -o
         prelu_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 53caf58c9d0fb92c.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8f2574796deb9908.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -82,7 +83,10 @@ SPEC = {
     "hyperparameters": {"decay": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {"slope1": 0.25}},
     "refused": {},
-    "network": "preactivation=dense; activations=['prelu']; output=softmax; loss=nll; target=label; penalty=none; learned=slope",
+    "network": (
+        "preactivation=dense; activations=['prelu']; output=softmax; "
+        "loss=nll; target=label; penalty=none; learned=slope"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -145,7 +149,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, t):
@@ -204,18 +208,6 @@ def log(x):
     return y if x < real(np.inf) else x
 
 
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
-
-
 @kernel
 def forward(X, W1, b1, slope1, W2, b2, F):
     """Write the outputs of every example of X to F."""
@@ -252,14 +244,14 @@ def forward(X, W1, b1, slope1, W2, b2, F):
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n2):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -300,16 +292,16 @@ def loss(X, Y, W1, b1, slope1, W2, b2):
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n2):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         mean += l
     return mean / real(N)
 
@@ -350,16 +342,16 @@ def backward(x, y, W1, b1, slope1, W2, b2, dW1, db1, dslope1, dW2, db2):
     # e[i] = exp(a2[i] - m)
     for i in range(n2):
         e[i] = exp(a2[i] - m)
-    # s = Σ_i e[i]
-    s = zero
+    # z = Σ_i e[i]
+    z = zero
     for i in range(n2):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(n2):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a2[y]
-    l = m + log(s) - a2[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a2[y]
+    l = m + log(z) - a2[y]
     # da2[i] = f[i] - 1[i=y]
     for i in range(n2):
         da2[i] = f[i] - (one if i == y else zero)
@@ -398,7 +390,8 @@ def backward(x, y, W1, b1, slope1, W2, b2, dW1, db1, dslope1, dW2, db2):
 
 @kernel
 def sgd(X, Y, order, W1, b1, slope1, W2, b2, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
@@ -439,16 +432,16 @@ def sgd(X, Y, order, W1, b1, slope1, W2, b2, learning_rate, decay, t):
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n2):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         # da2[i] = f[i] - 1[i=y]
         for i in range(n2):
             da2[i] = f[i] - (one if i == y else zero)
@@ -536,18 +529,18 @@ def sgd_overlapped(X, Y, order, W1, b1, slope1, W2, b2, learning_rate, decay, t)
         m = a2[0]
         for i in range(n2):
             m = max(m, a2[i])
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -771,7 +764,8 @@ def add_kp_kq(C, A, B, rows, columns, terms, factor):
 
 @kernel
 def sgd_deferred(X, Y, order, W1, b1, slope1, W2, b2, learning_rate, decay, t, block):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the header."""
+    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
+    header."""
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
@@ -816,8 +810,8 @@ def sgd_deferred(X, Y, order, W1, b1, slope1, W2, b2, learning_rate, decay, t, b
                 G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(n1):
                     a1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
-                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
+                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
                 G1_r_s_K1_s = G1[r, s] * K1[s]
@@ -836,18 +830,18 @@ def sgd_deferred(X, Y, order, W1, b1, slope1, W2, b2, learning_rate, decay, t, b
             m = a2[0]
             for i in range(n2):
                 m = max(m, a2[i])
-            # s = Σ_i e[i]
-            s = zero
+            # z = Σ_i e[i]
+            z = zero
             # e[i] = exp(a2[i] - m)
             for i in range(n2):
                 e[i] = exp(a2[i] - m)
-                s += e[i]
-            # f[i] = e[i]/s
-            per_s = one / s
+                z += e[i]
+            # f[i] = e[i]/z
+            per_z = one / z
             for i in range(n2):
-                f[i] = per_s * e[i]
-            # l = m + log(s) - a2[y]
-            l = m + log(s) - a2[y]
+                f[i] = per_z * e[i]
+            # l = m + log(z) - a2[y]
+            l = m + log(z) - a2[y]
             # nothing is learnt from a loss that is not finite
             if not isfinite(l):
                 break
@@ -1016,7 +1010,7 @@ def sgd_minibatch(X, Y, order, W1, b1, slope1, W2, b2, learning_rate, decay, t, 
     a2 = aligned(batch * n2, W1).reshape(batch, n2)
     m = aligned(batch, W1)
     e = aligned(batch * n2, W1).reshape(batch, n2)
-    s = aligned(batch, W1)
+    z = aligned(batch, W1)
     f = aligned(batch * n2, W1).reshape(batch, n2)
     l = aligned(batch, W1)
     da2 = aligned(batch * n2, W1).reshape(batch, n2)
@@ -1060,20 +1054,20 @@ def sgd_minibatch(X, Y, order, W1, b1, slope1, W2, b2, learning_rate, decay, t, 
         for r in range(count):
             for i in range(n2):
                 e[r, i] = exp(a2[r, i] - m[r])
-        # s[r] = Σ_i e[r,i]
+        # z[r] = Σ_i e[r,i]
         for r in range(count):
             total = zero
             for i in range(n2):
                 total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # f[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(n2):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a2[r,y[r]]
+                f[r, i] = per_z_r * e[r, i]
+        # l[r] = m[r] + log(z[r]) - a2[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(s[r]) - a2[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a2[r, y[r]]
         # da2[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(n2):

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 8, rbf(24), exp(a), dense(1); identity output, squared loss, inverse step size.
+"""Exact per-example SGD: 8, rbf(24), exp(a), dense(1); identity output, squared loss, inverse ...
 
 Given:
 
@@ -35,7 +35,7 @@ Regenerate with:
 
     symbackprop generate --network rbf.toml -o rbf.py, or build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e99f49e2a415a9c6.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 36f7bf8d5546328f.
 """
 
 import hashlib
@@ -67,10 +67,25 @@ SPEC = {
     "sizes": [8, 24, 1],
     "input": [8],
     "hyperparameters": {"decay": 0.0},
-    "initial": {"distribution": "normal", "defaults": {"deviation": 0.05}, "values": {}, "fans": {"W1": [8, 24], "W2": [24, 1]}},
-    "refused": {"deferred": "the factor of W1 in its update differs from weight to weight"},
-    "advice": ["the activation exp(a) has a derivative above 1000 at a = 6.95: use a small learning rate, or a flatter formula"],
-    "network": "preactivation=rbf(24), dense(1); activations=['exp(a)']; output=identity; loss=squared; target=vector; penalty=none",
+    "initial": {
+        "distribution": "normal",
+        "defaults": {"deviation": 0.05},
+        "values": {},
+        "fans": {"W1": [8, 24], "W2": [24, 1]},
+    },
+    "refused": {
+        "deferred": "the factor of W1 in its update differs from weight to weight",
+    },
+    "advice": [
+        (
+            "the activation exp(a) has a derivative above 1000 at a = 6.95: "
+            "use a small learning rate, or a flatter formula"
+        ),
+    ],
+    "network": (
+        "preactivation=rbf(24), dense(1); activations=['exp(a)']; "
+        "output=identity; loss=squared; target=vector; penalty=none"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -187,14 +202,12 @@ def forward(X, W1, W2, b2, F):
         for i in range(24):
             h1[i] = exp(a1[i])
         # a2[i] = b2[i] + Σ_j<24 W2[i,j] h1[j]
-        for i in range(1):
-            total = zero
-            for j in range(24):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
+        total = zero
+        for j in range(24):
+            total += W2[0, j] * h1[j]
+        a2[0] = b2[0] + total
         # f[i] = a2[i]
-        for i in range(1):
-            f[i] = a2[i]
+        f[0] = a2[0]
 
 
 @kernel
@@ -219,18 +232,15 @@ def loss(X, Y, W1, W2, b2):
         for i in range(24):
             h1[i] = exp(a1[i])
         # a2[i] = b2[i] + Σ_j<24 W2[i,j] h1[j]
-        for i in range(1):
-            total = zero
-            for j in range(24):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
+        total = zero
+        for j in range(24):
+            total += W2[0, j] * h1[j]
+        a2[0] = b2[0] + total
         # f[i] = a2[i]
-        for i in range(1):
-            f[i] = a2[i]
+        f[0] = a2[0]
         # l = Σ_i<1 (a2[i] - y[i])²
         l = zero
-        for i in range(1):
-            l += (a2[i] - y[i]) * (a2[i] - y[i])
+        l += (a2[0] - y[0]) * (a2[0] - y[0])
         mean += l
     return mean / real(N)
 
@@ -255,28 +265,23 @@ def backward(x, y, W1, W2, b2, dW1, dW2, db2):
     for i in range(24):
         h1[i] = exp(a1[i])
     # a2[i] = b2[i] + Σ_j<24 W2[i,j] h1[j]
-    for i in range(1):
-        total = zero
-        for j in range(24):
-            total += W2[i, j] * h1[j]
-        a2[i] = b2[i] + total
+    total = zero
+    for j in range(24):
+        total += W2[0, j] * h1[j]
+    a2[0] = b2[0] + total
     # f[i] = a2[i]
-    for i in range(1):
-        f[i] = a2[i]
+    f[0] = a2[0]
     # l = Σ_i<1 (a2[i] - y[i])²
     l = zero
-    for i in range(1):
-        l += (a2[i] - y[i]) * (a2[i] - y[i])
+    l += (a2[0] - y[0]) * (a2[0] - y[0])
     # da2[i] = 2 f[i] - 2 y[i]
-    for i in range(1):
-        da2[i] = real(2) * f[i] - real(2) * y[i]
+    da2[0] = real(2) * f[0] - real(2) * y[0]
     # dh1[i] = Σ_j<1 W2[j,i] da2[j]
     for i in range(24):
         dh1[i] = zero
-    for j in range(1):
-        da2_j = da2[j]
-        for i in range(24):
-            dh1[i] += da2_j * W2[j, i]
+    da2_j = da2[0]
+    for i in range(24):
+        dh1[i] += da2_j * W2[0, i]
     # da1[i] = dh1[i] h1[i]
     for i in range(24):
         da1[i] = dh1[i] * h1[i]
@@ -286,19 +291,18 @@ def backward(x, y, W1, W2, b2, dW1, dW2, db2):
         for j in range(8):
             dW1[i, j] = da1_i * (x[j] - W1[i, j])
     # dW2[i,j] = da2[i] h1[j]
-    for i in range(1):
-        da2_i = da2[i]
-        for j in range(24):
-            dW2[i, j] = da2_i * h1[j]
+    da2_i = da2[0]
+    for j in range(24):
+        dW2[0, j] = da2_i * h1[j]
     # db2[i] = da2[i]
-    for i in range(1):
-        db2[i] = da2[i]
+    db2[0] = da2[0]
     return l
 
 
 @kernel
 def sgd(X, Y, order, W1, W2, b2, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     updates = order.shape[0]
     a1 = np.empty(24, W1.dtype)
     h1 = np.empty(24, W1.dtype)
@@ -323,28 +327,23 @@ def sgd(X, Y, order, W1, W2, b2, learning_rate, decay, t):
         for i in range(24):
             h1[i] = exp(a1[i])
         # a2[i] = b2[i] + Σ_j<24 W2[i,j] h1[j]
-        for i in range(1):
-            total = zero
-            for j in range(24):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
+        total = zero
+        for j in range(24):
+            total += W2[0, j] * h1[j]
+        a2[0] = b2[0] + total
         # f[i] = a2[i]
-        for i in range(1):
-            f[i] = a2[i]
+        f[0] = a2[0]
         # l = Σ_i<1 (a2[i] - y[i])²
         l = zero
-        for i in range(1):
-            l += (a2[i] - y[i]) * (a2[i] - y[i])
+        l += (a2[0] - y[0]) * (a2[0] - y[0])
         # da2[i] = 2 f[i] - 2 y[i]
-        for i in range(1):
-            da2[i] = real(2) * f[i] - real(2) * y[i]
+        da2[0] = real(2) * f[0] - real(2) * y[0]
         # dh1[i] = Σ_j<1 W2[j,i] da2[j]
         for i in range(24):
             dh1[i] = zero
-        for j in range(1):
-            da2_j = da2[j]
-            for i in range(24):
-                dh1[i] += da2_j * W2[j, i]
+        da2_j = da2[0]
+        for i in range(24):
+            dh1[i] += da2_j * W2[0, i]
         # da1[i] = dh1[i] h1[i]
         for i in range(24):
             da1[i] = dh1[i] * h1[i]
@@ -360,13 +359,11 @@ def sgd(X, Y, order, W1, W2, b2, learning_rate, decay, t):
             for j in range(8):
                 W1[i, j] += step_da1 * W1[i, j] - step_da1 * x[j]
         # W2[i,j] ← W2[i,j] - step da2[i] h1[j]
-        for i in range(1):
-            step_da2 = step * da2[i]
-            for j in range(24):
-                W2[i, j] -= step_da2 * h1[j]
+        step_da2 = step * da2[0]
+        for j in range(24):
+            W2[0, j] -= step_da2 * h1[j]
         # b2[i] ← b2[i] - step da2[i]
-        for i in range(1):
-            b2[i] -= step * da2[i]
+        b2[0] -= step * da2[0]
         done += 1
     return done, losses
 
@@ -402,13 +399,12 @@ def sgd_overlapped(X, Y, order, W1, W2, b2, learning_rate, decay, t):
         # l = Σ_i<1 (a2[i] - y[i])²
         l = zero
         # a2[i] = b2[i] + Σ_j<24 W2[i,j] h1[j]; f[i] = a2[i]
-        for i in range(1):
-            total = zero
-            for j in range(24):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-            f[i] = a2[i]
-            l += (a2[i] - y[i]) * (a2[i] - y[i])
+        total = zero
+        for j in range(24):
+            total += W2[0, j] * h1[j]
+        a2[0] = b2[0] + total
+        f[0] = a2[0]
+        l += (a2[0] - y[0]) * (a2[0] - y[0])
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -416,21 +412,18 @@ def sgd_overlapped(X, Y, order, W1, W2, b2, learning_rate, decay, t):
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
         # da2[i] = 2 f[i] - 2 y[i]; b2[i] ← b2[i] - step da2[i]
-        for i in range(1):
-            da2[i] = real(2) * f[i] - real(2) * y[i]
-            b2[i] -= step * da2[i]
+        da2[0] = real(2) * f[0] - real(2) * y[0]
+        b2[0] -= step * da2[0]
         # dh1[i] = Σ_j<1 W2[j,i] da2[j]
         for i in range(24):
             dh1[i] = zero
-        for j in range(1):
-            da2_j = da2[j]
-            for i in range(24):
-                dh1[i] += da2_j * W2[j, i]
+        da2_j = da2[0]
+        for i in range(24):
+            dh1[i] += da2_j * W2[0, i]
         # W2[i,j] ← W2[i,j] - step da2[i] h1[j]
-        for i in range(1):
-            step_da2 = step * da2[i]
-            for j in range(24):
-                W2[i, j] -= step_da2 * h1[j]
+        step_da2 = step * da2[0]
+        for j in range(24):
+            W2[0, j] -= step_da2 * h1[j]
         # da1[i] = dh1[i] h1[i]
         for i in range(24):
             da1[i] = dh1[i] * h1[i]
@@ -737,8 +730,7 @@ def sgd_minibatch(X, Y, order, W1, W2, b2, learning_rate, decay, t, batch):
             row = order[r + start]
             for j in range(8):
                 x[r, j] = X[row, j]
-            for j in range(1):
-                y[r, j] = Y[row, j]
+            y[r, 0] = Y[row, 0]
         # a1[r,i] = -Σ_j<8 (W1[i,j] - x[r,j])²/2
         for r in range(count):
             for i in range(24):
@@ -752,22 +744,18 @@ def sgd_minibatch(X, Y, order, W1, W2, b2, learning_rate, decay, t, batch):
         contract_pk_qk(a2, h1, W2, count, 1, 24)
         # a2[r,i] ← a2[r,i] + b2[i]
         for r in range(count):
-            for i in range(1):
-                a2[r, i] += b2[i]
+            a2[r, 0] += b2[0]
         # f[r,i] = a2[r,i]
         for r in range(count):
-            for i in range(1):
-                f[r, i] = a2[r, i]
+            f[r, 0] = a2[r, 0]
         # l[r] = Σ_i<1 (a2[r,i] - y[r,i])²
         for r in range(count):
             total = zero
-            for i in range(1):
-                total += (a2[r, i] - y[r, i]) * (a2[r, i] - y[r, i])
+            total += (a2[r, 0] - y[r, 0]) * (a2[r, 0] - y[r, 0])
             l[r] = total
         # da2[r,i] = 2 f[r,i] - 2 y[r,i]
         for r in range(count):
-            for i in range(1):
-                da2[r, i] = real(2) * f[r, i] - real(2) * y[r, i]
+            da2[r, 0] = real(2) * f[r, 0] - real(2) * y[r, 0]
         # dh1[r,i] = Σ_j<1 W2[j,i] da2[r,j]
         contract_pk_kq(dh1, da2, W2, count, 24, 1)
         # da1[r,i] = h1[r,i] dh1[r,i]
@@ -798,8 +786,7 @@ def sgd_minibatch(X, Y, order, W1, W2, b2, learning_rate, decay, t, batch):
         # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
-            for i in range(1):
-                b2[i] -= step_per_count * da2[r, i]
+            b2[0] -= step_per_count * da2[r, 0]
         update += 1
         done += count
     return done, losses

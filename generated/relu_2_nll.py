@@ -55,11 +55,12 @@ Regenerate with:
     symbackprop generate --activation relu --hidden-layers 2 --loss nll --penalty none
         --initializer glorot --step-size inverse --dtype float32 -o relu_2_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 889a8ed3cd583ab3.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 4f1261fb782d7d9b.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -83,11 +84,21 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 3,
-    "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2], "W3": [3, 2], "b3": [3]},
+    "parameters": {
+        "W1": [1, 0],
+        "b1": [1],
+        "W2": [2, 1],
+        "b2": [2],
+        "W3": [3, 2],
+        "b3": [3],
+    },
     "hyperparameters": {"decay": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}},
     "refused": {},
-    "network": "preactivation=dense; activations=['relu', 'relu']; output=softmax; loss=nll; target=label; penalty=none",
+    "network": (
+        "preactivation=dense; activations=['relu', 'relu']; "
+        "output=softmax; loss=nll; target=label; penalty=none"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -150,7 +161,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, t):
@@ -209,18 +220,6 @@ def log(x):
     return y if x < real(np.inf) else x
 
 
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
-
-
 @kernel
 def forward(X, W1, b1, W2, b2, W3, b3, F):
     """Write the outputs of every example of X to F."""
@@ -269,14 +268,14 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
         # e[i] = exp(a3[i] - m)
         for i in range(n3):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n3):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n3):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -329,16 +328,16 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
         # e[i] = exp(a3[i] - m)
         for i in range(n3):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n3):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n3):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         mean += l
     return mean / real(N)
 
@@ -393,16 +392,16 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
     # e[i] = exp(a3[i] - m)
     for i in range(n3):
         e[i] = exp(a3[i] - m)
-    # s = Σ_i e[i]
-    s = zero
+    # z = Σ_i e[i]
+    z = zero
     for i in range(n3):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(n3):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a3[y]
-    l = m + log(s) - a3[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a3[y]
+    l = m + log(z) - a3[y]
     # da3[i] = f[i] - 1[i=y]
     for i in range(n3):
         da3[i] = f[i] - (one if i == y else zero)
@@ -455,7 +454,8 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
@@ -510,16 +510,16 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
         # e[i] = exp(a3[i] - m)
         for i in range(n3):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n3):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n3):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         # da3[i] = f[i] - 1[i=y]
         for i in range(n3):
             da3[i] = f[i] - (one if i == y else zero)
@@ -633,18 +633,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         m = a3[0]
         for i in range(n3):
             m = max(m, a3[i])
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         # e[i] = exp(a3[i] - m)
         for i in range(n3):
             e[i] = exp(a3[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n3):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -878,7 +878,8 @@ def add_kp_kq(C, A, B, rows, columns, terms, factor):
 
 @kernel
 def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, block):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the header."""
+    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
+    header."""
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
@@ -928,8 +929,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
                 G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(n1):
                     a1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
-                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
+                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
                 G1_r_s_K1_s = G1[r, s] * K1[s]
@@ -957,18 +958,18 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
             m = a3[0]
             for i in range(n3):
                 m = max(m, a3[i])
-            # s = Σ_i e[i]
-            s = zero
+            # z = Σ_i e[i]
+            z = zero
             # e[i] = exp(a3[i] - m)
             for i in range(n3):
                 e[i] = exp(a3[i] - m)
-                s += e[i]
-            # f[i] = e[i]/s
-            per_s = one / s
+                z += e[i]
+            # f[i] = e[i]/z
+            per_z = one / z
             for i in range(n3):
-                f[i] = per_s * e[i]
-            # l = m + log(s) - a3[y]
-            l = m + log(s) - a3[y]
+                f[i] = per_z * e[i]
+            # l = m + log(z) - a3[y]
+            l = m + log(z) - a3[y]
             # nothing is learnt from a loss that is not finite
             if not isfinite(l):
                 break
@@ -1169,7 +1170,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
     a3 = aligned(batch * n3, W1).reshape(batch, n3)
     m = aligned(batch, W1)
     e = aligned(batch * n3, W1).reshape(batch, n3)
-    s = aligned(batch, W1)
+    z = aligned(batch, W1)
     f = aligned(batch * n3, W1).reshape(batch, n3)
     l = aligned(batch, W1)
     da3 = aligned(batch * n3, W1).reshape(batch, n3)
@@ -1224,20 +1225,20 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
         for r in range(count):
             for i in range(n3):
                 e[r, i] = exp(a3[r, i] - m[r])
-        # s[r] = Σ_i e[r,i]
+        # z[r] = Σ_i e[r,i]
         for r in range(count):
             total = zero
             for i in range(n3):
                 total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # f[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(n3):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a3[r,y[r]]
+                f[r, i] = per_z_r * e[r, i]
+        # l[r] = m[r] + log(z[r]) - a3[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(s[r]) - a3[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a3[r, y[r]]
         # da3[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(n3):

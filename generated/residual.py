@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 64, dense(32), tanh, residual(), tanh, residual(), tanh, dense(10); softmax output, nll loss, penalty l2, inverse step size.
+"""Exact per-example SGD: 64, 4 layers; softmax output, nll loss, penalty l2, inverse step size.
 
 Given:
 
@@ -71,11 +71,12 @@ Regenerate with:
     symbackprop generate --network residual.toml -o residual.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: acd61c282aee0f23.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 475a3b7c7c0029e0.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -99,13 +100,31 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 4,
-    "parameters": {"W1": ["32", "64"], "b1": ["32"], "W2": ["32", "32"], "b2": ["32"], "W3": ["32", "32"], "b3": ["32"], "W4": ["10", "32"], "b4": ["10"]},
+    "parameters": {
+        "W1": ["32", "64"],
+        "b1": ["32"],
+        "W2": ["32", "32"],
+        "b2": ["32"],
+        "W3": ["32", "32"],
+        "b3": ["32"],
+        "W4": ["10", "32"],
+        "b4": ["10"],
+    },
     "sizes": [64, 32, 32, 32, 10],
     "input": [64],
     "hyperparameters": {"decay": 0.0, "l2": 0.0},
-    "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [64, 32], "W2": [32, 1], "W3": [32, 1], "W4": [32, 10]}},
+    "initial": {
+        "distribution": "uniform",
+        "defaults": {},
+        "values": {},
+        "fans": {"W1": [64, 32], "W2": [32, 1], "W3": [32, 1], "W4": [32, 10]},
+    },
     "refused": {},
-    "network": "preactivation=dense(32), residual(), residual(), dense(10); activations=['tanh', 'tanh', 'tanh']; output=softmax; loss=nll; target=label; penalty=l2",
+    "network": (
+        "preactivation=dense(32), residual(), residual(), dense(10); "
+        "activations=['tanh', 'tanh', 'tanh']; output=softmax; loss=nll; "
+        "target=label; penalty=l2"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -168,7 +187,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, l2, t):
@@ -259,18 +278,6 @@ def tanh(x):
     return np.copysign(e / (e + real(2.0)), x)
 
 
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
-
-
 @kernel
 def forward(X, W1, b1, W2, b2, W3, b3, W4, b4, F):
     """Write the outputs of every example of X to F."""
@@ -326,14 +333,14 @@ def forward(X, W1, b1, W2, b2, W3, b3, W4, b4, F):
         # e[i] = exp(a4[i] - m)
         for i in range(10):
             e[i] = exp(a4[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -393,16 +400,16 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3, W4, b4):
         # e[i] = exp(a4[i] - m)
         for i in range(10):
             e[i] = exp(a4[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a4[y]
-        l = m + log(s) - a4[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a4[y]
+        l = m + log(z) - a4[y]
         mean += l
     return mean / real(N)
 
@@ -466,16 +473,16 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     # e[i] = exp(a4[i] - m)
     for i in range(10):
         e[i] = exp(a4[i] - m)
-    # s = Σ_i<10 e[i]
-    s = zero
+    # z = Σ_i<10 e[i]
+    z = zero
     for i in range(10):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(10):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a4[y]
-    l = m + log(s) - a4[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a4[y]
+    l = m + log(z) - a4[y]
     # da4[i] = f[i] - 1[i=y]
     for i in range(10):
         da4[i] = f[i] - (one if i == y else zero)
@@ -547,7 +554,8 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     updates = order.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
@@ -612,16 +620,16 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         # e[i] = exp(a4[i] - m)
         for i in range(10):
             e[i] = exp(a4[i] - m)
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         for i in range(10):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a4[y]
-        l = m + log(s) - a4[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a4[y]
+        l = m + log(z) - a4[y]
         # da4[i] = f[i] - 1[i=y]
         for i in range(10):
             da4[i] = f[i] - (one if i == y else zero)
@@ -759,18 +767,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
         m = a4[0]
         for i in range(10):
             m = max(m, a4[i])
-        # s = Σ_i<10 e[i]
-        s = zero
+        # z = Σ_i<10 e[i]
+        z = zero
         # e[i] = exp(a4[i] - m)
         for i in range(10):
             e[i] = exp(a4[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(10):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a4[y]
-        l = m + log(s) - a4[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a4[y]
+        l = m + log(z) - a4[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -1053,7 +1061,8 @@ def scale_and_add_kp_kq(C, A, B, rows, columns, terms, scale, factor):
 
 @kernel
 def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t, block):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the header."""
+    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
+    header."""
     updates = order.shape[0]
     a1 = aligned(32, W1)
     h1 = aligned(32, W1)
@@ -1105,8 +1114,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                 G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(32):
                     a1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
-                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
+                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
                 G1_r_s_K1_s = G1[r, s] * K1[s]
@@ -1139,18 +1148,18 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
             m = a4[0]
             for i in range(10):
                 m = max(m, a4[i])
-            # s = Σ_i<10 e[i]
-            s = zero
+            # z = Σ_i<10 e[i]
+            z = zero
             # e[i] = exp(a4[i] - m)
             for i in range(10):
                 e[i] = exp(a4[i] - m)
-                s += e[i]
-            # f[i] = e[i]/s
-            per_s = one / s
+                z += e[i]
+            # f[i] = e[i]/z
+            per_z = one / z
             for i in range(10):
-                f[i] = per_s * e[i]
-            # l = m + log(s) - a4[y]
-            l = m + log(s) - a4[y]
+                f[i] = per_z * e[i]
+            # l = m + log(z) - a4[y]
+            l = m + log(z) - a4[y]
             # nothing is learnt from a loss that is not finite
             if not isfinite(l):
                 break
@@ -1349,7 +1358,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
     a4 = aligned(batch * 10, W1).reshape(batch, 10)
     m = aligned(batch, W1)
     e = aligned(batch * 10, W1).reshape(batch, 10)
-    s = aligned(batch, W1)
+    z = aligned(batch, W1)
     f = aligned(batch * 10, W1).reshape(batch, 10)
     l = aligned(batch, W1)
     da4 = aligned(batch * 10, W1).reshape(batch, 10)
@@ -1410,20 +1419,20 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
         for r in range(count):
             for i in range(10):
                 e[r, i] = exp(a4[r, i] - m[r])
-        # s[r] = Σ_i<10 e[r,i]
+        # z[r] = Σ_i<10 e[r,i]
         for r in range(count):
             total = zero
             for i in range(10):
                 total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # f[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(10):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a4[r,y[r]]
+                f[r, i] = per_z_r * e[r, i]
+        # l[r] = m[r] + log(z[r]) - a4[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(s[r]) - a4[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a4[r, y[r]]
         # da4[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(10):
@@ -1465,28 +1474,39 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count) - 2 step l2 W1[i,j]
-        scale_and_add_kp_kq(W1, da1, x, 32, 64, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W1, da1, x, 32, 64, count, -real(2) * step * l2, -step / real(count)
+        )
         # b1[i] ← b1[i] + Σ_r (-step da1[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(32):
                 b1[i] -= step_per_count * da1[r, i]
         # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count) - 2 step l2 W2[i,j]
-        scale_and_add_kp_kq(W2, da2, h1, 32, 32, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W2, da2, h1, 32, 32, count, -real(2) * step * l2, -step /
+            real(count)
+        )
         # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(32):
                 b2[i] -= step_per_count * da2[r, i]
         # W3[i,j] ← W3[i,j] + Σ_r (-step h2[r,j] da3[r,i]/count) - 2 step l2 W3[i,j]
-        scale_and_add_kp_kq(W3, da3, h2, 32, 32, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W3, da3, h2, 32, 32, count, -real(2) * step * l2, -step /
+            real(count)
+        )
         # b3[i] ← b3[i] + Σ_r (-step da3[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(32):
                 b3[i] -= step_per_count * da3[r, i]
         # W4[i,j] ← W4[i,j] + Σ_r (-step h3[r,j] da4[r,i]/count) - 2 step l2 W4[i,j]
-        scale_and_add_kp_kq(W4, da4, h3, 10, 32, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W4, da4, h3, 10, 32, count, -real(2) * step * l2, -step /
+            real(count)
+        )
         # b4[i] ← b4[i] + Σ_r (-step da4[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):

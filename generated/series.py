@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 2 x 32, conv1d(8, 5, stride=2), tanh, a[o,p] = b[o] + sum(W[o,c,u]*h[c,p+3*u], c, u), tanh, dense(3); softmax output, nll loss, inverse step size.
+"""Exact per-example SGD: 2 x 32, 3 layers; softmax output, nll loss, inverse step size.
 
 Given:
 
@@ -50,11 +50,12 @@ Regenerate with:
     symbackprop generate --network series.toml -o series.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 7a8905b2502fdb12.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: be77e1198fc3a3b6.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -66,7 +67,10 @@ from numba import njit
 SPEC = {
     "format": 1,
     "name": "series",
-    "preactivation": "conv1d(8, 5, stride=2), a[o,p] = b[o] + sum(W[o,c,u]*h[c,p+3*u], c, u), dense(3)",
+    "preactivation": (
+        "conv1d(8, 5, stride=2), a[o,p] = b[o] + sum(W[o,c,u]*h[c,p+3*u], "
+        "c, u), dense(3)"
+    ),
     "activations": ["tanh", "tanh"],
     "output": "softmax",
     "loss": "nll",
@@ -78,13 +82,29 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 3,
-    "parameters": {"W1": ["8", "2", "5"], "b1": ["8"], "W2": ["8", "8", "3"], "b2": ["8"], "W3": ["3", "64"], "b3": ["3"]},
+    "parameters": {
+        "W1": ["8", "2", "5"],
+        "b1": ["8"],
+        "W2": ["8", "8", "3"],
+        "b2": ["8"],
+        "W3": ["3", "64"],
+        "b3": ["3"],
+    },
     "sizes": [64, 112, 64, 3],
     "input": [2, 32],
     "hyperparameters": {"decay": 0.0},
-    "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"W1": [10, 40], "W2": [24, 24], "W3": [64, 3]}},
+    "initial": {
+        "distribution": "uniform",
+        "defaults": {},
+        "values": {},
+        "fans": {"W1": [10, 40], "W2": [24, 24], "W3": [64, 3]},
+    },
     "refused": {"deferred": "W1 is no matrix whose elements are all updated alike"},
-    "network": "preactivation=conv1d(8, 5, stride=2), a[o,p] = b[o] + sum(W[o,c,u]*h[c,p+3*u], c, u), dense(3); activations=['tanh', 'tanh']; output=softmax; loss=nll; target=label; penalty=none",
+    "network": (
+        "preactivation=conv1d(8, 5, stride=2), a[o,p] = b[o] + Σ_cΣ_u "
+        "W[o,c,u] h[c,p + 3 u], dense(3); activations=['tanh', 'tanh']; "
+        "output=softmax; loss=nll; target=label; penalty=none"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -147,7 +167,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, t):
@@ -236,18 +256,6 @@ def tanh(x):
     """
     e = expm1(real(2.0) * min(abs(x), real(10.0)))
     return np.copysign(e / (e + real(2.0)), x)
-
-
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
 
 
 @kernel
@@ -342,14 +350,17 @@ def each_tanh(A, B, count):
 
 @kernel
 def forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3):
-    """Compute IndexedBase(patches1), IndexedBase(a1), IndexedBase(h1), IndexedBase(patches2), IndexedBase(a2), IndexedBase(h2), IndexedBase(flat3), IndexedBase(a3) of one example."""
+    """Compute patches1, a1, h1, patches2, a2, h2, flat3, a3 of one example."""
     # patches1[c,v,q] = x[c,v + 2 q]
     for c in range(2):
         for v in range(5):
             for q in range(14):
                 patches1[c, v, q] = x[c, 2 * q + v]
     # a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] patches1[c,v,q]
-    contract_pk_kq(a1.reshape(8, 14), W1.reshape(8, 10), patches1.reshape(10, 14), 8, 14, 10)
+    contract_pk_kq(
+        a1.reshape(8, 14), W1.reshape(8, 10), patches1.reshape(10, 14), 8,
+        14, 10
+    )
     # a1[o,q] ← a1[o,q] + b1[o]
     for o in range(8):
         b1_o = b1[o]
@@ -363,7 +374,10 @@ def forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2
             for p in range(8):
                 patches2[c, u, p] = h1[c, 3 * u + p]
     # a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] patches2[c,u,p]
-    contract_pk_kq(a2.reshape(8, 8), W2.reshape(8, 24), patches2.reshape(24, 8), 8, 8, 24)
+    contract_pk_kq(
+        a2.reshape(8, 8), W2.reshape(8, 24), patches2.reshape(24, 8), 8, 8,
+        24
+    )
     # a2[o,p] ← a2[o,p] + b2[o]
     for o in range(8):
         b2_o = b2[o]
@@ -399,21 +413,24 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
     for n in range(N):
         x = X[n]
         f = F[n]
-        forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3)
+        forward_of_example(
+            x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
+            flat3, a3
+        )
         # m = max_i<3 a3[i]
         m = a3[0]
         for i in range(3):
             m = max(m, a3[i])
-        # s = Σ_i<3 e[i]
-        s = zero
+        # z = Σ_i<3 e[i]
+        z = zero
         # e[i] = exp(a3[i] - m)
         for i in range(3):
             e[i] = exp(a3[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(3):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -434,23 +451,26 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
     for n in range(N):
         x = X[n]
         y = Y[n]
-        forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3)
+        forward_of_example(
+            x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
+            flat3, a3
+        )
         # m = max_i<3 a3[i]
         m = a3[0]
         for i in range(3):
             m = max(m, a3[i])
-        # s = Σ_i<3 e[i]
-        s = zero
+        # z = Σ_i<3 e[i]
+        z = zero
         # e[i] = exp(a3[i] - m)
         for i in range(3):
             e[i] = exp(a3[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(3):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         mean += l
     return mean / real(N)
 
@@ -540,7 +560,7 @@ def contract_kp_kq(C, A, B, rows, columns, terms):
 
 @kernel
 def backward_of_example(W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1):
-    """Compute IndexedBase(dflat3), IndexedBase(dh2), IndexedBase(da2), IndexedBase(dh1), IndexedBase(dpatches2), IndexedBase(da1) of one example."""
+    """Compute dflat3, dh2, da2, dh1, dpatches2, da1 of one example."""
     # dflat3[i] = Σ_j<3 W3[j,i] da3[j]
     for i in range(64):
         dflat3[i] = zero
@@ -556,7 +576,10 @@ def backward_of_example(W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, d
         for q in range(14):
             dh1[o, q] = zero
     # dpatches2[j,i,p] = Σ_k<8 W2[k,j,i] da2[k,p]
-    contract_kp_kq(dpatches2.reshape(24, 8), W2.reshape(8, 24), da2.reshape(8, 8), 24, 8, 8)
+    contract_kp_kq(
+        dpatches2.reshape(24, 8), W2.reshape(8, 24), da2.reshape(8, 8), 24,
+        8, 8
+    )
     # dh1[j,p + 3 i] ← dpatches2[j,i,p] + dh1[j,p + 3 i]
     for j in range(8):
         for i in range(3):
@@ -588,27 +611,32 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
     dh1 = np.empty((8, 14), W1.dtype)
     dpatches2 = np.empty((8, 3, 8), W1.dtype)
     da1 = np.empty((8, 14), W1.dtype)
-    forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3)
+    forward_of_example(
+        x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
+        flat3, a3
+    )
     # m = max_i<3 a3[i]
     m = a3[0]
     for i in range(3):
         m = max(m, a3[i])
-    # s = Σ_i<3 e[i]
-    s = zero
+    # z = Σ_i<3 e[i]
+    z = zero
     # e[i] = exp(a3[i] - m)
     for i in range(3):
         e[i] = exp(a3[i] - m)
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(3):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a3[y]
-    l = m + log(s) - a3[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a3[y]
+    l = m + log(z) - a3[y]
     # da3[i] = f[i] - 1[i=y]
     for i in range(3):
         da3[i] = f[i] - (one if i == y else zero)
-    backward_of_example(W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1)
+    backward_of_example(
+        W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1
+    )
     # dW1[o,c,v] = Σ_i<14 x[c,v + 2 i] da1[o,i]
     for o in range(8):
         for c in range(2):
@@ -766,23 +794,26 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         row = order[n]
         x = X[row]
         y = Y[row]
-        forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3)
+        forward_of_example(
+            x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
+            flat3, a3
+        )
         # m = max_i<3 a3[i]
         m = a3[0]
         for i in range(3):
             m = max(m, a3[i])
-        # s = Σ_i<3 e[i]
-        s = zero
+        # z = Σ_i<3 e[i]
+        z = zero
         # e[i] = exp(a3[i] - m)
         for i in range(3):
             e[i] = exp(a3[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(3):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -792,9 +823,14 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         # da3[i] = f[i] - 1[i=y]
         for i in range(3):
             da3[i] = f[i] - (one if i == y else zero)
-        backward_of_example(W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1)
+        backward_of_example(
+            W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1
+        )
         # W1[o,c,v] ← W1[o,c,v] - step Σ_i<14 patches1[c,v,i] da1[o,i]
-        add_pk_qk(W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14), 8, 10, 14, -step)
+        add_pk_qk(
+            W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14), 8,
+            10, 14, -step
+        )
         # b1[o] ← b1[o] - step Σ_i<14 da1[o,i]
         for o in range(8):
             total = zero
@@ -802,7 +838,10 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
                 total += da1[o, i]
             b1[o] -= step * total
         # W2[o,c,u] ← W2[o,c,u] - step Σ_i<8 patches2[c,u,i] da2[o,i]
-        add_pk_qk(W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8), 8, 24, 8, -step)
+        add_pk_qk(
+            W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8), 8,
+            24, 8, -step
+        )
         # b2[o] ← b2[o] - step Σ_i<8 da2[o,i]
         for o in range(8):
             total = zero
@@ -810,18 +849,17 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
                 total += da2[o, i]
             b2[o] -= step * total
         # W3[i,j] ← W3[i,j] - step da3[i] flat3[j]; b3[i] ← b3[i] - step da3[i]
-        for i in range(0, -1, -3):
-            step_da3_0 = step * da3[i]
-            step_da3_1 = step * da3[i + 1]
-            step_da3_2 = step * da3[i + 2]
-            for j in range(64):
-                flat3_j = flat3[j]
-                W3[i, j] -= flat3_j * step_da3_0
-                W3[i + 1, j] -= flat3_j * step_da3_1
-                W3[i + 2, j] -= flat3_j * step_da3_2
-            b3[i] -= step * da3[i]
-            b3[i + 1] -= step * da3[i + 1]
-            b3[i + 2] -= step * da3[i + 2]
+        step_da3_0 = step * da3[0]
+        step_da3_1 = step * da3[1]
+        step_da3_2 = step * da3[2]
+        for j in range(64):
+            flat3_j = flat3[j]
+            W3[0, j] -= flat3_j * step_da3_0
+            W3[1, j] -= flat3_j * step_da3_1
+            W3[2, j] -= flat3_j * step_da3_2
+        b3[0] -= step * da3[0]
+        b3[1] -= step * da3[1]
+        b3[2] -= step * da3[2]
         done += 1
     return done, losses
 
@@ -880,30 +918,38 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
             row = order[r + start]
             x = X[row]
             y = Y[row]
-            forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3)
+            forward_of_example(
+                x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
+                flat3, a3
+            )
             # m = max_i<3 a3[i]
             m = a3[0]
             for i in range(3):
                 m = max(m, a3[i])
-            # s = Σ_i<3 e[i]
-            s = zero
+            # z = Σ_i<3 e[i]
+            z = zero
             # e[i] = exp(a3[i] - m)
             for i in range(3):
                 e[i] = exp(a3[i] - m)
-                s += e[i]
-            # f[i] = e[i]/s
-            per_s = one / s
+                z += e[i]
+            # f[i] = e[i]/z
+            per_z = one / z
             for i in range(3):
-                f[i] = per_s * e[i]
-            # l = m + log(s) - a3[y]
-            l = m + log(s) - a3[y]
+                f[i] = per_z * e[i]
+            # l = m + log(z) - a3[y]
+            l = m + log(z) - a3[y]
             total_l += l
             # da3[i] = f[i] - 1[i=y]
             for i in range(3):
                 da3[i] = f[i] - (one if i == y else zero)
-            backward_of_example(W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1)
+            backward_of_example(
+                W2, W3, h1, h2, da3, dflat3, dh2, da2, dh1, dpatches2, da1
+            )
             # sum_W1[o,c,v] ← sum_W1[o,c,v] - step Σ_i<14 patches1[c,v,i] da1[o,i]
-            add_pk_qk(sum_W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14), 8, 10, 14, -step)
+            add_pk_qk(
+                sum_W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14),
+                8, 10, 14, -step
+            )
             # sum_b1[o] ← sum_b1[o] - step Σ_i<14 da1[o,i]
             for o in range(8):
                 total = zero
@@ -911,7 +957,10 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
                     total += da1[o, i]
                 sum_b1[o] -= step * total
             # sum_W2[o,c,u] ← sum_W2[o,c,u] - step Σ_i<8 patches2[c,u,i] da2[o,i]
-            add_pk_qk(sum_W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8), 8, 24, 8, -step)
+            add_pk_qk(
+                sum_W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8),
+                8, 24, 8, -step
+            )
             # sum_b2[o] ← sum_b2[o] - step Σ_i<8 da2[o,i]
             for o in range(8):
                 total = zero
@@ -920,18 +969,17 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
                 sum_b2[o] -= step * total
             # sum_W3[i,j] ← sum_W3[i,j] - step da3[i] flat3[j]; sum_b3[i] ← sum_b3[i] - step
             #     da3[i]
-            for i in range(0, -1, -3):
-                step_da3_0 = step * da3[i]
-                step_da3_1 = step * da3[i + 1]
-                step_da3_2 = step * da3[i + 2]
-                for j in range(64):
-                    flat3_j = flat3[j]
-                    sum_W3[i, j] -= flat3_j * step_da3_0
-                    sum_W3[i + 1, j] -= flat3_j * step_da3_1
-                    sum_W3[i + 2, j] -= flat3_j * step_da3_2
-                sum_b3[i] -= step * da3[i]
-                sum_b3[i + 1] -= step * da3[i + 1]
-                sum_b3[i + 2] -= step * da3[i + 2]
+            step_da3_0 = step * da3[0]
+            step_da3_1 = step * da3[1]
+            step_da3_2 = step * da3[2]
+            for j in range(64):
+                flat3_j = flat3[j]
+                sum_W3[0, j] -= flat3_j * step_da3_0
+                sum_W3[1, j] -= flat3_j * step_da3_1
+                sum_W3[2, j] -= flat3_j * step_da3_2
+            sum_b3[0] -= step * da3[0]
+            sum_b3[1] -= step * da3[1]
+            sum_b3[2] -= step * da3[2]
         # nothing is learnt from a loss that is not finite
         if not isfinite(total_l):
             break
@@ -960,7 +1008,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     updates = order.shape[0]
     a1 = np.empty((8, 14), W1.dtype)
     h1 = np.empty((8, 14), W1.dtype)
@@ -1026,16 +1075,16 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
         # e[i] = exp(a3[i] - m)
         for i in range(3):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i<3 e[i]
-        s = zero
+        # z = Σ_i<3 e[i]
+        z = zero
         for i in range(3):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(3):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         # da3[i] = f[i] - 1[i=y]
         for i in range(3):
             da3[i] = f[i] - (one if i == y else zero)

@@ -55,11 +55,12 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e27b7cb760a534b9.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e6693720596be6f4.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -87,7 +88,10 @@ SPEC = {
     "hyperparameters": {"decay": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}},
     "refused": {},
-    "network": "preactivation=dense; activations=['sigmoid']; output=sigmoid; loss=bce; target=vector; penalty=none",
+    "network": (
+        "preactivation=dense; activations=['sigmoid']; output=sigmoid; "
+        "loss=bce; target=vector; penalty=none"
+    ),
 }
 
 real = np.float64  # the type of every constant: an untyped one would make float32 sums float64
@@ -150,7 +154,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, t):
@@ -213,18 +217,6 @@ def log1p(x):
     y = y if x > -real(1.0) else (-real(np.inf) if x == -real(1.0) else real(np.nan))
     y = y if x < real(np.inf) else x
     return y if abs(x) > real(1.1102230246251565e-16) else x
-
-
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
 
 
 @elementary
@@ -388,7 +380,8 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2):
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     n0 = X.shape[1]
     n2 = Y.shape[1]
     updates = order.shape[0]
@@ -741,7 +734,8 @@ def add_kp_kq(C, A, B, rows, columns, terms, factor):
 
 @kernel
 def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the header."""
+    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
+    header."""
     n0 = X.shape[1]
     n2 = Y.shape[1]
     updates = order.shape[0]
@@ -785,8 +779,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                 G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(n1):
                     a1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
-                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
+                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
                 G1_r_s_K1_s = G1[r, s] * K1[s]

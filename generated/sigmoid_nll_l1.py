@@ -1,4 +1,4 @@
-"""Exact per-example SGD: sigmoid hidden layer, softmax output, nll loss, penalty l1, inverse step size.
+"""Exact per-example SGD: sigmoid hidden layer, softmax output, nll loss, penalty l1, inverse ...
 
 Given:
 
@@ -42,11 +42,12 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 801d1ee961effc65.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9608633d083619dd.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -74,7 +75,10 @@ SPEC = {
     "hyperparameters": {"decay": 0.0, "l1": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}},
     "refused": {"deferred": "the update of W1 is not linear in W1"},
-    "network": "preactivation=dense; activations=['sigmoid']; output=softmax; loss=nll; target=label; penalty=l1",
+    "network": (
+        "preactivation=dense; activations=['sigmoid']; output=softmax; "
+        "loss=nll; target=label; penalty=l1"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -137,7 +141,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, l1, t):
@@ -196,18 +200,6 @@ def log(x):
     return y if x < real(np.inf) else x
 
 
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
-
-
 @kernel
 def forward(X, W1, b1, W2, b2, F):
     """Write the outputs of every example of X to F."""
@@ -244,14 +236,14 @@ def forward(X, W1, b1, W2, b2, F):
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n2):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -292,16 +284,16 @@ def loss(X, Y, W1, b1, W2, b2):
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n2):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         mean += l
     return mean / real(N)
 
@@ -342,16 +334,16 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l1):
     # e[i] = exp(a2[i] - m)
     for i in range(n2):
         e[i] = exp(a2[i] - m)
-    # s = Σ_i e[i]
-    s = zero
+    # z = Σ_i e[i]
+    z = zero
     for i in range(n2):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(n2):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a2[y]
-    l = m + log(s) - a2[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a2[y]
+    l = m + log(z) - a2[y]
     # da2[i] = f[i] - 1[i=y]
     for i in range(n2):
         da2[i] = f[i] - (one if i == y else zero)
@@ -392,7 +384,8 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l1):
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
@@ -433,16 +426,16 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n2):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         # da2[i] = f[i] - 1[i=y]
         for i in range(n2):
             da2[i] = f[i] - (one if i == y else zero)
@@ -533,18 +526,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         m = a2[0]
         for i in range(n2):
             m = max(m, a2[i])
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -930,7 +923,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
     a2 = aligned(batch * n2, W1).reshape(batch, n2)
     m = aligned(batch, W1)
     e = aligned(batch * n2, W1).reshape(batch, n2)
-    s = aligned(batch, W1)
+    z = aligned(batch, W1)
     f = aligned(batch * n2, W1).reshape(batch, n2)
     l = aligned(batch, W1)
     da2 = aligned(batch * n2, W1).reshape(batch, n2)
@@ -973,20 +966,20 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
         for r in range(count):
             for i in range(n2):
                 e[r, i] = exp(a2[r, i] - m[r])
-        # s[r] = Σ_i e[r,i]
+        # z[r] = Σ_i e[r,i]
         for r in range(count):
             total = zero
             for i in range(n2):
                 total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # f[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(n2):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a2[r,y[r]]
+                f[r, i] = per_z_r * e[r, i]
+        # l[r] = m[r] + log(z[r]) - a2[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(s[r]) - a2[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a2[r, y[r]]
         # da2[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(n2):

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: silu and softplus hidden layers, softmax output, nll loss, penalty l1+l2, inverse step size.
+"""Exact per-example SGD: silu and softplus hidden layers, softmax output, nll loss, penalty ...
 
 Given:
 
@@ -67,11 +67,12 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: ca2922e6e0e0c633.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5db31303095151a4.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -95,11 +96,21 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 3,
-    "parameters": {"W1": [1, 0], "b1": [1], "W2": [2, 1], "b2": [2], "W3": [3, 2], "b3": [3]},
+    "parameters": {
+        "W1": [1, 0],
+        "b1": [1],
+        "W2": [2, 1],
+        "b2": [2],
+        "W3": [3, 2],
+        "b3": [3],
+    },
     "hyperparameters": {"decay": 0.0, "l1": 0.0, "l2": 0.0},
     "initial": {"distribution": "normal", "defaults": {}, "values": {}},
     "refused": {"deferred": "the update of W1 is not linear in W1"},
-    "network": "preactivation=dense; activations=['silu', 'softplus']; output=softmax; loss=nll; target=label; penalty=l1+l2",
+    "network": (
+        "preactivation=dense; activations=['silu', 'softplus']; "
+        "output=softmax; loss=nll; target=label; penalty=l1+l2"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -162,7 +173,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return real(1.4142135623730951) * sqrt(one / fan_in)
+    return math.sqrt(2)*math.sqrt(1/fan_in)
 
 
 def step_size(learning_rate, decay, l1, l2, t):
@@ -271,12 +282,6 @@ def log1p(x):
 
 
 @elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
 def scaled(m, h):
     """m h², in this order: h² alone may be subnormal, and lose its digits, where m h² is not."""
     return (m * h) * h
@@ -335,14 +340,14 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
         # e[i] = exp(a3[i] - m)
         for i in range(n3):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n3):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n3):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -400,16 +405,16 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
         # e[i] = exp(a3[i] - m)
         for i in range(n3):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n3):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n3):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         mean += l
     return mean / real(N)
 
@@ -469,16 +474,16 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
     # e[i] = exp(a3[i] - m)
     for i in range(n3):
         e[i] = exp(a3[i] - m)
-    # s = Σ_i e[i]
-    s = zero
+    # z = Σ_i e[i]
+    z = zero
     for i in range(n3):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(n3):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a3[y]
-    l = m + log(s) - a3[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a3[y]
+    l = m + log(z) - a3[y]
     # da3[i] = f[i] - 1[i=y]
     for i in range(n3):
         da3[i] = f[i] - (one if i == y else zero)
@@ -553,7 +558,8 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
@@ -614,16 +620,16 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
         # e[i] = exp(a3[i] - m)
         for i in range(n3):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n3):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n3):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         # da3[i] = f[i] - 1[i=y]
         for i in range(n3):
             da3[i] = f[i] - (one if i == y else zero)
@@ -765,18 +771,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         m = a3[0]
         for i in range(n3):
             m = max(m, a3[i])
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         # e[i] = exp(a3[i] - m)
         for i in range(n3):
             e[i] = exp(a3[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n3):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -1226,7 +1232,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
     a3 = aligned(batch * n3, W1).reshape(batch, n3)
     m = aligned(batch, W1)
     e = aligned(batch * n3, W1).reshape(batch, n3)
-    s = aligned(batch, W1)
+    z = aligned(batch, W1)
     f = aligned(batch * n3, W1).reshape(batch, n3)
     l = aligned(batch, W1)
     da3 = aligned(batch * n3, W1).reshape(batch, n3)
@@ -1290,20 +1296,20 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         for r in range(count):
             for i in range(n3):
                 e[r, i] = exp(a3[r, i] - m[r])
-        # s[r] = Σ_i e[r,i]
+        # z[r] = Σ_i e[r,i]
         for r in range(count):
             total = zero
             for i in range(n3):
                 total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # f[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(n3):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a3[r,y[r]]
+                f[r, i] = per_z_r * e[r, i]
+        # l[r] = m[r] + log(z[r]) - a3[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(s[r]) - a3[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a3[r, y[r]]
         # da3[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(n3):
@@ -1322,13 +1328,13 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         for r in range(count):
             for i in range(n1):
                 da1[r, i] = (
-                    dh1[r, i] * (one if a1[r, i] == real(np.inf) else zero if a1[r,
-                    i] == -real(np.inf) else (one + scaled(one + a1[r, i], exp(-abs(real(0.5)
-                    * a1[r, i]))) if a1[r, i] > zero else scaled(one + a1[r, i] + exp(-abs(real(0.5)
-                    * a1[r, i])) * exp(-abs(real(0.5) * a1[r, i])), exp(-abs(real(0.5) * a1[r,
-                    i])))) / ((one + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r,
-                    i]))) * (one + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r,
-                    i])))))
+                    dh1[r, i] * (one if a1[r, i] == real(np.inf) else zero
+                    if a1[r, i] == -real(np.inf) else (one + scaled(one + a1[r, i],
+                    exp(-abs(real(0.5) * a1[r, i]))) if a1[r, i] > zero else scaled(one + a1[r, i]
+                    + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r, i])),
+                    exp(-abs(real(0.5) * a1[r, i])))) / ((one + exp(-abs(real(0.5) * a1[r, i]))
+                    * exp(-abs(real(0.5) * a1[r, i]))) * (one + exp(-abs(real(0.5) * a1[r, i]))
+                    * exp(-abs(real(0.5) * a1[r, i])))))
                 )
         # total_l = Σ_r l[r]
         total_l = zero

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: tanh hidden layer, softmax output, nll loss, penalty l2, inverse step size.
+"""Exact per-example SGD: tanh hidden layer, softmax output, nll loss, penalty l2, inverse step ...
 
 Given:
 
@@ -54,11 +54,12 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2
         --initializer glorot --step-size inverse --dtype float32 -o tanh_nll_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 58ec4b7cc43fe300.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 3538ebd5d1be9643.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -86,7 +87,10 @@ SPEC = {
     "hyperparameters": {"decay": 0.0, "l2": 0.0},
     "initial": {"distribution": "uniform", "defaults": {}, "values": {}},
     "refused": {},
-    "network": "preactivation=dense; activations=['tanh']; output=softmax; loss=nll; target=label; penalty=l2",
+    "network": (
+        "preactivation=dense; activations=['tanh']; output=softmax; "
+        "loss=nll; target=label; penalty=l2"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -149,7 +153,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, l2, t):
@@ -240,18 +244,6 @@ def tanh(x):
     return np.copysign(e / (e + real(2.0)), x)
 
 
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
-
-
 @kernel
 def forward(X, W1, b1, W2, b2, F):
     """Write the outputs of every example of X to F."""
@@ -288,14 +280,14 @@ def forward(X, W1, b1, W2, b2, F):
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n2):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -336,16 +328,16 @@ def loss(X, Y, W1, b1, W2, b2):
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n2):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         mean += l
     return mean / real(N)
 
@@ -386,16 +378,16 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
     # e[i] = exp(a2[i] - m)
     for i in range(n2):
         e[i] = exp(a2[i] - m)
-    # s = Σ_i e[i]
-    s = zero
+    # z = Σ_i e[i]
+    z = zero
     for i in range(n2):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(n2):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a2[y]
-    l = m + log(s) - a2[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a2[y]
+    l = m + log(z) - a2[y]
     # da2[i] = f[i] - 1[i=y]
     for i in range(n2):
         da2[i] = f[i] - (one if i == y else zero)
@@ -431,7 +423,8 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
@@ -473,16 +466,16 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         for i in range(n2):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         # da2[i] = f[i] - 1[i=y]
         for i in range(n2):
             da2[i] = f[i] - (one if i == y else zero)
@@ -565,18 +558,18 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         m = a2[0]
         for i in range(n2):
             m = max(m, a2[i])
-        # s = Σ_i e[i]
-        s = zero
+        # z = Σ_i e[i]
+        z = zero
         # e[i] = exp(a2[i] - m)
         for i in range(n2):
             e[i] = exp(a2[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(n2):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a2[y]
-        l = m + log(s) - a2[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a2[y]
+        l = m + log(z) - a2[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -819,7 +812,8 @@ def scale_and_add_kp_kq(C, A, B, rows, columns, terms, scale, factor):
 
 @kernel
 def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the header."""
+    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
+    header."""
     n0 = X.shape[1]
     updates = order.shape[0]
     n1 = W1.shape[0]
@@ -866,8 +860,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
                 for i in range(n1):
                     a1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i] + G1_r_s_K1_s_2 * D1[s
-                        + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
+                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
+                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
                     )
             for s in range(r - (r % 4), r):
                 G1_r_s_K1_s = G1[r, s] * K1[s]
@@ -886,18 +880,18 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
             m = a2[0]
             for i in range(n2):
                 m = max(m, a2[i])
-            # s = Σ_i e[i]
-            s = zero
+            # z = Σ_i e[i]
+            z = zero
             # e[i] = exp(a2[i] - m)
             for i in range(n2):
                 e[i] = exp(a2[i] - m)
-                s += e[i]
-            # f[i] = e[i]/s
-            per_s = one / s
+                z += e[i]
+            # f[i] = e[i]/z
+            per_z = one / z
             for i in range(n2):
-                f[i] = per_s * e[i]
-            # l = m + log(s) - a2[y]
-            l = m + log(s) - a2[y]
+                f[i] = per_z * e[i]
+            # l = m + log(z) - a2[y]
+            l = m + log(z) - a2[y]
             # nothing is learnt from a loss that is not finite
             if not isfinite(l):
                 break
@@ -1067,7 +1061,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
     a2 = aligned(batch * n2, W1).reshape(batch, n2)
     m = aligned(batch, W1)
     e = aligned(batch * n2, W1).reshape(batch, n2)
-    s = aligned(batch, W1)
+    z = aligned(batch, W1)
     f = aligned(batch * n2, W1).reshape(batch, n2)
     l = aligned(batch, W1)
     da2 = aligned(batch * n2, W1).reshape(batch, n2)
@@ -1110,20 +1104,20 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
         for r in range(count):
             for i in range(n2):
                 e[r, i] = exp(a2[r, i] - m[r])
-        # s[r] = Σ_i e[r,i]
+        # z[r] = Σ_i e[r,i]
         for r in range(count):
             total = zero
             for i in range(n2):
                 total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # f[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(n2):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a2[r,y[r]]
+                f[r, i] = per_z_r * e[r, i]
+        # l[r] = m[r] + log(z[r]) - a2[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(s[r]) - a2[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a2[r, y[r]]
         # da2[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(n2):
@@ -1145,14 +1139,19 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count) - 2 step l2 W1[i,j]
-        scale_and_add_kp_kq(W1, da1, x, n1, n0, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W1, da1, x, n1, n0, count, -real(2) * step * l2, -step / real(count)
+        )
         # b1[i] ← b1[i] + Σ_r (-step da1[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(n1):
                 b1[i] -= step_per_count * da1[r, i]
         # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count) - 2 step l2 W2[i,j]
-        scale_and_add_kp_kq(W2, da2, h1, n2, n1, count, -real(2) * step * l2, -step / real(count))
+        scale_and_add_kp_kq(
+            W2, da2, h1, n2, n1, count, -real(2) * step * l2, -step /
+            real(count)
+        )
         # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 8, embedding(5000, 16), dense(32), tanh, dense(4); softmax output, nll loss, inverse step size.
+"""Exact per-example SGD: 8, embedding(5000, 16), dense(32), tanh, dense(4); softmax output, nll ...
 
 Given:
 
@@ -45,11 +45,12 @@ Regenerate with:
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 7a95843443336274.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 3f950d74f11bfad2.
 """
 
 import hashlib
 import json
+import math
 import os
 from contextlib import suppress
 from math import isfinite
@@ -73,14 +74,29 @@ SPEC = {
     "learned_per_unit": [],
     "dtype": "float32",
     "layers": 3,
-    "parameters": {"E1": ["5000", "16"], "W2": ["32", "128"], "b2": ["32"], "W3": ["4", "32"], "b3": ["4"]},
+    "parameters": {
+        "E1": ["5000", "16"],
+        "W2": ["32", "128"],
+        "b2": ["32"],
+        "W3": ["4", "32"],
+        "b3": ["4"],
+    },
     "sizes": [8, 128, 32, 4],
     "input": [8],
     "vocabulary": 5000,
     "hyperparameters": {"decay": 0.0},
-    "initial": {"distribution": "uniform", "defaults": {}, "values": {}, "fans": {"E1": [1, 16], "W2": [128, 32], "W3": [32, 4]}},
+    "initial": {
+        "distribution": "uniform",
+        "defaults": {},
+        "values": {},
+        "fans": {"E1": [1, 16], "W2": [128, 32], "W3": [32, 4]},
+    },
     "refused": {"deferred": "E1 is no matrix whose elements are all updated alike"},
-    "network": "preactivation=embedding(5000, 16), dense(32), dense(4); activations=['none', 'tanh']; output=softmax; loss=nll; target=label; penalty=none",
+    "network": (
+        "preactivation=embedding(5000, 16), dense(32), dense(4); "
+        "activations=['none', 'tanh']; output=softmax; loss=nll; "
+        "target=label; penalty=none"
+    ),
 }
 
 real = np.float32  # the type of every constant: an untyped one would make float32 sums float64
@@ -143,7 +159,7 @@ aligned = njit(at_cache_line)
 
 def initial_scale(fan_in, fan_out):
     """Return the bound of the uniform, or the deviation of the normal, initial weights."""
-    return ratio(real(2.449489742783178), sqrt(fan_in + fan_out))
+    return math.sqrt(6)/math.sqrt(fan_in + fan_out)
 
 
 def step_size(learning_rate, decay, t):
@@ -234,18 +250,6 @@ def tanh(x):
     return np.copysign(e / (e + real(2.0)), x)
 
 
-@elementary
-def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
-    return np.sqrt(x)
-
-
-@elementary
-def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
-    return x / y
-
-
 @kernel
 def forward(X, E1, W2, b2, W3, b3, F):
     """Write the outputs of every example of X to F."""
@@ -289,14 +293,14 @@ def forward(X, E1, W2, b2, W3, b3, F):
         # e[i] = exp(a3[i] - m)
         for i in range(4):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i<4 e[i]
-        s = zero
+        # z = Σ_i<4 e[i]
+        z = zero
         for i in range(4):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(4):
-            f[i] = per_s * e[i]
+            f[i] = per_z * e[i]
 
 
 @kernel
@@ -344,16 +348,16 @@ def loss(X, Y, E1, W2, b2, W3, b3):
         # e[i] = exp(a3[i] - m)
         for i in range(4):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i<4 e[i]
-        s = zero
+        # z = Σ_i<4 e[i]
+        z = zero
         for i in range(4):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(4):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         mean += l
     return mean / real(N)
 
@@ -403,16 +407,16 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
     # e[i] = exp(a3[i] - m)
     for i in range(4):
         e[i] = exp(a3[i] - m)
-    # s = Σ_i<4 e[i]
-    s = zero
+    # z = Σ_i<4 e[i]
+    z = zero
     for i in range(4):
-        s += e[i]
-    # f[i] = e[i]/s
-    per_s = one / s
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
     for i in range(4):
-        f[i] = per_s * e[i]
-    # l = m + log(s) - a3[y]
-    l = m + log(s) - a3[y]
+        f[i] = per_z * e[i]
+    # l = m + log(z) - a3[y]
+    l = m + log(z) - a3[y]
     # da3[i] = f[i] - 1[i=y]
     for i in range(4):
         da3[i] = f[i] - (one if i == y else zero)
@@ -466,7 +470,8 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
 
 @kernel
 def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their losses."""
+    """Update after each example of X[order]; return how many were done and the sum of their
+    losses."""
     updates = order.shape[0]
     h1 = np.empty((8, 16), E1.dtype)
     flat2 = np.empty(128, E1.dtype)
@@ -516,16 +521,16 @@ def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         # e[i] = exp(a3[i] - m)
         for i in range(4):
             e[i] = exp(a3[i] - m)
-        # s = Σ_i<4 e[i]
-        s = zero
+        # z = Σ_i<4 e[i]
+        z = zero
         for i in range(4):
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(4):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         # da3[i] = f[i] - 1[i=y]
         for i in range(4):
             da3[i] = f[i] - (one if i == y else zero)
@@ -629,18 +634,18 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         m = a3[0]
         for i in range(4):
             m = max(m, a3[i])
-        # s = Σ_i<4 e[i]
-        s = zero
+        # z = Σ_i<4 e[i]
+        z = zero
         # e[i] = exp(a3[i] - m)
         for i in range(4):
             e[i] = exp(a3[i] - m)
-            s += e[i]
-        # f[i] = e[i]/s
-        per_s = one / s
+            z += e[i]
+        # f[i] = e[i]/z
+        per_z = one / z
         for i in range(4):
-            f[i] = per_s * e[i]
-        # l = m + log(s) - a3[y]
-        l = m + log(s) - a3[y]
+            f[i] = per_z * e[i]
+        # l = m + log(z) - a3[y]
+        l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -659,19 +664,17 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
             for i in range(32):
                 dh2[i] += da3_j * W3[j, i]
         # W3[i,j] ← W3[i,j] - step da3[i] h2[j]
-        for i in range(3, 4):
-            step_da3 = step * da3[i]
-            for j in range(32):
-                W3[i, j] -= step_da3 * h2[j]
-        for i in range(0, -1, -3):
-            step_da3_0 = step * da3[i]
-            step_da3_1 = step * da3[i + 1]
-            step_da3_2 = step * da3[i + 2]
-            for j in range(32):
-                h2_j = h2[j]
-                W3[i, j] -= h2_j * step_da3_0
-                W3[i + 1, j] -= h2_j * step_da3_1
-                W3[i + 2, j] -= h2_j * step_da3_2
+        step_da3 = step * da3[3]
+        for j in range(32):
+            W3[3, j] -= step_da3 * h2[j]
+        step_da3_0 = step * da3[0]
+        step_da3_1 = step * da3[1]
+        step_da3_2 = step * da3[2]
+        for j in range(32):
+            h2_j = h2[j]
+            W3[0, j] -= h2_j * step_da3_0
+            W3[1, j] -= h2_j * step_da3_1
+            W3[2, j] -= h2_j * step_da3_2
         # da2[i] = dh2[i] (1 - h2[i]²); b2[i] ← b2[i] - step da2[i]
         for i in range(32):
             da2[i] = dh2[i] * (one - h2[i] * h2[i])
@@ -995,7 +998,7 @@ def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batc
     a3 = aligned(batch * 4, E1).reshape(batch, 4)
     m = aligned(batch, E1)
     e = aligned(batch * 4, E1).reshape(batch, 4)
-    s = aligned(batch, E1)
+    z = aligned(batch, E1)
     f = aligned(batch * 4, E1).reshape(batch, 4)
     l = aligned(batch, E1)
     da3 = aligned(batch * 4, E1).reshape(batch, 4)
@@ -1048,20 +1051,20 @@ def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batc
         for r in range(count):
             for i in range(4):
                 e[r, i] = exp(a3[r, i] - m[r])
-        # s[r] = Σ_i<4 e[r,i]
+        # z[r] = Σ_i<4 e[r,i]
         for r in range(count):
             total = zero
             for i in range(4):
                 total += e[r, i]
-            s[r] = total
-        # f[r,i] = e[r,i]/s[r]
+            z[r] = total
+        # f[r,i] = e[r,i]/z[r]
         for r in range(count):
-            per_s_r = one / s[r]
+            per_z_r = one / z[r]
             for i in range(4):
-                f[r, i] = per_s_r * e[r, i]
-        # l[r] = m[r] + log(s[r]) - a3[r,y[r]]
+                f[r, i] = per_z_r * e[r, i]
+        # l[r] = m[r] + log(z[r]) - a3[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(s[r]) - a3[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a3[r, y[r]]
         # da3[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(4):

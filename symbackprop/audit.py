@@ -175,7 +175,8 @@ def floats(dtype: str, count: int, seed: int) -> Array:
 def compiled(expr: Expr, dtype: str, *, exact_form: bool = False) -> Callable[[Array], Array]:
     """Return the compiled kernel of a formula of a, as a function of an array."""
     network = Network((expr,), "squared")
-    asked = {"activations": [srepr(expr)], "loss": "audit", "dtype": dtype, "exact_form": exact_form}
+    asked = {"activations": [formula(expr)], "loss": "audit", "dtype": dtype, "exact_form": exact_form}
+    asked["expression"] = srepr(expr)
 
     def generate() -> str:
         with warnings.catch_warnings():

@@ -40,7 +40,7 @@ from symbackprop.kernels import (
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, Call, If, Kernel, Loop, Row, written
 from symbackprop.loops.products import is_product
 from symbackprop.minibatch import terms_of
-from symbackprop.notation import formula
+from symbackprop.notation import identifier
 from symbackprop.scheduled import SWEEP, in_patches, piece
 from symbackprop.stages import Stages, read_at
 from symbackprop.symbols import LABEL, Axis, Finite, array, array_of_integers, index, name_of, names_in, scalar, size
@@ -126,7 +126,7 @@ def _function(network: Network, name: str, equations: Equations, work: Iterable[
     drawn = (Argument(mask, sizes) for mask, sizes in masks(network).items())
     arguments = tuple(a for a in (x, *drawn, *weights(network), *work) if a.name in used)
     taken = frozenset(a.name for a in arguments)
-    done = ", ".join(dict.fromkeys(formula(array(e.name), code=True) for e in equations))
+    done = ", ".join(dict.fromkeys(identifier(e.name) for e in equations))
     doc = f"Compute {done} of one example."
     kernel = Kernel(name, arguments, (), piece(equations, {}, taken), (), doc)
     values = (input_array(network, a.name) if a.name == "h^0" else array(a.name) for a in arguments)

@@ -23,6 +23,7 @@ from symbackprop.stages import Stages
 from symbackprop.updating import state_of
 
 FORMAT = 1
+_LONGEST_TITLE = 50  # of the layers in it
 _ABOUT_TRAINING = {"initializer", "step_size", "learned", "learned_per_unit", "update", "weighted", "dropout"}
 
 
@@ -62,7 +63,7 @@ def specification(
         },
         "refused": refused,
         **({"advice": lines} if (lines := advise(network)) else {}),
-        "network": _identity(names),
+        "network": _identity(network),
     }
 
 
@@ -96,9 +97,12 @@ def _fans(network: Network) -> dict[str, list[int]]:
     }
 
 
-def _identity(names: dict[str, Any]) -> str:
-    """Return what the meaning of parameters depends on, and not where or how fast they start."""
+def _identity(network: Network) -> str:
+    """Return what the meaning of parameters depends on, and not where or how fast they start, nor how it was typed."""
+    names = network.names()
     shown = {k: v for k, v in names.items() if k not in _ABOUT_TRAINING}
+    if network.layers:
+        shown["preactivation"] = ", ".join(layer.placed.layer.identity for layer in network.layers)
     for field in ("learned", "learned_per_unit"):
         if names[field]:
             shown[field] = ", ".join(text.partition("=")[0] for text in names[field])
@@ -160,9 +164,10 @@ def _schedules(deferral: Deferral | str, stages: Stages) -> list[str]:
 def _title(network: Network) -> str:
     names = network.names()
     if network.layers:
-        items = (network.item(k) for k in range(1, network.depth + 2))
+        items = ", ".join(network.item(k) for k in range(1, network.depth + 2))
         shape = " x ".join(map(str, network.input_sizes))
-        return f"Exact per-example SGD: {shape}, {', '.join(items)}; {_kinds(names)}"
+        shown = items if len(items) <= _LONGEST_TITLE else f"{network.depth + 1} layers"
+        return f"Exact per-example SGD: {shape}, {shown}; {_kinds(names)}"
     hidden = " and ".join([", ".join(names["activations"][:-1]), names["activations"][-1]] if network.depth > 1 else
                           names["activations"]).strip()  # fmt: skip
     layers = f"{hidden} hidden layer{'s' * (network.depth > 1)}, " if hidden else ""

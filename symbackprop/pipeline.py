@@ -20,6 +20,7 @@ from symbackprop.emit.to_numba import GLOBALS, functions
 from symbackprop.forms import remembered_forms
 from symbackprop.kernels import backward_kernel, forward_kernel, loss_kernel, sgd_kernel
 from symbackprop.loops.ir import Kernel
+from symbackprop.loops.passes.straighten import straighten
 from symbackprop.loops.verify import verify
 from symbackprop.minibatch import minibatch_kernel
 from symbackprop.notation import formula
@@ -95,7 +96,7 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     whole = _finished(stages_of_network(full), exact_form=exact_form)[0] if network.dropout else stages
     deferral = deferral_of(stages)
     refused = {"deferred": deferral} if isinstance(deferral, str) else {}
-    kernels = _kernels(network, stages, whole, deferral)
+    kernels = tuple(map(straighten, _kernels(network, stages, whole, deferral)))
     whole_module = with_called(kernels)
     called = {*functions(whole_module), *GLOBALS, *(kernel.name for kernel in whole_module)}
     for kernel in whole_module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import product
 
 from sympy import Expr, Integer, Symbol
@@ -125,6 +126,23 @@ class Derivation:
             step.check()
 
     def result(self, why: str) -> tuple[Equation, ...]:
-        """Return the results that carry one name, e.g. ``"hidden layer"``."""
-        own = tuple(e for e in self.results if e.why == why)
-        return own + tuple(e for section in self.sections for e in section.result(why))
+        """Return the results that carry one name, e.g. ``"hidden layer"``.
+
+        Raises
+        ------
+        ValueError
+            If none does; the message has the nearest names.
+        """
+        every = _results(self)
+        found = tuple(e for e in every if e.why == why)
+        if not found:
+            names = [*dict.fromkeys(e.why for e in every if e.why)]
+            near = get_close_matches(str(why), names, n=3, cutoff=0.4)
+            hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+            known = ", ".join(map(repr, names)) or "none"
+            raise ValueError(f"no result is called {why!r:.60}: {hint}known are {known}")
+        return found
+
+
+def _results(derivation: Derivation) -> tuple[Equation, ...]:
+    return derivation.results + tuple(e for section in derivation.sections for e in _results(section))

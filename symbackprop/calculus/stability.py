@@ -71,7 +71,7 @@ def _shift(equations: tuple[Equation, ...], total: Sum, mark: str) -> tuple[Equa
     if rows:
         m, s = (array(name + mark)[row] for name in ("row_max", "row_sum"))
     else:
-        m, s = (scalar(name + mark) for name in ("m", "s"))
+        m, s = (scalar(name + mark) for name in ("m", "z"))  # s counts examples
     shift = _Shift(total, row, indices, m, s, e)
     changed = [shift.put_into(q.rhs) for q in equations]
     if all(made is None for made in changed):

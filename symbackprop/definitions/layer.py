@@ -16,6 +16,7 @@ from symbackprop.definitions.shapes import (
     letters,
 )
 from symbackprop.index_formula import NAME, IndexEquation, as_equation, parse_equations
+from symbackprop.notation import formula
 from symbackprop.symbols import (
     name_of,
     names_in,
@@ -41,6 +42,8 @@ class Layer:
         What a name stands for that is elsewhere in the network: ``{"V": "W1", "u": "h1"}``.
     rows
         How many rows a table has that is read at integers.
+    identity
+        What distinguishes it from layers with parameters of the same shapes: its equations as they were understood.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Layer:
     initial: Mapping[str, float] = field(default_factory=dict)
     uses: Mapping[str, str] = field(default_factory=dict)
     rows: Mapping[str, int] = field(default_factory=dict)
+    identity: str = ""
 
     @property
     def rank(self) -> int:
@@ -74,7 +78,7 @@ def layer(equations: Any, *, name: str = "", initial: Mapping[str, float] | None
         A text, ``"mu = sum(h[j], j)/n; a[i] = b[i] + sum(W[i,j]*(h[j] - mu), j)"``, or an ``Eq(a[i], ...)`` of SymPy's
         Indexed and `Sum`, or a list of them. `h` is the layer below, `a` this one's values.
     name
-        What it is called; its text by default.
+        What it is called; its equations in one line by default.
     initial
         Initial values of parameters that all start alike, such as gains: ``{"g": 1}``.
     uses
@@ -120,8 +124,9 @@ def layer(equations: Any, *, name: str = "", initial: Mapping[str, float] | None
     for letter, size in sizes.items():
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"{letter} is {size!r}, expected how far the index runs, a positive integer")
-    text = name or (equations if isinstance(equations, str) else "; ".join(e.text for e in made))
-    made_layer = Layer(text, made, sizes, dict(initial or {}), dict(uses or {}), dict(rows or {}))  # type: ignore[arg-type]
+    text = name or "; ".join(" ".join(e.text.split()) for e in made)
+    identity = "; ".join(f"{formula(e.lhs, code=True)} = {formula(e.rhs, code=True)}" for e in made)
+    made_layer = Layer(text, made, sizes, dict(initial or {}), dict(uses or {}), dict(rows or {}), identity)  # type: ignore[arg-type]
     return _checked(made_layer)
 
 

@@ -10,7 +10,7 @@ Goodfellow et al. 2013. Convolution and average pooling: LeCun et al. 1998. Tied
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from symbackprop.definitions.layer import Layer, layer
@@ -132,7 +132,8 @@ def made(kind: str, *values: float | str, **named: float | str) -> Layer:
     constants |= {n: v for n, v in given.items() if n == "epsilon"}
     uses = {"V": str(given["weights"])} if "weights" in given else {}
     rows = {"E": given["vocabulary"]} if "vocabulary" in given else {}
-    return layer(text, name=name, initial=recipe.initial, uses=uses, rows=rows, **sizes, **constants)
+    whole = layer(text, name=name, initial=recipe.initial, uses=uses, rows=rows, **sizes, **constants)
+    return replace(whole, identity=name)
 
 
 def _arguments(kind: str, recipe: Recipe, values: tuple[Any, ...], named: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from sympy import Expr
+from sympy import Expr, pycode
 
 from symbackprop.emit.elementary import AVAILABLE, DECORATOR, ORDERED, helpers
 from symbackprop.emit.to_numba import functions, kernel_text, real
+from symbackprop.emit.wrap import wrap
 from symbackprop.loops.ir import Assign, Call, Kernel, walk
 from symbackprop.symbols import scalar
 
@@ -46,12 +48,13 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
         Formulas that become plain functions: ``initial_scale`` of the fans, ``step_size`` of t.
     """
     kernels = with_called(kernels)
-    called = functions(kernels) + functions(_as_kernel(e) for e in scalars.values())
+    called = functions(kernels) + functions(_as_kernel(e) for n, e in scalars.items() if n != "initial_scale")
     ours = sorted(set(called) & (AVAILABLE | ORDERED))
     elementary = [f"{DECORATOR}\n\n\n{helpers(ours, spec['dtype']).strip()}"] if ours else []
     foreign = sorted(set(called) - AVAILABLE - ORDERED)
+    formulas = [_function(n, e, spec) for n, e in scalars.items()]
     body = "\n\n\n".join(
-        [_preamble(spec, foreign), *(_function(n, e, spec) for n, e in scalars.items()),
+        [_preamble(spec, foreign, plain="math." in "".join(formulas)), *formulas,
          *elementary, *map(kernel_text, kernels), _table(kernels), trainer_text()]
     )  # fmt: skip
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
@@ -81,21 +84,19 @@ def _copied(path: str) -> str:
 
 
 def _docstring(header: Header) -> str:
-    made = [header.title]
+    made = [textwrap.shorten(header.title, WIDTH - 3, placeholder=" ...")]
     for heading, formulas in ((h, f) for h, f in header.formulas.items() if f):
         made += ["", f"{heading}:", ""]
         for formula in formulas:
-            made += textwrap.wrap(formula, WIDTH, initial_indent="    ", subsequent_indent="        ")
+            made += wrap(formula, WIDTH, "    ", "        ")
     made += ["", "Regenerate with:", ""]
-    made += textwrap.wrap(
-        header.command, WIDTH - 8, initial_indent="    ", subsequent_indent="        ", break_on_hyphens=False,
-        break_long_words=False,
-    )  # fmt: skip
+    made += wrap(header.command, WIDTH - 8, "    ", "        ")
     return "\n".join(made)
 
 
-def _preamble(spec: Mapping[str, Any], called: Sequence[str]) -> str:
-    imports = ["import hashlib", "import json", "import os", "from contextlib import suppress"]
+def _preamble(spec: Mapping[str, Any], called: Sequence[str], *, plain: bool) -> str:
+    imports = ["import hashlib", "import json", *(["import math"] * plain), "import os"]
+    imports += ["from contextlib import suppress"]
     if called:
         imports.append(f"from math import {', '.join(called)}")
     imports += ["from pathlib import Path", "", "import numpy as np", "from numba import njit"]
@@ -104,9 +105,23 @@ def _preamble(spec: Mapping[str, Any], called: Sequence[str]) -> str:
 
 
 def _spec_text(spec: Mapping[str, Any]) -> str:
-    """Return SPEC as JSON that is Python too."""
-    rows = [f"    {json.dumps(key)}: {json.dumps(value, ensure_ascii=False)}," for key, value in spec.items()]
-    return "\n".join(["SPEC = {", *rows, "}"])
+    """Return SPEC as JSON that is Python too, long texts in several pieces."""
+    rows = [row for key, value in spec.items() for row in _literal(f"{json.dumps(key)}: ", value)]
+    return "\n".join(["SPEC = {", *(f"    {row}" for row in rows), "}"])
+
+
+def _literal(start: str, value: Any) -> list[str]:
+    """Return an entry of a literal in one line where it fits, else an item or a part of a text a line."""
+    whole = f"{start}{json.dumps(value, ensure_ascii=False)},"
+    if len(whole) <= WIDTH - 16 or not isinstance(value, str | list | dict) or not value:
+        return [whole]
+    if isinstance(value, dict):
+        inner = [row for key, item in value.items() for row in _literal(f"{json.dumps(key)}: ", item)]
+        return [start + "{", *(f"    {row}" for row in inner), "},"]
+    if isinstance(value, list):
+        return [start + "[", *(f"    {row}" for item in value for row in _literal("", item)), "],"]
+    pieces = re.findall(rf".{{1,{WIDTH - 36}}}(?:\s|$)|\S+\s?", value)
+    return [f"{start}(", *(f"    {json.dumps(piece, ensure_ascii=False)}" for piece in pieces), "),"]
 
 
 _CONSTANTS = '''real = np.{dtype}  # the type of every constant: an untyped one would make float32 sums float64
@@ -147,7 +162,8 @@ def _function(name: str, expr: Expr, spec: Mapping[str, Any]) -> str:
         ),
         "step_size": (settings, "Return the step size of update t."),
     }[name]
-    return f'def {name}({", ".join(arguments)}):\n    """{doc}"""\n    return {real(expr)}'
+    value = pycode(expr) if name == "initial_scale" else real(expr)  # of Python's numbers, once a parameter
+    return f'def {name}({", ".join(arguments)}):\n    """{doc}"""\n    return {value}'
 
 
 def _table(kernels: Sequence[Kernel]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import textwrap
 from collections.abc import Iterable
 
 from sympy import (
@@ -33,6 +31,7 @@ from sympy.core.function import Function
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom
 
+from symbackprop.emit.wrap import parts, wrap
 from symbackprop.loops.ir import (
     Accumulate,
     Argument,
@@ -239,7 +238,7 @@ def lines(body: Body) -> list[str]:
 def _chain(statements: tuple[Assign, ...]) -> list[str]:
     """Return one chain of assignments, its lines continued by backslashes."""
     targets = [f"{_target(s.target)} =" for s in statements]
-    rows = textwrap.wrap(" ".join([*targets, real(statements[0].value)]), WIDTH - 16, subsequent_indent="    ")
+    rows = wrap(" ".join([*targets, real(statements[0].value)]), WIDTH - 16, later="    ")
     return [*(row + " \\" for row in rows[:-1]), rows[-1]]
 
 
@@ -265,7 +264,7 @@ def _starts_a_sum(statement: Assign) -> bool:
 
 def comment(text: str) -> list[str]:
     """Return a text as comment lines."""
-    return [f"# {line}" for line in textwrap.wrap(text, WIDTH - 16, subsequent_indent="    ")]
+    return [f"# {line}" for line in wrap(text, WIDTH - 16, later="    ")]
 
 
 def _lines(statement: Statement) -> list[str]:
@@ -286,8 +285,18 @@ def _lines(statement: Statement) -> list[str]:
             bounds += f", {integer(step)}" if step != 1 else ""
             return [f"for {index.name} in range({bounds}):", *_indented(lines(body))]
         case If(condition, body):
-            return [f"if {truth(condition)}:", *_indented(lines(body))]
+            return [*_in_brackets("if ", truth(condition), ":"), *_indented(lines(body))]
+        case Call():
+            name, _, passed = _line(statement).partition("(")
+            return _in_brackets(name, passed.removesuffix(")"), "", always=True)
     return [_line(statement)]
+
+
+def _in_brackets(start: str, inner: str, end: str, *, always: bool = False) -> list[str]:
+    """Return a statement in one line, or what is in its brackets in several, where one would be too long."""
+    if len(start) + len(inner) <= WIDTH - 24:
+        return [f"{start}({inner}){end}" if always else f"{start}{inner}{end}"]
+    return [f"{start}(", *_indented(wrap(inner, WIDTH - 32)), f"){end}"]
 
 
 def _line(statement: Statement) -> str:
@@ -314,9 +323,11 @@ def _wrapped(start: str, value: str) -> list[str]:
     """Return a statement, in parentheses over several lines where one would be too long."""
     if len(start) + len(value) <= WIDTH - 16:
         return [start + value]
-    rows = _rows(re.split(r" (?=[+-] |if |else )", value))
-    if max(map(len, rows)) > WIDTH:
-        rows = _rows(re.split(r" (?=[+*/-] |if |else )|(?<=,) ", value))
+    rows = _rows(parts(value, r" (?=[+-] |if |else )"))
+    if max(map(len, rows)) > WIDTH - 16:
+        rows = _rows(parts(value, r" (?=[+*/-] |if |else )|(?<=,) "))
+    if max(map(len, rows)) > WIDTH - 16:
+        rows = wrap(value, WIDTH - 32)
     return [start + "(", *_indented(rows), ")"]
 
 
@@ -345,9 +356,9 @@ def kernel_text(kernel: Kernel) -> str:
     names = ", ".join(identifier(a.name) for a in kernel.arguments)
     signature = f"def {kernel.name}({names}):"
     if len(signature) > WIDTH:
-        signature = "\n".join([f"def {kernel.name}(", *textwrap.wrap(names, WIDTH - 4, initial_indent="    ",
-                               subsequent_indent="    "), "):"])  # fmt: skip
-    body = [f'"""{kernel.doc}"""', *_sizes(kernel), *map(_allocate, kernel.locals, [kernel] * len(kernel.locals))]
+        signature = "\n".join([f"def {kernel.name}(", *wrap(names, WIDTH - 4, "    ", "    "), "):"])
+    body = [*wrap(f'"""{kernel.doc}"""', WIDTH - 4), *_sizes(kernel)]
+    body += [*map(_allocate, kernel.locals, [kernel] * len(kernel.locals))]
     body += lines(kernel.body)
     if kernel.returns:
         body.append("return " + ", ".join(r.name if r.is_integer else real(r) for r in kernel.returns))

@@ -6,7 +6,7 @@ Kernel    = name, arguments, locals, body, returns
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from sympy import Basic, Expr, Indexed, Integer, Symbol
@@ -194,6 +194,25 @@ def exposed(body: Body) -> frozenset[str]:
         if isinstance(statement, Assign) and isinstance(statement.target, Symbol):
             assigned.add(statement.target.name)
     return frozenset(found)
+
+
+def substitute(statement: Statement, swap: Mapping[Expr, Expr]) -> Statement:
+    """Return a statement with other symbols, in all that it reads and writes."""
+    match statement:
+        case Assign() | Accumulate():
+            return replace(statement, target=statement.target.xreplace(swap), value=statement.value.xreplace(swap))
+        case Loop():
+            inner = tuple(substitute(s, swap) for s in statement.body)
+            start, stop = statement.start.xreplace(swap), statement.stop.xreplace(swap)
+            return replace(statement, start=start, stop=stop, body=inner)
+        case If():
+            inner = tuple(substitute(s, swap) for s in statement.body)
+            return replace(statement, condition=statement.condition.xreplace(swap), body=inner)
+        case Row():
+            return replace(statement, at=statement.at.xreplace(swap))
+        case Call():
+            return replace(statement, values=tuple(value.xreplace(swap) for value in statement.values))
+    return statement
 
 
 def map_values(body: Body, change: Callable[[Expr], Expr]) -> Body:

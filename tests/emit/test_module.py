@@ -112,7 +112,7 @@ def test_every_loop_of_the_plain_kernels_says_its_formula():
     for formula in [
         "# a1[i] = b1[i] + Σ_j W1[i,j] x[j]",
         "# h1[j] = tanh(a1[j])",
-        "# f[i] = e[i]/s",
+        "# f[i] = e[i]/z",
         "# da2[i] = f[i] - 1[i=y]",
         "# dh1[j] = Σ_i W2[i,j] da2[i]",
         "# da1[i] = dh1[i] (1 - h1[i]²)",

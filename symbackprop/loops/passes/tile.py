@@ -12,7 +12,19 @@ from dataclasses import replace
 
 from sympy import Expr, Indexed, Integer, Mod, Mul, Symbol
 
-from symbackprop.loops.ir import Accumulate, Assign, Body, Break, If, Loop, Row, Statement, exposed, expressions, walk
+from symbackprop.loops.ir import (
+    Accumulate,
+    Assign,
+    Body,
+    Break,
+    Loop,
+    Row,
+    Statement,
+    exposed,
+    expressions,
+    substitute,
+    walk,
+)
 from symbackprop.symbols import name_of, scalar
 
 
@@ -129,23 +141,7 @@ def _copy(body: Body, index: Symbol, k: int, private: Mapping[Symbol, str]) -> B
     swap: dict[Expr, Expr] = {symbol: scalar(f"{name}_{k}") for symbol, name in private.items()}
     if k:
         swap[index] = index + k
-    return tuple(_substitute(statement, swap) for statement in body)
-
-
-def _substitute(statement: Statement, swap: Mapping[Expr, Expr]) -> Statement:
-    match statement:
-        case Assign() | Accumulate():
-            return replace(statement, target=statement.target.xreplace(swap), value=statement.value.xreplace(swap))
-        case Loop():
-            inner = tuple(_substitute(s, swap) for s in statement.body)
-            start, stop = statement.start.xreplace(swap), statement.stop.xreplace(swap)
-            return replace(statement, start=start, stop=stop, body=inner)
-        case If():
-            inner = tuple(_substitute(s, swap) for s in statement.body)
-            return replace(statement, condition=statement.condition.xreplace(swap), body=inner)
-        case Row():
-            return replace(statement, at=statement.at.xreplace(swap))
-    return statement
+    return tuple(substitute(statement, swap) for statement in body)
 
 
 def _jam(copies: list[Body]) -> Body:
