@@ -50,7 +50,7 @@ Regenerate with:
         --initializer glorot --step-size inverse --dtype float32 --learn slope=0.25 -o
         prelu_nll.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8f2574796deb9908.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 11758dd16875f1c1.
 """
 
 import hashlib
@@ -1256,7 +1256,9 @@ class Trainer:
         except Exception as error:  # json, zipfile and zlib raise their own kinds on damaged files
             raise ValueError(f"{path} is not a model of this module, or is damaged: {error}") from None
         if network != SPEC["network"]:
-            raise ValueError(f"{path} holds a network {network}, expected {SPEC['network']}")
+            theirs, ours = " ".join(str(network).split()), SPEC["network"]
+            hint = "load it with the module that saved it"
+            raise ValueError(f"{path} holds a network {theirs}, expected {ours}; {hint}")
         if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
             raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
         of = SPEC.get("state", {})

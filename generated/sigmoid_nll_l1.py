@@ -42,7 +42,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9608633d083619dd.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e85712edf85c1179.
 """
 
 import hashlib
@@ -1170,7 +1170,9 @@ class Trainer:
         except Exception as error:  # json, zipfile and zlib raise their own kinds on damaged files
             raise ValueError(f"{path} is not a model of this module, or is damaged: {error}") from None
         if network != SPEC["network"]:
-            raise ValueError(f"{path} holds a network {network}, expected {SPEC['network']}")
+            theirs, ours = " ".join(str(network).split()), SPEC["network"]
+            hint = "load it with the module that saved it"
+            raise ValueError(f"{path} holds a network {theirs}, expected {ours}; {hint}")
         if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
             raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
         of = SPEC.get("state", {})

@@ -45,7 +45,7 @@ Regenerate with:
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 3f950d74f11bfad2.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: c2cedefc8b936af4.
 """
 
 import hashlib
@@ -1254,7 +1254,9 @@ class Trainer:
         except Exception as error:  # json, zipfile and zlib raise their own kinds on damaged files
             raise ValueError(f"{path} is not a model of this module, or is damaged: {error}") from None
         if network != SPEC["network"]:
-            raise ValueError(f"{path} holds a network {network}, expected {SPEC['network']}")
+            theirs, ours = " ".join(str(network).split()), SPEC["network"]
+            hint = "load it with the module that saved it"
+            raise ValueError(f"{path} holds a network {theirs}, expected {ours}; {hint}")
         if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
             raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
         of = SPEC.get("state", {})

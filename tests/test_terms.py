@@ -110,7 +110,8 @@ def test_results_are_found_by_name_at_any_depth():
     derivation = Derivation("all", results=(DENSE,), sections=(inner, Derivation("other", results=(TANH,))))
     assert derivation.result("dense") == (DENSE,)
     assert derivation.result("activation") == (TANH, TANH)
-    assert derivation.result("nothing") == ()
+    with pytest.raises(ValueError, match="no result is called 'nothing': known are 'dense', 'activation'"):
+        derivation.result("nothing")
 
 
 def test_steps_print_each_side_once():

@@ -179,8 +179,9 @@ class _Placing:
 
     def _counted(self, written: IndexEquation) -> IndexEquation:
         """Return an equation with n, where it is no parameter of the layer, as how many values the layer below has."""
-        own = {*self.layer.initial, *(name_of(e.lhs) for e in self.layer.equations)}
-        if "n" in own:
+        equations = self.layer.equations
+        arrays = (access.name for e in equations for access in accesses(e.rhs))
+        if "n" in {*self.layer.initial, *(name_of(e.lhs) for e in equations), *arrays}:
             return written
         swap = {scalar("n"): Mul(*self.known.get(self.names["h"], ()))}
         return IndexEquation(written.lhs, written.rhs.xreplace(swap), written.text)

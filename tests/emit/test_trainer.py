@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, strategies
 from scipy import stats
 
-from symbackprop import Network
+from symbackprop import Network, build, layer
 from symbackprop.definitions.initializers import INITIALIZERS
 from tests import modules, reference
 
@@ -482,3 +482,27 @@ def test_the_file_holds_the_spec(model):
     with np.load(path, allow_pickle=False) as file:
         assert json.loads(str(file["spec"])) == modules.interpreted(LABELS).SPEC
         assert int(file["t"]) == trainer.t == 6
+
+
+RAW = "\n    s[i] = sum(W[i,j]*h[j], j)\n    a[i] = b[i] + s[i]\n"
+
+
+def test_a_file_with_the_raw_text_of_a_layer_is_refused_in_one_line(tmp_path):
+    """Earlier versions knew a layer of one's own by its text, and not by its equations."""
+    path, network = tmp_path / "model.npz", Network([layer(RAW, i=3)], input=3, loss="squared", penalty="none")
+    trainer = modules.interpret(build(network).text).Trainer()
+    trainer.save(path)
+    assert_same(type(trainer).load(path), copied(trainer))
+    with np.load(path) as file:
+        arrays = {**file}
+    spec, equations = json.loads(str(arrays["spec"])), network.layers[0].placed.layer.identity
+    earlier = spec["network"].replace(equations, RAW)
+    assert earlier != spec["network"]
+    path.write_bytes(npz(**{**arrays, "spec": json.dumps({**spec, "network": earlier})}))
+    with pytest.raises(ValueError, match=re.escape(f"{path} holds a network preactivation=")) as raised:
+        type(trainer).load(path)
+    message = str(raised.value)
+    assert "\n" not in message
+    assert equations in message
+    assert " ".join(RAW.split()) in message
+    assert message.endswith("; load it with the module that saved it")

@@ -1,5 +1,6 @@
 import json
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -34,6 +35,13 @@ def test_a_model_comes_back_as_it_was(tmp_path, model, fake, blobs):
 def test_the_module_itself_loads_it(tmp_path, model, fake):
     trainer = fake.Trainer.load(save_model(tmp_path / "m.npz", model))
     np.testing.assert_array_equal(trainer.parameters["W1"], model.parameters["W1"])
+
+
+def test_it_is_used_on_however_the_text_of_its_layers_was_noted(tmp_path, model, fake):
+    """Earlier versions noted the raw text of a layer of one's own; a model's shapes and functions say what fits it."""
+    spec = fake.SPEC | {"preactivation": "\n  a[i] = sum(W[i,j]*h[j], j)\n", "network": "another text"}
+    earlier = load_model(save_model(tmp_path / "m.npz", replace(model, spec=spec)))
+    np.testing.assert_array_equal(earlier.trainer(fake).parameters["W1"], model.parameters["W1"])
 
 
 def test_another_module_is_refused(model, fake, monkeypatch):
