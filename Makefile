@@ -22,7 +22,8 @@ generated: $(VENV)/test  ## write the committed modules again
 COUNT ?= 10000
 SEED ?= 1
 
-fuzz: $(VENV)/test  ## look at random formulas: COUNT of them, from SEED on; a fault is printed as a test
+fuzz: $(VENV)/test  ## look at random formulas and networks: COUNT of each, from SEED on; a fault is printed as a test
+	$(BIN)/python -m tests.fuzz networks --count $(COUNT) --seed $(SEED)
 	$(BIN)/python -m tests.fuzz formulas --count $(COUNT) --seed $(SEED)
 
 mutations: $(VENV)/test  ## put in plausible bugs one at a time: which of them no test sees

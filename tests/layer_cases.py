@@ -105,6 +105,9 @@ OWN = {
     "quadratic terms of a factorization machine": own(
         "a[i] = b[i] + sum(W[i,j]*h[j], j) - sum(V[j]**2*h[j]**2, j)/2", i=3),
     "powers of a shared parameter": own("a[i] = b[i] + sum(V[j]**3*h[j], j) + c**2*h[i]"),
+    "the diagonal of a table, at a kink": (
+        [layer("a[i] = sum(c[d,j]*h[d,j], d, j) + (c[i,i] if c[i,i] > 0 else 3/4)", i=3), RATIONAL, dense(1)], (3, 3),
+        SQUARED),
     "read by every unit": own("a[i] = b[i] + sum(V[j]*V[i]*h[j], j)", i=4),
 }  # fmt: skip
 

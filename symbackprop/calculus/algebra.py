@@ -200,7 +200,7 @@ def _folded(expr: Expr, g: Expr, definition: Equation) -> list[Expr]:
     g, sums = opaque(g, Sum, positive=True)
     expr = expr.xreplace({node: dummy for dummy, node in sums.items()})
     reads = outermost(g, Indexed)
-    if len({read.indices for read in reads}) != 1:  # a, and what each unit has learnt
+    if {read.indices for read in reads} != {definition.lhs.indices}:  # a, and what each unit has learnt
         return []
     if g in reads:
         return [_replace_reads(expr, g, definition)]
@@ -242,7 +242,7 @@ def _replace_reads(expr: Expr, read: Indexed, definition: Equation) -> Expr:
 def _fold_pieces(expr: Expr, g: Piecewise, definition: Equation) -> Expr:
     """Fold each piece of `expr` by the piece of `g` that holds there, whatever the index."""
     own_indices = definition.lhs.indices
-    bases = {e.base for e in g.atoms(Indexed) if len(e.indices) == len(own_indices)}
+    bases = {e.base for e in g.atoms(Indexed) if e.indices == own_indices}
     swaps = [dict(zip(own_indices, e.indices, strict=True)) for e in expr.atoms(Indexed) if e.base in bases]
 
     def pieces(node: Piecewise) -> Expr:

@@ -4,7 +4,7 @@ import argparse
 import importlib
 import sys
 
-KINDS = ("formulas",)  # each a module here with run(count, seed), which returns how many faults there are
+KINDS = ("formulas", "networks")  # each a module here with run(count, seed), which returns how many faults there are
 
 
 def main() -> int:
