@@ -19,6 +19,18 @@ NUMBERED = frozenset(
 OF_EACH = ("∂l/∂{}", "v{}", "mean_{}", "sum_{}", "norm{}", "old_{}")
 
 
+COPIED = frozenset({"total", "shared"})  # of which tiles have several: total_1, total_2
+
+
+def marked(letter: str) -> str:
+    """Return a user's letter, with a mark where kernels have it with a number behind it.
+
+    >>> marked("W"), marked("s"), marked("total")
+    ('W', 's_', 'total__')
+    """
+    return letter + "_" * ((letter in NUMBERED) + (letter in COPIED))
+
+
 def apart(name: str, taken: Iterable[str]) -> str:
     """Return a name, its letter marked by as many underscores as keep its identifier apart from others.
 

@@ -23,7 +23,7 @@ from symbackprop.definitions.shapes import (
 )
 from symbackprop.index_formula import IndexEquation
 from symbackprop.indices import outermost
-from symbackprop.names import NUMBERED
+from symbackprop.names import marked
 from symbackprop.symbols import (
     Axis,
     Maximum,
@@ -235,7 +235,7 @@ class _Placing:
         """Return a name with the layer's number; one that the network has for something else gets a mark."""
         if name in self.names:
             return self.names[name]
-        return f"{name}{'__' * (name in NUMBERED)}^{self.number}"  # kernels number copies of a total with one
+        return f"{marked(name)}^{self.number}"
 
     def _find_parameters(self, made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> None:
         own = [a for a in accesses(made.rhs) if a.name not in self.known or a.name in self.places]
