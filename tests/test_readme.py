@@ -22,6 +22,9 @@ def test_python_blocks_run_in_order(tmp_path):
     )
     assert made.returncode == 0, made.stderr
     assert "∂l/∂h⁽ᵏ⁾ⱼ = Σᵢ W⁽ᵏ⁺¹⁾ᵢⱼ ∂l/∂a⁽ᵏ⁺¹⁾ᵢ" in made.stdout
+    latex = (tmp_path / "derivation.tex").read_text("utf-8")
+    assert r"\frac{\partial l}{\partial h^{(k)}_{j}}" in latex
+    assert r"\documentclass" not in latex
     assert (tmp_path / "mine.py").exists()
     assert (tmp_path / "model.npz").exists()
 
