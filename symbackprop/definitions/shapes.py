@@ -87,7 +87,8 @@ def sizes_of(
         Sizes by the letter of the index.
     around
         The other equations of the layer: an index of whose size this one says nothing may run over an axis there.
-        Last of all a condition may restrict the index, as in h[j] if j <= i; then it runs over the axis as well.
+        Last of all a condition may restrict the index, as in h[j] if j <= i; then j runs over the axis as well, and i
+        as far as j, unless i is restricted elsewhere.
 
     Raises
     ------
@@ -102,17 +103,31 @@ def sizes_of(
             found[i] = whole
     while more := _reached(bounds, found):
         found |= more
-    for i in letters(equation):
+    missing = [i for i in letters(equation) if i not in found]
+    others = [b for e in around for a in accesses(e.rhs) if a.name in known for b in _bounds(a, known, e)]
+    for i in missing:
+        found |= _agreed(i, {b.size for b in (*bounds, *others) if b.place == i})
+    for i in missing:
         if i not in found:
-            elsewhere = [*bounds, *(b for e in around for a in accesses(e.rhs) if a.name in known
-                                    for b in _bounds(a, known, e))]  # fmt: skip
-            sizes = {b.size for b in elsewhere if b.place == i}
-            if len(sizes) != 1:
-                raise ValueError(f"the size of {i} is found nowhere in {equation.text!r}; give it, as in {i}=8")
-            (found[i],) = sizes
+            found |= _agreed(i, {found[j] for j in _compared(i, bounds) if j in found})
+        if i not in found:
+            raise ValueError(f"the size of {i} is found nowhere in {equation.text!r}; give it, as in {i}=8")
+    for i in letters(equation):
         if found[i].is_Integer and found[i] < 1:
             raise ValueError(f"the index {i} of {equation.text!r} has no value: a window is larger than its axis")
     return found
+
+
+def _agreed(i: Symbol, sizes: set[Expr]) -> dict[Symbol, Expr]:
+    return dict.fromkeys([i], *sizes) if len(sizes) == 1 else {}
+
+
+def _compared(i: Symbol, bounds: Iterable[_Bound]) -> Iterator[Symbol]:
+    """Yield the indices that an index is compared with, itself and not shifted, where a condition guards a read."""
+    for condition in {c for b in bounds for guard in b.access.guards for c in And.make_args(guard)}:
+        sides = getattr(condition, "args", ())
+        if i in sides and len(sides) == 2:
+            yield from (j for j in sides if j.is_Symbol and j != i)
 
 
 @dataclass(frozen=True)

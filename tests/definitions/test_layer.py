@@ -2,13 +2,17 @@
 
 import time
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sympy import Eq, IndexedBase, Integer, Symbol
 
 from symbackprop import Network, build, sum_over
 from symbackprop.definitions.layer import layer
 from symbackprop.definitions.placing import place
 from symbackprop.definitions.preactivations import conv, dense, embedding, maxout, tied
+from tests import modules
 
 
 def placed(made, *shape):
@@ -60,9 +64,40 @@ def test_indices_are_not_mistaken_for_the_names_of_a_network():
     assert network.layer("1") == Network([conv(2, 2), dense(2)], input=(1, 3, 3)).layer("1")
 
 
+RELATIONS = {"u <= t": np.less_equal, "t > u": np.greater, "u >= t": np.greater_equal, "t < u": np.less}
+
+
+def cumulative(relation, steps, width, **sizes):
+    items = [layer(f"a[t,d] = sum(h[u,d] if {relation} else 0, u)", **sizes), dense(2)]
+    return Network(items, input=(steps, width), loss="squared")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(sorted(RELATIONS)), st.integers(1, 9), st.integers(1, 3), st.integers(1, 9))
+def test_an_index_that_is_only_compared_runs_as_far_as_the_other(relation, steps, width, other):
+    network = cumulative(relation, steps, width)
+    assert network.layer("1") == cumulative(relation, steps, width, t=steps).layer("1")
+    for given_sizes, expected in (({}, steps), ({"t": other}, other)):
+        above = cumulative(relation, steps, width, **given_sizes).layers[1].placed.parameters["W^2"]
+        assert [axis.size for axis in above] == [2, expected * width]
+
+
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_a_running_sum_is_that_of_numpy(relation):
+    trainer = modules.interpret(build(cumulative(relation, 4, 2), dtype="float64").text).Trainer()
+    X = np.random.default_rng(0).random((3, 4, 2))
+    u, t = np.ogrid[:4, :4][::-1]
+    mask = RELATIONS[relation](*((u, t) if relation[0] == "u" else (t, u)))
+    W, b = trainer.parameters.values()
+    expected = (mask @ X).reshape(3, 8) @ W.reshape(2, 8).T + b
+    np.testing.assert_allclose(trainer.predict_proba(X), expected, rtol=1e-13)
+
+
 WRONG = {
     "out of range": (lambda: [layer("a[i] = h[i] + h[i-1]"), dense(2)], "'a[i] = h[i] + h[i-1]' reads index -1"),
     "no size": (lambda: [layer("a[i] = sum(W[i,j]*h[j], j)"), dense(2)], "the size of i is found nowhere in"),
+    "no size to compare with": (lambda: [layer("a[t] = sum(h[u] if 2*u <= t else 0, u)"), dense(2)],
+                                "the size of t is found nowhere in 'a[t] = sum(h[u] if 2*u <= t else 0, u)'; give it"),
     "order": (lambda: layer("a[i] = b[i] + mu; mu = sum(h[j], j)"), "reads mu before it is defined"),
     "cycle": (lambda: layer("u = v + h[0]; v = 2*u; a[i] = h[i]*u"), "reads v before it is defined"),
     "unused": (lambda: [layer("mu = c*h[0]; a[i] = h[i]"), dense(2)], "mu in 'mu = c*h[0]' never reaches a"),
