@@ -254,13 +254,17 @@ def _nothing_yet(parameter: str, sizes: tuple[Expr, ...]) -> Equation:
 def _in_two(network: Network, parts: Parts) -> tuple[Equations, Equations]:
     """Return what adds up the steps of examples, and the updates by their mean and by what depends on no example."""
     of_examples = {"h^0", LABEL.name, WEIGHT, *(a.name for a in parts.work), *(e.name for e in parts.clipping)}
-    own = frozenset(of_examples - {e.name for e in parts.updates})
+    own = of_examples - {e.name for e in parts.updates}
     steps: list[Equation] = []
     means: list[Equation] = []
     added: set[str] = set()  # whose sum an update has taken
     updates = with_step(parts.updates)
     for update in updates:
-        of_example, rest = terms_of(update, own) if update.is_update else (Integer(0), update.rhs)
+        if not update.is_update and names_in(update.rhs) & own:  # copied windows, of which an update is the sum
+            own.add(update.name)
+            steps.append(update)
+            continue
+        of_example, rest = terms_of(update, frozenset(own)) if update.is_update else (Integer(0), update.rhs)
         target = array(_sum(update.name))[getattr(update.lhs, "indices", ())] if update.is_update else update.lhs
         if of_example != 0:
             steps.append(replace(update, lhs=target, rhs=target + of_example))
