@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from string import ascii_lowercase
 from typing import Any
 
 from sympy import Add, Basic, Dummy, Expr, Mul, Sum
 
-from symbackprop.symbols import Maximum
+from symbackprop.symbols import Axis, Maximum
 from symbackprop.symbols import index as index_of
 
 Reduction = (Sum, Maximum)
@@ -46,19 +46,26 @@ def canonical(expr: Expr) -> Expr:
     return rebuild(expr, rename)
 
 
-def named(expr: Expr, taken: frozenset[str] = frozenset()) -> Any:
-    """Return `expr` with its bound indices called i, j, r ..., none of them free around it nor among `taken`."""
+def named(expr: Expr, over: Iterable[Axis] = ()) -> Any:
+    """Return `expr` with its bound indices called i, j, r ..., none of them free around it nor the index of an axis.
+
+    `over` are the axes for which it is computed: their indices need not occur in it.
+    """
+    return _named(expr, frozenset(axis.name for axis in over))
+
+
+def _named(expr: Expr, taken: frozenset[str]) -> Any:
     if not expr.args or not expr.has(*Reduction):
         return expr
     taken |= {s.name for s in expr.free_symbols if s.is_integer}
     if not isinstance(expr, Reduction):
-        return expr.func(*(named(a, taken) for a in expr.args))
+        return expr.func(*(_named(a, taken) for a in expr.args))
     swap = {}
     for index, _, _ in expr.limits:
         swap[index] = index_of(next(n for n in (*"ijrsuvpq", *ascii_lowercase) if n not in taken))
         taken |= {swap[index].name}
     return expr.func(
-        named(expr.function.xreplace(swap), taken), *((swap[i], low, high) for i, low, high in expr.limits)
+        _named(expr.function.xreplace(swap), taken), *((swap[i], low, high) for i, low, high in expr.limits)
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import product
 
 from sympy import Expr, Integer, Symbol
@@ -13,6 +12,7 @@ from symbackprop.indices import Reduction, outermost
 from symbackprop.notation import formula
 from symbackprop.numeric import World
 from symbackprop.symbols import Axis, name_of
+from symbackprop.words import did_you_mean
 
 STEP_TOLERANCE = 1e-20
 
@@ -137,10 +137,8 @@ class Derivation:
         found = tuple(e for e in every if e.why == why)
         if not found:
             names = [*dict.fromkeys(e.why for e in every if e.why)]
-            near = get_close_matches(str(why), names, n=3, cutoff=0.4)
-            hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
             known = ", ".join(map(repr, names)) or "none"
-            raise ValueError(f"no result is called {why!r:.60}: {hint}known are {known}")
+            raise ValueError(f"no result is called {why!r:.60}: {did_you_mean(str(why), names)}known are {known}")
         return found
 
 

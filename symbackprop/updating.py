@@ -22,7 +22,7 @@ def regularised(network: Network, layer: str, want: Wanted) -> tuple[list[Step],
     θ, steps = want.element, []
     slopes: list[Slope] = []
     for coefficient, Ω in zip(network.penalties(), network.penalised(layer), strict=True):
-        slope = named(contract(Ω, Integer(1), want.name, want.axes), frozenset(axis.name for axis in want.axes))
+        slope = named(contract(Ω, Integer(1), want.name, want.axes), want.axes)
         if slope != 0:
             local = Partial(Ω.lhs, θ)
             steps.append(Step("regulariser", local, local, slope, want.axes, (Ω,)))

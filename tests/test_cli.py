@@ -405,7 +405,7 @@ def test_a_signal_ends_with_the_best_parameters_or_130(real, place):
         sys.executable,
         "-u",
         "-m",
-        "symbackprop.cli",
+        "symbackprop",
         "train",
         "d.npz",
         "--epochs",

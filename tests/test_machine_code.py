@@ -184,7 +184,7 @@ def test_recipes_3_and_5_and_training_with_the_same_file_in_any_order(tmp_path):
         shutil.copy(FOLDER / name, package)
     np.savetxt(tmp_path / "rows.csv", np.c_[np.random.default_rng(0).random((60, 3)), np.arange(60) % 3], delimiter=",")
     recipe = "from generated.linear_nll import *; Trainer((3, 3)).predict(np.ones((1, 3))); print(forward.stats.cache_hits)"
-    command = ["-m", "symbackprop.cli"]
+    command = ["-m", "symbackprop"]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "NUMBA_CACHE_DIR": ""}
     orders = [
         ["-c", recipe],

@@ -28,7 +28,11 @@ def learnt(word):
     return Network(items, input=(1, 5, 5), learned={word: 0.5}, **EVERYTHING)
 
 
-@pytest.mark.parametrize("network", [parameter, value, learnt])
+def learnt_in_dense(word):
+    return Network((f"a/(1 + {word}*a**2)",), learned={word: 0.5}, **EVERYTHING)
+
+
+@pytest.mark.parametrize("network", [parameter, value, learnt, learnt_in_dense])
 @pytest.mark.parametrize("word", MADE)
 def test_a_word_of_the_generator_is_kept_apart_or_refused(network, word):
     with warnings.catch_warnings():

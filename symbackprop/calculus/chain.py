@@ -82,23 +82,22 @@ def _adjoint_of(
     label = scalar(want.name)  # an array's elements have it among their symbols too
     users = [_apart(e, want) for e in equations if label in e.rhs.free_symbols]
     target = adjoint(want.element)
-    wanted = frozenset(axis.name for axis in want.axes)
     steps, unevaluated, evaluated, terms = [], [], [], []
     for user in users:
         local = Partial(user.lhs, want.element)
-        found = named(partial(user, want.name, want.axes), wanted | {axis.name for axis in user.over})
+        found = named(partial(user, want.name, want.axes), (*want.axes, *user.over))
         steps.append(Step("partial derivative", local, local, found, (*user.over, *want.axes), given))
         unevaluated.append(_over(user, adjoint(user.lhs) * local))
         evaluated.append(_over(user, adjoint(user.lhs) * found))
         terms += contractions(user, adjoint(user.lhs), want.name, want.axes)
-    chained, summed = named(canonical(Add(*evaluated)), wanted), Add(*(term.value for term in terms))
+    chained, summed = named(canonical(Add(*evaluated)), want.axes), Add(*(term.value for term in terms))
     if any(user.over for user in users):
         steps.append(Step("chain rule", target, Add(*unevaluated), chained, want.axes, given))
     updates = [replace(t.scattered, why=want.why) for t in terms if t.scattered is not None] if scattered else []
     folded = summed
     for definition in given if not updates else ():
         folded = fold(folded, definition)
-    plain, result = named(summed, wanted), named(folded, wanted)
+    plain, result = named(summed, want.axes), named(folded, want.axes)
     note = "; ".join(f"added up where it is read: {e}" for e in updates)
     if result == plain:
         steps.append(Step(want.why, target, chained, plain, want.axes, given, note))
@@ -107,7 +106,7 @@ def _adjoint_of(
             steps.append(Step("contract", target, chained, plain, want.axes, given))
         steps.append(Step(want.why, target, plain, result, want.axes, given, "through the stored value"))
     if updates:
-        result = named(Add(*(term.value for term in terms if term.scattered is None)), wanted)
+        result = named(Add(*(term.value for term in terms if term.scattered is None)), want.axes)
     return steps, [Equation(target, result, want.axes, want.why), *updates]
 
 
@@ -122,7 +121,7 @@ def _apart(user: Equation, want: Wanted) -> Equation:
             name = next(n for n in "rsuvpq" if n not in taken | {a.name for a in (*over, *user.over)})
         over.append(Axis(name, axis.size))
         swap[axis.index] = over[-1].index
-    rhs = named(canonical(user.rhs).xreplace(swap), frozenset(taken))
+    rhs = named(canonical(user.rhs).xreplace(swap), want.axes)
     return Equation(user.lhs.xreplace(swap), rhs, tuple(over), user.why)
 
 
@@ -139,7 +138,7 @@ def substitute(into: Equation, definitions: Mapping[str, Equation]) -> Equation:
         for access in [e for e in rhs.atoms(Indexed) if str(e.base.label) == name]:
             at = dict(zip(definition.lhs.indices, access.indices, strict=True))
             rhs = rhs.xreplace({access: fresh(definition.rhs).xreplace(at)})
-    return Equation(into.lhs, named(canonical(rhs), frozenset(axis.name for axis in into.over)), into.over, into.why)
+    return Equation(into.lhs, named(canonical(rhs), into.over), into.over, into.why)
 
 
 def compose(loss: Equation, output: Equation) -> tuple[list[Step], Equation]:

@@ -45,12 +45,7 @@ def shift_by_maximum(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:
         mark = str(n + 1) if n else ""
         equations = _shift(equations, total, mark)
     same = [before[e.lhs][1] if e.lhs in before and before[e.lhs][0] == e.rhs else None for e in equations]
-    return tuple(own or _named(e) for e, own in zip(equations, same, strict=True))
-
-
-def _named(equation: Equation) -> Equation:
-    own = frozenset(axis.name for axis in equation.over)  # which need not occur on the right
-    return replace(equation, rhs=named(equation.rhs, own))
+    return tuple(own or replace(e, rhs=named(e.rhs, e.over)) for e, own in zip(equations, same, strict=True))
 
 
 def _outer_first(sums: Iterable[Expr]) -> list[Expr]:

@@ -144,7 +144,8 @@ class Network:
         require_used(self.exact_constants, [*self.used_activations, self.loss, self.penalty])
         if self.learned or self.learned_per_unit:
             check_used(dict(self.learned), dict(self.learned_per_unit), self.initial_values())
-        require_apart(self.array_names())
+        if found or self.learned or self.learned_per_unit:  # of others no name is the user's
+            require_apart(self._array_names())
 
     @property
     def typed(self) -> str:
@@ -278,7 +279,8 @@ class Network:
         made = self.activation(g, layer)
         if not self.dropout:
             return (made,)
-        names = apart(f"u^{layer}", self.array_names()), f"mask^{layer}"
+        taken = self.layers[int(layer) - 1].placed.names if self.layers else ()
+        names = apart(f"u^{layer}", taken), f"mask^{layer}"
         u, mask = (array(name)[made.lhs.indices] for name in names)
         return replace(made, lhs=u), Equation(made.lhs, mask * u, made.over, "dropout")
 
@@ -302,10 +304,11 @@ class Network:
         per_unit, used = dict(self.learned_per_unit), sorted(s.name for s in self._of_names(g).free_symbols - {a})
         return {f"{name}^{layer}": self._axes("i", layer) if name in per_unit else () for name in used}
 
-    def array_names(self) -> tuple[str, ...]:
+    def _array_names(self) -> tuple[str, ...]:
         """Return the names of all parameters, and of what layers compute, with their numbers."""
-        learnt = (n for k, g in enumerate(self.hidden, 1) if g is not None for n in self.learnt(g, str(k)))
-        return (*dict.fromkeys(n for layer in self.layers for n in layer.placed.names), *learnt)
+        layers = [str(k) for k in range(1, self.depth + 2)]
+        computed = (e.name for k in layers for e in self.layer(k))
+        return (*dict.fromkeys((*(n for k in layers for n in self.parameters(k)), *computed)),)
 
     def initial_values(self) -> dict[str, float]:
         """Return the initial value of each learnt parameter of each layer; all units of a layer start alike."""

@@ -69,7 +69,7 @@ def test_equal_sums_are_equal_when_canonical():
 def test_named_indices_are_not_those_around():
     assert formula(named(canonical(Sum(W[I, J] * x[J], (J, 0, n - 1))))) == "Σⱼ Wᵢⱼ xⱼ"
     assert formula(named(canonical(Sum(W[J, I] * x[I], (I, 0, n - 1))))) == "Σᵢ Wⱼᵢ xᵢ"
-    assert formula(named(canonical(Sum(x[I], (I, 0, n - 1))), frozenset("ij"))) == "Σᵣ xᵣ"
+    assert formula(named(canonical(Sum(x[I], (I, 0, n - 1))), (i, j))) == "Σᵣ xᵣ"
 
 
 def test_factor_out_takes_what_does_not_depend_on_the_index():

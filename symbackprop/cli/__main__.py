@@ -1,5 +1,0 @@
-"""``python -m symbackprop.cli``."""
-
-from symbackprop.cli.program import main
-
-main()
