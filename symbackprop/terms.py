@@ -12,7 +12,7 @@ from symbackprop.indices import Reduction, outermost
 from symbackprop.notation import formula
 from symbackprop.numeric import World
 from symbackprop.symbols import Axis, name_of
-from symbackprop.words import did_you_mean
+from symbackprop.words import nearest
 
 STEP_TOLERANCE = 1e-20
 
@@ -137,8 +137,9 @@ class Derivation:
         found = tuple(e for e in every if e.why == why)
         if not found:
             names = [*dict.fromkeys(e.why for e in every if e.why)]
-            known = ", ".join(map(repr, names)) or "none"
-            raise ValueError(f"no result is called {why!r:.60}: {did_you_mean(str(why), names)}known are {known}")
+            near = " or ".join(map(repr, nearest(str(why), names)))
+            hint, known = f"did you mean {near}? " * bool(near), ", ".join(map(repr, names)) or "none"
+            raise ValueError(f"no result is called {why!r:.60}: {hint}known are {known}")
         return found
 
 
