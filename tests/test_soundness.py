@@ -246,9 +246,10 @@ def test_every_activation_can_be_drawn(text, tmp_path):
         (["foo(a)", "-o", "x.png"], "unknown function foo"),
         (["tanh", "-o", "x.png", "--span", "0"], "the span is 0.0, expected a positive number"),
         (["tanh", "-o", "x.png", "--span", "nan"], "the span is nan"),
-        (["b*a", "-o", "x.png", "--constant", "b"], "--constant is 'b', expected a name, once"),
+        (["b*a", "-o", "x.png", "--constant", "b"], "--constant is 'b', expected a name and its value, a finite number, such as b=0.5"),
         (["sqrt(a)", "-o", "x.png"], "is not real at a = -0.05"),
-        (["tanh", "-o", "x.pdf"], "expected a name that ends in .png"),
+        (["b*a", "-o", "x.png", "--constant", "b=1", "--constant", "b=2"], "--constant gives 'b' twice, expected it once"),
+        (["tanh", "-o", "x.jpg"], "the picture is x.jpg, expected a name that ends in .png, .pdf or .svg"),
     ],
 )
 def test_bad_input_draws_nothing(arguments, message, tmp_path, monkeypatch, capsys):
