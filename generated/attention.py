@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 64, 3 layers; softmax output, nll loss, penalty l2, inverse step size.
+"""Exact per-example SGD: 64, 3 layers; softmax output, nll loss, penalty l2.
 
 Given:
 

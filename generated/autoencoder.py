@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 64, 4 layers; identity output, squared loss, inverse step size.
+"""Exact per-example SGD: 64, 4 layers; identity output, squared loss.
 
 Given:
 

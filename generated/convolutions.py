@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 1 x 8 x 8, 4 layers; softmax output, nll loss, penalty l2, inverse ...
+"""Exact per-example SGD: 1 x 8 x 8, 4 layers; softmax output, nll loss, penalty l2.
 
 Given:
 

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 1 x 28 x 28, 5 layers; softmax output, nll loss, constant step size.
+"""Exact per-example SGD: 1 x 28 x 28, 5 layers; softmax output, nll loss.
 
 Given:
 

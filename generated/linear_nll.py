@@ -1,4 +1,4 @@
-"""Exact per-example SGD: softmax output, nll loss, inverse step size.
+"""Exact per-example SGD: softmax output, nll loss.
 
 Given:
 

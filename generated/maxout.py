@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 64, maxout(32, 3), dense(10); softmax output, nll loss, penalty l2, ...
+"""Exact per-example SGD: 64, maxout(32, 3), dense(10); softmax output, nll loss, penalty l2.
 
 Given:
 

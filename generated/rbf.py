@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 8, rbf(24), exp(a), dense(1); identity output, squared loss, inverse ...
+"""Exact per-example SGD: 8, rbf(24), exp(a), dense(1); identity output, squared loss.
 
 Given:
 

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: relu and relu hidden layers, softmax output, nll loss, inverse step size.
+"""Exact per-example SGD: relu and relu hidden layers, softmax output, nll loss.
 
 Given:
 

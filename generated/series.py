@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 2 x 32, 3 layers; softmax output, nll loss, inverse step size.
+"""Exact per-example SGD: 2 x 32, 3 layers; softmax output, nll loss.
 
 Given:
 

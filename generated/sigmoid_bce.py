@@ -1,4 +1,4 @@
-"""Exact per-example SGD: sigmoid hidden layer, sigmoid output, bce loss, inverse step size.
+"""Exact per-example SGD: sigmoid hidden layer, sigmoid output, bce loss.
 
 Given:
 

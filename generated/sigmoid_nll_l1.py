@@ -1,4 +1,4 @@
-"""Exact per-example SGD: sigmoid hidden layer, softmax output, nll loss, penalty l1, inverse ...
+"""Exact per-example SGD: sigmoid hidden layer, softmax output, nll loss, penalty l1.
 
 Given:
 

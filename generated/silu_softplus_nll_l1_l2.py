@@ -1,4 +1,4 @@
-"""Exact per-example SGD: silu and softplus hidden layers, softmax output, nll loss, penalty ...
+"""Exact per-example SGD: silu and softplus hidden layers, softmax output, nll loss, penalty l1+l2.
 
 Given:
 

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: tanh hidden layer, softmax output, nll loss, penalty l2, inverse step ...
+"""Exact per-example SGD: tanh hidden layer, softmax output, nll loss, penalty l2.
 
 Given:
 

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: tanh hidden layer, identity output, squared loss, inverse step size.
+"""Exact per-example SGD: tanh hidden layer, identity output, squared loss.
 
 Given:
 

@@ -1,4 +1,4 @@
-"""Exact per-example SGD: 8, embedding(5000, 16), dense(32), tanh, dense(4); softmax output, nll ...
+"""Exact per-example SGD: 8, 3 layers; softmax output, nll loss.
 
 Given:
 

@@ -23,7 +23,7 @@ from symbackprop.stages import Stages
 from symbackprop.updating import state_of
 
 FORMAT = 1
-_LONGEST_TITLE = 50  # of the layers in it
+_LONGEST_TITLE = 96  # with quotes before it and a full stop behind it still a line
 _ABOUT_TRAINING = {"initializer", "step_size", "learned", "learned_per_unit", "update", "weighted", "dropout"}
 
 
@@ -163,22 +163,27 @@ def _schedules(deferral: Deferral | str, stages: Stages) -> list[str]:
 
 def _title(network: Network) -> str:
     names = network.names()
+    whole, short = (f"Exact per-example SGD: {layers}{_kinds(names)}" for layers in _layers(network, names))
+    return whole if len(whole) <= _LONGEST_TITLE else short
+
+
+def _layers(network: Network, names: dict[str, Any]) -> tuple[str, str]:
+    """Return the layers in words, one by one, and how many there are."""
     if network.layers:
         items = ", ".join(network.item(k) for k in range(1, network.depth + 2))
         shape = " x ".join(map(str, network.input_sizes))
-        shown = items if len(items) <= _LONGEST_TITLE else f"{network.depth + 1} layers"
-        return f"Exact per-example SGD: {shape}, {shown}; {_kinds(names)}"
-    hidden = " and ".join([", ".join(names["activations"][:-1]), names["activations"][-1]] if network.depth > 1 else
-                          names["activations"]).strip()  # fmt: skip
-    layers = f"{hidden} hidden layer{'s' * (network.depth > 1)}, " if hidden else ""
-    return f"Exact per-example SGD: {layers}{_kinds(names)}"
+        return f"{shape}, {items}; ", f"{shape}, {network.depth + 1} layers; "
+    *first, last = names["activations"] or ("",)
+    hidden = " and ".join(filter(None, (", ".join(first), last)))
+    plural = f"hidden layer{'s' * (network.depth > 1)}, "
+    return (f"{hidden} {plural}", f"{network.depth} {plural}") if hidden else ("", "")
 
 
 def _kinds(names: dict[str, Any]) -> str:
     penalty = f", penalty {names['penalty']}" if names["penalty"] != "none" else ""
     update = f", {names['update']} update" if "update" in names else ""
     more = "".join(f", {what}" for what in ("weighted", "dropout") if what in names)
-    return f"{names['output']} output, {names['loss']} loss{penalty}, {names['step_size']} step size{update}{more}"
+    return f"{names['output']} output, {names['loss']} loss{penalty}{update}{more}"
 
 
 def command_of(network: Network, spec: dict[str, Any]) -> str:
