@@ -28,7 +28,7 @@ SATURATED = 30.0  # pre-activations of it give softmax and sigmoid outputs that 
 TAME = 50.0  # outputs below it overflow in no function: an infinite loss is a pole
 MAGNITUDES = np.array([0.01, 0.3, 1, 3, 10, 40, 80, 160, 320, 1e4, 1e8, 1e16, 1e30])
 MODERATE = 5  # so many magnitudes saturate no output
-DISTANCES = 10.0 ** -np.arange(1, 9)  # from the output that is the target
+DISTANCES = np.append(10.0 ** -np.arange(1, 9), 0)  # from where the output is the target, and that place
 CLOSE = 1e-9  # relative to how much a loss varies at moderate outputs
 NOT_REAL = 1e-4
 ASIDE, ROUNDED = 1e-4, 1e-12
@@ -54,7 +54,7 @@ class Landscape:
         The loss, (targets, rays, magnitudes), where pre-activations grow along rays, and the outputs there,
         (OUTPUTS, 1, rays, magnitudes): the same for all targets.
     inward
-        The loss, (targets, rays, distances), on the way to where the output is the target.
+        The loss, (targets, rays, distances), on the way to where the output is the target, and there.
     """
 
     targets: Numbers
@@ -100,7 +100,7 @@ class Landscape:
         if any(_falls(ray, floor) for rays, floor in along for ray in rays):
             return True
         with np.errstate(invalid="ignore"):  # towards a pole, every distance a tenth of the last brings as much or more
-            steps = -np.diff(self.inward.real[known], axis=2)
+            steps = -np.diff(self.inward.real[known][..., :-1], axis=2)
             return bool(((steps > 0).all(axis=2) & (steps[..., -1] > steps[..., 0] / 2)).any())
 
     @property

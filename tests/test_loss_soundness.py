@@ -68,6 +68,13 @@ def test_losses_of_the_literature_are_sound_for_the_targets_they_are_meant_for(l
     assert unsound(loss) == []
 
 
+@pytest.mark.parametrize("slope", [0.1, 1, 34.81, 1e4])
+def test_a_kink_at_the_target_is_seen_there_however_steep(slope):
+    loss = f"{slope}*abs(f-y) + {slope}*abs(f-y)"
+    assert unsound(loss, "sigmoid") == []
+    assert "is largest where the output is the target" in unsound(f"-({loss})", "sigmoid")[0]
+
+
 UNSOUND = {
     "f - y": "has no lower bound",
     "-(f-y)**2": "has no lower bound",
