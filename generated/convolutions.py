@@ -5,7 +5,7 @@ Given:
     padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0 otherwise}
     a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] padded1[c,p + u,q + v]
     h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
-    z2[c,p,q] = Place(h1[c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1))
+    z2[c,p,q] = argmax_u<2,v<2 h1[c,u + 2 p,v + 2 q]
     h2[c,p,q] = h1[c,2 p + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]
     a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] h2[c,p + u,q + v]
     h3[o,p,q] = {0 if a3[o,p,q] ≤ 0; a3[o,p,q] otherwise}
@@ -62,7 +62,7 @@ Regenerate with:
     symbackprop generate --network convolutions.toml -o convolutions.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 13a7822141fb6191.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 79f3969026ed6418.
 """
 
 import hashlib
@@ -349,7 +349,7 @@ def forward_of_example(
                 a1_o_p_q += b1_o
                 h1[o, p, q] = zero if a1_o_p_q <= zero else a1_o_p_q
                 a1[o, p, q] = a1_o_p_q
-    # z2[c,p,q] = Place(h1[c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1)); h2[c,p,q] =
+    # z2[c,p,q] = argmax_u<2,v<2 h1[c,u + 2 p,v + 2 q]; h2[c,p,q] =
     #     h1[c,2 p + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]; patches3[c,u,v,p,q] =
     #     h2[c,p + u,q + v]
     for c in range(8):
@@ -1208,7 +1208,7 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
             for p in range(8):
                 for q in range(8):
                     h1[o, p, q] = zero if a1[o, p, q] <= zero else a1[o, p, q]
-        # z2[c,p,q] = Place(h1[c,u + 2 p,v + 2 q], (v, 0, 1), (u, 0, 1))
+        # z2[c,p,q] = argmax_u<2,v<2 h1[c,u + 2 p,v + 2 q]
         for c in range(8):
             for p in range(4):
                 for q in range(4):

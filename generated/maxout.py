@@ -3,7 +3,7 @@
 Given:
 
     z1[i,k] = b1[i,k] + Σ_j<64 W1[i,k,j] x[j]
-    w1[i] = Place(z1[i,k], (k, 0, 2))
+    w1[i] = argmax_k<3 z1[i,k]
     h1[i] = z1[i,w1[i]]
     a2[i] = b2[i] + Σ_j<32 W2[i,j] h1[j]
     f[i] = exp(a2[i])/Σ_j<10 exp(a2[j])
@@ -43,7 +43,7 @@ Regenerate with:
     symbackprop generate --network maxout.toml -o maxout.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 382ec2eea001828e.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: f73fc11b8b3348ec.
 """
 
 import hashlib
@@ -232,7 +232,7 @@ def forward(X, W1, b1, W2, b2, F):
                 for j in range(64):
                     total += W1[i, k, j] * x[j]
                 z1[i, k] = b1[i, k] + total
-        # w1[i] = Place(z1[i,k], (k, 0, 2))
+        # w1[i] = argmax_k<3 z1[i,k]
         for i in range(32):
             largest = z1[i, 0]
             w1[i] = 0
@@ -287,7 +287,7 @@ def loss(X, Y, W1, b1, W2, b2):
                 for j in range(64):
                     total += W1[i, k, j] * x[j]
                 z1[i, k] = b1[i, k] + total
-        # w1[i] = Place(z1[i,k], (k, 0, 2))
+        # w1[i] = argmax_k<3 z1[i,k]
         for i in range(32):
             largest = z1[i, 0]
             w1[i] = 0
@@ -344,7 +344,7 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
             for j in range(64):
                 total += W1[i, k, j] * x[j]
             z1[i, k] = b1[i, k] + total
-    # w1[i] = Place(z1[i,k], (k, 0, 2))
+    # w1[i] = argmax_k<3 z1[i,k]
     for i in range(32):
         largest = z1[i, 0]
         w1[i] = 0
@@ -443,7 +443,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
                 for j in range(64):
                     total += W1[i, k, j] * x[j]
                 z1[i, k] = b1[i, k] + total
-        # w1[i] = Place(z1[i,k], (k, 0, 2))
+        # w1[i] = argmax_k<3 z1[i,k]
         for i in range(32):
             largest = z1[i, 0]
             w1[i] = 0
@@ -549,7 +549,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        # w1[i] = Place(z1[i,k], (k, 0, 2)); h1[i] = z1[i,w1[i]]
+        # w1[i] = argmax_k<3 z1[i,k]; h1[i] = z1[i,w1[i]]
         for i in range(32):
             largest = z1[i, 0]
             w1[i] = 0
@@ -972,7 +972,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                     for j in range(64):
                         total += W1[i, k, j] * x[r, j]
                     z1[r, i, k] = b1[i, k] + total
-        # w1[r,i] = Place(z1[r,i,k], (k, 0, 2))
+        # w1[r,i] = argmax_k<3 z1[r,i,k]
         for r in range(count):
             for i in range(32):
                 largest = z1[r, i, 0]

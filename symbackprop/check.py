@@ -305,7 +305,7 @@ def _clipped_gradient(problem: Problem, module: ModuleType, examples: Array) -> 
     bare, total = problem.without(*problem.coefficients(module)), []
     for n in examples:
         slopes = bare.gradient(module, n)[1:]
-        norm = math.sqrt(sum(float((s**2).sum()) for s in slopes))
+        norm = sum((s**2).sum() for s in slopes) ** 0.5
         factor = min(1, problem.settings["max_gradient"] / norm) if norm else 1
         whole = problem.gradient(module, n)[1:]
         total.append([w - (1 - factor) * s for w, s in zip(whole, slopes, strict=True)])

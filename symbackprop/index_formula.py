@@ -12,12 +12,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Eq, Expr, Indexed, IndexedBase, Integer, Ne, Sum, Symbol
+from sympy import Eq, Expr, Indexed, IndexedBase, Integer, Ne, Symbol
 
 from symbackprop.doors import named_if_it_fails
 from symbackprop.formula import COMPARISONS, FUNCTIONS, Parser, Value, message
+from symbackprop.reductions import Maximum, Sum
 from symbackprop.spelling import RefusedError, tree_of
-from symbackprop.symbols import Maximum, array, array_of_integers, index, name_of, scalar, symbols_in
+from symbackprop.symbols import array, array_of_integers, index, name_of, scalar, symbols_in
 
 NAME = r"[A-Za-z][A-Za-z_]*"
 REDUCTIONS: dict[str, Any] = {"sum": Sum, "max": Maximum}

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable
 from string import ascii_lowercase
 from typing import Any
 
-from sympy import Add, Basic, Dummy, Expr, Mul, Sum
+from sympy import Add, Basic, Dummy, Expr, Mul
 
-from symbackprop.symbols import Axis, Maximum
+from symbackprop.reductions import Reduction, Sum, outermost
+from symbackprop.symbols import Axis
 from symbackprop.symbols import index as index_of
-
-Reduction = (Sum, Maximum)
 
 
 def rebuild(expr: Basic, change: Callable[[Expr], Expr]) -> Any:
@@ -97,16 +96,6 @@ def factor_out(expr: Expr) -> Expr:
         return Mul(*outside, Sum(Mul(*inside), *reduction.limits)) if inside and outside else reduction
 
     return rebuild(expr, take)
-
-
-def outermost(expr: Expr, *kinds: type) -> list[Expr]:
-    """Return the nodes of some kinds that lie in no other such node."""
-    if isinstance(expr, kinds):
-        return [expr]
-    found: dict[Expr, None] = {}
-    for arg in expr.args:
-        found.update(dict.fromkeys(outermost(arg, *kinds)))
-    return list(found)
 
 
 def opaque(expr: Expr, *kinds: type, **assumptions: bool) -> tuple[Expr, dict[Expr, Expr]]:

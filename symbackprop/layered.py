@@ -16,9 +16,9 @@ from symbackprop.calculus.stability import in_one_equation
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.placing import INDICES
 from symbackprop.definitions.schedules import α
-from symbackprop.indices import Reduction
+from symbackprop.reductions import Place, Reduction
 from symbackprop.soundness import with_kinks
-from symbackprop.symbols import Axis, Place, array, index, names_in
+from symbackprop.symbols import Axis, array, index, names_in
 from symbackprop.terms import Derivation, Equation, Step
 from symbackprop.updating import afterwards, equations, reads_parameters, regularised, updated
 

@@ -19,7 +19,8 @@ from symbackprop.definitions.losses import LOSSES
 from symbackprop.definitions.network import Network
 from symbackprop.evaluation import evaluated
 from symbackprop.indices import rebuild
-from symbackprop.symbols import LABEL, Maximum, name_of, scalar
+from symbackprop.reductions import Maximum
+from symbackprop.symbols import LABEL, name_of, scalar
 
 Numbers = np.ndarray[Any, np.dtype[Any]]
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Add, Expr, Indexed, IndexedBase, Integer, Min, Piecewise, Sum, Symbol, expand
+from sympy import Add, Expr, Indexed, IndexedBase, Integer, Min, Piecewise, Symbol, expand
 
 from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import WEIGHT, Network
 from symbackprop.definitions.schedules import t
-from symbackprop.indices import Reduction, opaque, summed
+from symbackprop.indices import opaque, summed
 from symbackprop.kernels import (
     MINIBATCH,
     WEIGHTS,
@@ -27,6 +27,7 @@ from symbackprop.kernels import (
     work_arrays,
 )
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Break, If, Kernel, Loop, Row
+from symbackprop.reductions import Reduction, Sum
 from symbackprop.scheduled import matrices, piece
 from symbackprop.stages import Stages
 from symbackprop.symbols import LABEL, Axis, Finite, array, array_of_integers, index, name_of, names_in, scalar, size

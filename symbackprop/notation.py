@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Add, Eq, Expr, Function, Indexed, Mul, Piecewise, S, Sum, Symbol, fraction
+from sympy import Add, Eq, Expr, Function, Indexed, Mul, Piecewise, S, Symbol, fraction
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.str import StrPrinter
+
+from symbackprop.reductions import Sum
 
 _SUPER = str.maketrans("0123456789+-()kLnt", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵏᴸⁿᵗ")
 _SUB = str.maketrans("0123456789aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ")
@@ -109,6 +111,10 @@ class MathPrinter(StrPrinter):
 
     def _print_Maximum(self, expr: Expr) -> str:
         return self._reduction("max", expr)
+
+    def _print_Place(self, expr: Expr) -> str:
+        ranges = ",".join(self._range(*limit).removeprefix("_") for limit in reversed(expr.limits))
+        return f"argmax_{ranges} {self.parenthesize(expr.function, PRECEDENCE['Mul'], strict=True)}"
 
     def _print_Partial(self, expr: Expr) -> str:
         return f"∂{self._print(expr.args[0])}/∂{self._print(expr.args[1])}"

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from sympy import Expr, Float, Indexed, Integer, Piecewise, S, Sum, Symbol
+from sympy import Expr, Float, Indexed, Integer, Piecewise, S, Symbol
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanFunction
 
-from symbackprop.symbols import LABEL, Axis, Maximum, Partial, Place, name_of
+from symbackprop.reductions import Maximum, Place, Sum
+from symbackprop.symbols import LABEL, Axis, Partial, name_of
 
 if TYPE_CHECKING:
     from symbackprop.terms import Equation

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from sympy import Expr, Indexed, Integer, Min, Sum, Symbol
+from sympy import Expr, Indexed, Integer, Min, Symbol
 
 from symbackprop.calculus.recurrence import Deferral, defer
 from symbackprop.calculus.stability import stabilise
@@ -35,6 +35,7 @@ from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import CannotTileError, tile
 from symbackprop.loops.patches import with_patches
 from symbackprop.loops.products import as_calls
+from symbackprop.reductions import Sum
 from symbackprop.stages import Stages
 from symbackprop.symbols import Finite, array, array_of_integers, index, names_in, scalar, size
 from symbackprop.terms import Equation
@@ -49,10 +50,9 @@ def interleaved(stages: Stages) -> tuple[tuple[Equation, ...], ...]:
     groups: list[list[Equation]] = []
     waiting = list(with_step(stages.updates))
     backward = (*stages.backward, *stages.clipping)
-    computed = {e.name for e in backward}
     for n, equation in enumerate(backward):
         groups.append([equation])
-        unknown = computed - {e.name for e in backward[: n + 1]}
+        unknown = {e.name for e in backward[n + 1 :]}  # an array that is added to is not known before the last of it
         later = {i for e in backward[n + 1 :] for i in _arrays(e.rhs)}
         last = n == len(backward) - 1
         still: list[Equation] = []

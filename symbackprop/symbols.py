@@ -6,21 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Abs, Basic, Eq, Expr, Function, Indexed, IndexedBase, Piecewise, S, Sum, Symbol, erfc, exp, sqrt
-from sympy.concrete.expr_with_limits import ExprWithLimits
+from sympy import Abs, Basic, Eq, Expr, Function, Indexed, IndexedBase, Piecewise, S, Symbol, erfc, exp, sqrt
 from sympy.logic.boolalg import BooleanFunction
 from sympy.printing.precedence import PRECEDENCE
 
-
-class Maximum(ExprWithLimits):
-    """The largest value of an expression over an index, as `Sum` is its sum."""
-
-
-class Place(ExprWithLimits):
-    """Where an expression is largest over its indices: the number of the first such place, counted row by row."""
-
-    is_integer = True
-    is_nonnegative = True
+from symbackprop.reductions import Sum
 
 
 class Partial(Expr):

@@ -8,9 +8,9 @@ from itertools import product
 
 from sympy import Expr, Integer, Symbol
 
-from symbackprop.indices import Reduction, outermost
 from symbackprop.notation import formula
 from symbackprop.numeric import World
+from symbackprop.reductions import Reduction, outermost
 from symbackprop.symbols import Axis, name_of
 from symbackprop.words import nearest
 

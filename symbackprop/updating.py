@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sympy import Add, Expr, Integer, Mul, Pow, Sum
+from sympy import Add, Dummy, Expr, Integer, Mul, Pow
 
 from symbackprop.calculus.chain import Wanted, adjoint
 from symbackprop.calculus.rules import contract
 from symbackprop.definitions import updates as definitions
 from symbackprop.definitions.network import Network
 from symbackprop.indices import named
+from symbackprop.reductions import Sum
 from symbackprop.symbols import Axis, Partial, array, names_in, scalar
 from symbackprop.terms import Equation, Step
 
@@ -70,7 +71,8 @@ def reads_parameters(network: Network, gradient: Iterable[Equation], θ: Expr) -
     """Whether a gradient depends on other parameters, or on other elements: all must be the old ones."""
     layers = ("k", *range(1, network.depth + 2)) if not network.layers else range(1, network.depth + 2)
     every = {n for k in layers for n in network.parameters(str(k))}
-    return any(names_in(e.rhs.xreplace({θ: Integer(0)})) & every for e in gradient)
+    itself = Dummy(real=True)  # no number: at one of them, what multiplies θ would disappear
+    return any(names_in(e.rhs.xreplace({θ: itself})) & every for e in gradient)
 
 
 def equations(steps: Iterable[Step]) -> list[Equation]:

@@ -5,11 +5,12 @@ import math
 
 import pytest
 from hypothesis import given, strategies
-from sympy import Abs, Add, Eq, Mul, Piecewise, Pow, Rational, S, Sum, exp, log, sin, sqrt, tanh
+from sympy import Abs, Add, Eq, Mul, Piecewise, Pow, Rational, S, exp, log, sin, sqrt, tanh
 
 from symbackprop import notation
 from symbackprop.notation import formula, identifier, mathematical, split, subscript
-from symbackprop.symbols import LABEL, Axis, Maximum, Partial, array, indicator, scalar, size
+from symbackprop.reductions import Maximum, Sum
+from symbackprop.symbols import LABEL, Axis, Partial, array, indicator, scalar, size
 from tests.calculus import values
 
 n = size("n^k")

@@ -3,11 +3,12 @@
 import dataclasses
 
 import pytest
-from sympy import Integer, S, Sum, Symbol, exp, log, sin, tanh
+from sympy import Integer, S, Symbol, exp, log, sin, tanh
 
 from symbackprop import Axis, Derivation, Equation, Step
 from symbackprop.numeric import World
-from symbackprop.symbols import LABEL, Maximum, Partial, array, indicator, name_of, scalar, size
+from symbackprop.reductions import Maximum, Sum
+from symbackprop.symbols import LABEL, Partial, array, indicator, name_of, scalar, size
 
 n, m = size("n"), size("m")
 i, j = Axis("i", n), Axis("j", m)

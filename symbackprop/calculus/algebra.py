@@ -15,7 +15,6 @@ from sympy import (
     Mul,
     Piecewise,
     Pow,
-    Sum,
     cancel,
     exp,
     expand,
@@ -26,7 +25,8 @@ from sympy import (
     together,
 )  # fmt: skip
 
-from symbackprop.indices import Reduction, canonical, factor_out, opaque, outermost, rebuild
+from symbackprop.indices import canonical, factor_out, opaque, rebuild
+from symbackprop.reductions import Reduction, Sum, outermost
 from symbackprop.terms import Equation
 
 _FUNCTION_COST, _DIVISION_COST = 20, 4

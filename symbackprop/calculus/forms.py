@@ -21,7 +21,7 @@ from symbackprop.calculus.chain import substitute
 from symbackprop.calculus.choice import Choice, choose, needs_none, recalled
 from symbackprop.calculus.scoring import exact
 from symbackprop.calculus.stability import by_rules
-from symbackprop.indices import Reduction
+from symbackprop.reductions import Reduction
 from symbackprop.symbols import names_in, scalar
 from symbackprop.terms import Equation
 

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sympy import Add, Dummy, Eq, Expr, Indexed, Integer, Mul, Piecewise, Sum, Symbol, collect, expand
+from sympy import Add, Dummy, Eq, Expr, Indexed, Integer, Mul, Piecewise, Symbol, collect, expand
 
 from symbackprop.names import apart
 from symbackprop.notation import identifier, split
+from symbackprop.reductions import Sum
 from symbackprop.symbols import Axis, array, name_of, scalar, size
 from symbackprop.terms import Derivation, Equation, Step
 

@@ -25,7 +25,6 @@ from sympy import (
     Piecewise,
     S,
     Subs,
-    Sum,
     Symbol,
     sign,
 )  # fmt: skip
@@ -33,7 +32,8 @@ from sympy import (
 from symbackprop.calculus.algebra import tidy
 from symbackprop.calculus.ranges import proven, without_decided
 from symbackprop.conditions import in_pieces, normalised
-from symbackprop.indices import Reduction, canonical, factor_out, fresh, outermost
+from symbackprop.indices import canonical, factor_out, fresh
+from symbackprop.reductions import Reduction, Sum, outermost
 from symbackprop.symbols import Axis, array, scalar
 from symbackprop.terms import Equation
 

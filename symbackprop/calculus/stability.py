@@ -10,11 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
-from sympy import Add, Dummy, Expr, Indexed, IndexedBase, Piecewise, S, Sum, exp, expand_log, log
+from sympy import Add, Dummy, Expr, Indexed, IndexedBase, Piecewise, S, exp, expand_log, log
 from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.indices import Reduction, canonical, factor_out, fresh, named, rebuild
-from symbackprop.symbols import Axis, Maximum, array, names_in, scalar
+from symbackprop.indices import canonical, factor_out, fresh, named, rebuild
+from symbackprop.reductions import Maximum, Reduction, Sum
+from symbackprop.symbols import Axis, array, names_in, scalar
 from symbackprop.terms import Equation
 
 

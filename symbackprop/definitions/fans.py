@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sympy import Add, Expr, Indexed, Mul, Sum, Symbol, preorder_traversal
+from sympy import Add, Expr, Indexed, Mul, Symbol, preorder_traversal
 
 from symbackprop.definitions.shapes import (
     accesses,
 )
 from symbackprop.index_formula import IndexEquation
-from symbackprop.symbols import (
-    Maximum,
-)
+from symbackprop.reductions import Maximum, Sum
 
 
 def is_added(element: Expr, made: IndexEquation) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Sum, nan, oo, zoo
+from sympy import Add, Expr, Indexed, Integer, Mul, nan, oo, zoo
 
 from symbackprop.definitions.activations import ACTIVATIONS, PARAMETRIC, Parametric, a
 from symbackprop.definitions.exact import exact
@@ -23,6 +23,7 @@ from symbackprop.definitions.updates import Update, update_of
 from symbackprop.indices import fresh, named
 from symbackprop.names import apart, require_apart
 from symbackprop.notation import formula, split
+from symbackprop.reductions import Sum
 from symbackprop.spelling import normalised
 from symbackprop.symbols import LABEL, Axis, array, scalar, size
 from symbackprop.terms import Equation

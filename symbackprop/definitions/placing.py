@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Sum, Symbol, exp, floor
+from sympy import Add, Expr, Indexed, Integer, Mul, Symbol, exp, floor
 
 from symbackprop.definitions.fans import fans_of, is_added
 from symbackprop.definitions.layer import Layer
@@ -22,20 +22,9 @@ from symbackprop.definitions.shapes import (
     sizes_of,
 )
 from symbackprop.index_formula import IndexEquation
-from symbackprop.indices import outermost
 from symbackprop.names import marked
-from symbackprop.symbols import (
-    Axis,
-    Maximum,
-    Place,
-    array,
-    array_of_integers,
-    index,
-    name_of,
-    names_in,
-    scalar,
-    symbols_in,
-)
+from symbackprop.reductions import Maximum, Place, Sum, outermost
+from symbackprop.symbols import Axis, array, array_of_integers, index, name_of, names_in, scalar, symbols_in
 from symbackprop.terms import Equation
 
 INDICES = "ijkpquvocdghw"  # others mean something in a kernel: x, y, l, f, t, and r, s, n count examples

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sympy import And, Expr, Ge, Gt, Indexed, Integer, Le, Lt, Piecewise, Sum, Symbol
+from sympy import And, Expr, Ge, Gt, Indexed, Integer, Le, Lt, Piecewise, Symbol
 
 from symbackprop.evaluation import evaluated
 from symbackprop.index_formula import IndexEquation, affine, extent
 from symbackprop.notation import formula
-from symbackprop.symbols import Maximum, index, name_of, symbols_in
+from symbackprop.reductions import Maximum, Sum
+from symbackprop.symbols import index, name_of, symbols_in
 
 Shape = tuple[Expr, ...]
 GRID = 10**6  # values of indices that are tried where a condition guards a read

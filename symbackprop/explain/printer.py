@@ -7,12 +7,13 @@ from collections.abc import Iterable
 from itertools import groupby
 from typing import Any
 
-from sympy import Eq, Expr, Indexed, Integer, Mul, Piecewise, Rational, S, Sum, fraction
+from sympy import Eq, Expr, Indexed, Integer, Mul, Piecewise, Rational, S, fraction
 from sympy.printing.latex import LatexPrinter, accepted_latex_functions
 from sympy.printing.precedence import PRECEDENCE
 
 from symbackprop.notation import by_kind, by_size, is_negative, split
-from symbackprop.symbols import Maximum, Partial
+from symbackprop.reductions import Maximum, Sum
+from symbackprop.symbols import Partial
 
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "θ": "theta", "λ": "lambda", "μ": "mu", "π": "pi",
@@ -85,6 +86,10 @@ class MathLatexPrinter(LatexPrinter):
 
     def _print_Maximum(self, expr: Any) -> str:
         return self._reduction(r"\max", expr)
+
+    def _print_Place(self, expr: Any) -> str:
+        ranges = ", ".join(self._range(*limit) for limit in reversed(expr.limits))
+        return rf"\arg\max_{{{ranges}}} {self.parenthesize(expr.function, PRECEDENCE['Mul'], strict=True)}"
 
     def _print_Partial(self, expr: Any) -> str:
         q, p = map(self._print, expr.args)

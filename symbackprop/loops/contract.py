@@ -10,15 +10,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import cache
 
-from sympy import Add, Dummy, Expr, Indexed, Integer, Mul, Sum, Symbol
+from sympy import Add, Dummy, Expr, Indexed, Integer, Mul, Symbol
 
-from symbackprop.indices import Reduction, outermost
 from symbackprop.loops.ir import Argument, Call, Kernel
 from symbackprop.loops.lower import expand_over, lower
 from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import tile
+from symbackprop.reductions import Reduction, Sum, outermost
 from symbackprop.symbols import Axis, array, scalar, size
 from symbackprop.terms import Equation
 

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
 
-from sympy import Add, Basic, Dummy, Expr, Indexed, Integer, Ne, Or, Piecewise, Sum, Symbol, collect, expand
+from sympy import Add, Basic, Dummy, Expr, Indexed, Integer, Ne, Or, Piecewise, Symbol, collect, expand
 
-from symbackprop.indices import Reduction, opaque, outermost
+from symbackprop.indices import opaque
 from symbackprop.loops.bounds import guarded, nest
 from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement
-from symbackprop.symbols import Place, scalar
+from symbackprop.reductions import Place, Reduction, Sum, outermost
+from symbackprop.symbols import scalar
 from symbackprop.terms import Equation
 
 
@@ -160,8 +161,8 @@ def _row_by_row(equation: Equation) -> Body | None:
     term = next((t for t in Add.make_args(terms) if t.has(total)), None)
     if term is None or total.has(equation.lhs.base) or outermost(total.function, *Reduction):
         return None
-    if not (term / total).is_polynomial():
-        return None
+    if not (term / total).is_polynomial() or (term / total).has(total) or (terms - term).has(total):
+        return None  # not linear in the sum
     if not _rows_are_better(equation, total):
         return None
     factor, rest = (term / total).xreplace(back), (terms - term).xreplace(back)

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from sympy import Expr, Indexed, Integer, Mul, Sum, Symbol
+from sympy import Expr, Indexed, Integer, Mul, Symbol
 
-from symbackprop.indices import Reduction, outermost
 from symbackprop.loops.lower import innermost
 from symbackprop.loops.registers import register_tile
 from symbackprop.notation import split
+from symbackprop.reductions import Reduction, Sum, outermost
 from symbackprop.symbols import Axis, array
 from symbackprop.terms import Equation
 

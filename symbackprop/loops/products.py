@@ -11,9 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sympy import Basic, Expr, Function, Indexed, IndexedBase, Integer, Mul, Piecewise, Sum, Symbol
+from sympy import Basic, Expr, Function, Indexed, IndexedBase, Integer, Mul, Piecewise, Symbol
 
-from symbackprop.indices import Reduction, outermost
 from symbackprop.loops.contract import contract_groups
 from symbackprop.loops.ir import Argument, Body, Call, Kernel
 from symbackprop.loops.lower import lower
@@ -22,6 +21,7 @@ from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import CannotTileError, tile
 from symbackprop.loops.registers import register_tile
+from symbackprop.reductions import Reduction, Sum, outermost
 from symbackprop.symbols import Axis, array, scalar, size, symbols_in
 from symbackprop.terms import Equation
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sympy import Expr, Indexed, Mul, Symbol
 
-from symbackprop.indices import Reduction, outermost
 from symbackprop.loops.lower import innermost
+from symbackprop.reductions import Reduction, outermost
 from symbackprop.terms import Equation
 
 WINDOW = 8  # turns of a sum that are written out whole

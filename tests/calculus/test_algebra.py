@@ -5,12 +5,13 @@ import functools
 import pytest
 from hypothesis import given, strategies
 from mpmath import mp
-from sympy import Abs, Add, Indexed, Mul, Piecewise, Rational, Sum, cos, exp, log, sin, sqrt, tanh
+from sympy import Abs, Add, Indexed, Mul, Piecewise, Rational, cos, exp, log, sin, sqrt, tanh
 
 from symbackprop import Network, derive
 from symbackprop.calculus.algebra import cost, expand_logs, fold, invert, tidy
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.notation import formula
+from symbackprop.reductions import Sum
 from symbackprop.symbols import Axis, array, scalar, size
 from symbackprop.terms import Equation
 from tests.calculus import values

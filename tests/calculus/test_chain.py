@@ -4,11 +4,12 @@ import functools
 
 import pytest
 from mpmath import mp
-from sympy import Abs, Max, Min, Piecewise, Rational, Sum, atan, cos, exp, floor, log, sin, sqrt, tanh
+from sympy import Abs, Max, Min, Piecewise, Rational, atan, cos, exp, floor, log, sin, sqrt, tanh
 
 from symbackprop.calculus.chain import LOSS, Wanted, adjoint, backpropagate, compose, substitute
 from symbackprop.notation import formula
-from symbackprop.symbols import Axis, Maximum, Partial, array, scalar, size
+from symbackprop.reductions import Maximum, Sum
+from symbackprop.symbols import Axis, Partial, array, scalar, size
 from symbackprop.terms import Equation, Step
 from tests.calculus import values
 

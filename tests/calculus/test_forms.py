@@ -2,11 +2,12 @@
 
 import pytest
 from mpmath import mp
-from sympy import Eq, Function, Indexed, Piecewise, Rational, S, Sum, cosh, exp, log, sqrt, tanh
+from sympy import Eq, Function, Indexed, Piecewise, Rational, S, cosh, exp, log, sqrt, tanh
 from sympy.codegen.cfunctions import expm1, log1p
 
 from symbackprop.calculus.forms import Forms, X
 from symbackprop.calculus.scoring import exact
+from symbackprop.reductions import Sum
 from symbackprop.symbols import Axis, array, decay, scalar, size
 from symbackprop.terms import Equation, Step
 

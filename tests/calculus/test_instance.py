@@ -1,11 +1,11 @@
 """From the generic layer k to layers 1, 2, ..., L + 1."""
 
 import pytest
-from sympy import Sum
 
 from symbackprop import Network, derive
 from symbackprop.calculus.instance import at_layer
 from symbackprop.notation import formula
+from symbackprop.reductions import Sum
 
 NETWORK = Network(("tanh",), penalty="l1+l2")
 

@@ -7,11 +7,12 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
-from sympy import Abs, Eq, Integer, Piecewise, Sum, Symbol, cos, sin
+from sympy import Abs, Eq, Integer, Piecewise, Symbol, cos, sin
 
 from symbackprop.calculus.recurrence import defer, forces, prove, recurrence_of
 from symbackprop.notation import formula
 from symbackprop.numeric import World
+from symbackprop.reductions import Sum
 from symbackprop.symbols import Axis, array, name_of, scalar, size
 from symbackprop.terms import Equation
 

@@ -3,13 +3,14 @@
 import pytest
 from hypothesis import given, settings, strategies
 from mpmath import mp
-from sympy import Abs, Add, Dummy, Heaviside, Integer, Max, Min, Mul, Piecewise, Rational, Sum, exp, sin, sympify, tanh
+from sympy import Abs, Add, Dummy, Heaviside, Integer, Max, Min, Mul, Piecewise, Rational, exp, sin, sympify, tanh
 
 from symbackprop.calculus.chain import Wanted, backpropagate
 from symbackprop.calculus.rules import contract, desugar, partial, reads, slope
-from symbackprop.indices import canonical, factor_out, fresh, named, outermost
+from symbackprop.indices import canonical, factor_out, fresh, named
 from symbackprop.notation import formula
-from symbackprop.symbols import Axis, Maximum, array, indicator, scalar, size
+from symbackprop.reductions import Maximum, Sum, outermost
+from symbackprop.symbols import Axis, array, indicator, scalar, size
 from symbackprop.terms import Equation
 from tests.calculus import values
 

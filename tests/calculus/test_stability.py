@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 from mpmath import mp
-from sympy import Indexed, Sum, exp, log
+from sympy import Indexed, exp, log
 
 from symbackprop import Network
 from symbackprop.calculus.stability import primitives, shift_by_maximum, split_log, stabilise
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.derivation import sections
 from symbackprop.notation import formula
+from symbackprop.reductions import Maximum, Sum
 from symbackprop.stages import stages_of
-from symbackprop.symbols import Axis, Maximum, array, scalar, size
+from symbackprop.symbols import Axis, array, scalar, size
 from symbackprop.terms import Equation
 from tests import modules
 from tests.calculus import values

@@ -8,10 +8,11 @@ import random
 from itertools import product
 
 from mpmath import mp
-from sympy import ITE, Indexed, Number, NumberSymbol, Piecewise, Sum, Symbol
+from sympy import ITE, Indexed, Number, NumberSymbol, Piecewise, Symbol
 from sympy.logic.boolalg import BooleanAtom
 
-from symbackprop.symbols import Maximum, name_of
+from symbackprop.reductions import Maximum, Sum
+from symbackprop.symbols import name_of
 
 mp.dps = 40
 STEP = mp.mpf("1e-13")

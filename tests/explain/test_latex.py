@@ -13,7 +13,8 @@ from symbackprop import Network, derive, render
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.losses import LOSSES
 from symbackprop.explain.printer import label, latex, plain
-from symbackprop.symbols import LABEL, Axis, Maximum, Partial, array, indicator, scalar, size
+from symbackprop.reductions import Maximum
+from symbackprop.symbols import LABEL, Axis, Partial, array, indicator, scalar, size
 from tests.explain.test_render import OWN, layer_norm
 
 i, j, r = (Symbol(n, integer=True, nonnegative=True) for n in "ijr")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies
-from sympy import Piecewise, Sum, exp
+from sympy import Piecewise, exp
 
 from symbackprop.emit.module import with_called
 from symbackprop.emit.to_numba import kernel_text
@@ -13,6 +13,7 @@ from symbackprop.loops.contract import contract
 from symbackprop.loops.ir import Argument, Call, Kernel, exposed, written
 from symbackprop.loops.lower import lower
 from symbackprop.loops.verify import verify
+from symbackprop.reductions import Sum
 from symbackprop.symbols import Axis, array, scalar, size
 from symbackprop.terms import Equation
 

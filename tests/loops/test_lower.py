@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies
-from sympy import Integer, Max, Piecewise, Sum, exp, sin
+from sympy import Integer, Max, Piecewise, exp, sin
 
 from symbackprop.emit.to_numba import functions, kernel_text, lines
 from symbackprop.indices import canonical, named
@@ -15,7 +15,8 @@ from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.verify import verify
 from symbackprop.notation import identifier
-from symbackprop.symbols import Axis, Maximum, Place, array, array_of_integers, scalar, size
+from symbackprop.reductions import Maximum, Place, Sum
+from symbackprop.symbols import Axis, array, array_of_integers, scalar, size
 from symbackprop.terms import Equation
 from tests.calculus import values
 from tests.calculus.test_chain import ALL, AT, derived, shapes_of

@@ -2,11 +2,12 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sympy import Integer, Sum
+from sympy import Integer
 
 from symbackprop.loops.patches import SHORT, with_patches
 from symbackprop.loops.registers import ROWS, WINDOW, register_tile
 from symbackprop.numeric import World
+from symbackprop.reductions import Sum
 from symbackprop.symbols import Axis, array
 from symbackprop.terms import Equation
 

@@ -36,6 +36,7 @@ BAD = {
     "an accumulated element": (kernel(Accumulate(b[0], a[0])), "b"),
     "an index outside of its loop": (kernel(Assign(s, a[i])), "i"),
     "an index before its loop": (kernel(Assign(s, a[i]), Loop(i, n, (Assign(b[i], t),))), "i"),
+    "an index after its loop": (kernel(Loop(i, n, (Assign(b[i], t),)), Assign(s, a[i])), "i"),
     "a size of nothing": (kernel(Loop(i, m, (Assign(b[i], t),))), "m"),
     "a condition": (kernel(If(s > 0, (Assign(t, a[0]),))), "s"),
     "a finite condition": (kernel(If(~Finite(s), (Assign(t, a[0]),))), "s"),

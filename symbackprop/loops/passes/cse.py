@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from sympy import Dummy, Expr, Function, Piecewise, Pow, cse
 
-from symbackprop.indices import outermost
 from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement
+from symbackprop.reductions import outermost
 from symbackprop.symbols import scalar
 
 
