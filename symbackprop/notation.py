@@ -198,7 +198,7 @@ class MathPrinter(StrPrinter):
         if is_negative(expr):
             return "-" + self.parenthesize(-expr, PRECEDENCE["Mul"], strict=True)
         number, rest = expr.as_coeff_Mul()
-        if _is_decimal(number):
+        if is_decimal(number):
             return f"{self._print(number)} {self.parenthesize(rest, PRECEDENCE['Mul'], strict=True)}"
         above, below = fraction(expr, exact=True)
         if below == 1:
@@ -224,11 +224,11 @@ class MathPrinter(StrPrinter):
 
     def _print_Rational(self, expr: Expr) -> str:
         """Write terminating decimals as people do: 1.7159, but 2/3."""
-        decimal = _is_decimal(expr)
+        decimal = is_decimal(expr)
         return f"{float(expr):.10g}" if decimal else f"{expr.p}/{expr.q}"
 
 
-def _is_decimal(number: Expr) -> bool:
+def is_decimal(number: Expr) -> bool:
     """Whether a number is written as a decimal: a fraction that terminates, or one too long to read."""
     if not number.is_Rational or number.q < 10:
         return False

@@ -398,6 +398,13 @@ def test_derive_prints_mathematics(real, form, words):
     assert words in process(real, "derive", "--activation", "tanh", "--format", form)
 
 
+@pytest.mark.parametrize("form", ["text", "latex", "markdown"])
+def test_derive_prints_vectors(run, form):
+    sign = "⊙" if form == "text" else r"\odot"
+    assert sign in run("derive", "--vectors", "--format", form)
+    assert sign not in run("derive", "--format", form)
+
+
 def test_a_signal_ends_with_the_best_parameters_or_130(real, place):
     y = np.arange(20000) % 10
     np.savez(place / "d.npz", X=np.random.default_rng(0).normal(size=(20000, 300)) + y[:, None], y=y)

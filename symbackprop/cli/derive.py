@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 import symbackprop
-from symbackprop.cli.options import NetworkConfig, option, with_network
+from symbackprop.cli.options import NetworkConfig, flag, option, with_network
 from symbackprop.cli.request import asked_for, network_of
 from symbackprop.cli.say import waiting
 from symbackprop.words import did_you_mean
@@ -17,6 +17,9 @@ FORMS = ("text", "latex", "markdown")
 def derive(
     ctx: typer.Context,
     form: Annotated[str, option("How to write it: text, latex or markdown.", "--format")] = "text",
+    vectors: Annotated[  # noqa: FBT002 (a flag)
+        bool, flag("Write W h and Wᵀ ∇a in place of sums over indices, where a formula has such a form.", "--vectors")
+    ] = False,
     config: NetworkConfig = None,  # noqa: ARG001 (its callback has read it)
     **network: Any,
 ) -> None:
@@ -25,7 +28,8 @@ def derive(
     exact_form = network.pop("exact_form")
     asked = asked_for(ctx, network)
     with waiting(quiet=False)("deriving"):
-        text = symbackprop.render(symbackprop.derive(network_of(asked), exact_form=exact_form), form)
+        derivation = symbackprop.derive(network_of(asked), exact_form=exact_form)
+        text = symbackprop.render(derivation, form, vectors=vectors)
     typer.echo(text)
 
 

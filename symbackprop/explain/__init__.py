@@ -4,6 +4,7 @@ from symbackprop.explain.latex import as_latex
 from symbackprop.explain.markdown import as_markdown
 from symbackprop.explain.outline import outline
 from symbackprop.explain.text import as_text
+from symbackprop.explain.vector_form import in_vector_form
 from symbackprop.terms import Derivation
 
 __all__ = ["FORMS", "render"]
@@ -11,7 +12,7 @@ __all__ = ["FORMS", "render"]
 FORMS = {"text": as_text, "latex": as_latex, "markdown": as_markdown}
 
 
-def render(derivation: Derivation, form: str = "text") -> str:
+def render(derivation: Derivation, form: str = "text", *, vectors: bool = False) -> str:
     """Write a derivation: what is given, every step with the rule it applies, and the results under their names.
 
     Parameters
@@ -21,6 +22,9 @@ def render(derivation: Derivation, form: str = "text") -> str:
     form
         ``"text"`` for a terminal; ``"latex"`` for a fragment to be included in a document that uses the package
         amsmath; ``"markdown"`` for a notebook or GitHub.
+    vectors
+        Write products of matrices and vectors in place of sums over indices, as ∇h = Wᵀ ∇a; what has no such form
+        stays in index form, with the reason beside it.
 
     Raises
     ------
@@ -37,4 +41,5 @@ def render(derivation: Derivation, form: str = "text") -> str:
     """
     if form not in FORMS:
         raise ValueError(f"the form is {form!r}, expected {', '.join(FORMS)}")
-    return FORMS[form](outline(derivation))
+    told = outline(derivation)
+    return FORMS[form](in_vector_form(told) if vectors else told)

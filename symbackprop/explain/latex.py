@@ -3,14 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from sympy import Expr, Pow, S, fraction
+
+from symbackprop.explain.array_printer import ArrayPrinter
+from symbackprop.explain.arrays import GRADIENT, Transposed, Whole
 from symbackprop.explain.outline import Line, Outline, Section
-from symbackprop.explain.printer import label, latex, plain
+from symbackprop.explain.printer import MathLatexPrinter, decimal, label, letters, named, plain
+from symbackprop.notation import split
+
+
+class ArrayLatexPrinter(ArrayPrinter, MathLatexPrinter):
+    """Mathematics in LaTeX, whole arrays too."""
+
+    TIMES, OVER, MINUS = r" \odot ", r" \oslash ", "- "
+    ONES, IDENTITY = r"\mathbf{1}", r"\mathbf{I}"
+    BRACKETS, ANGLES = (r"\left(", r"\right)"), (r"\left\langle ", r" \right\rangle")
+    NORM = (r"\left\lVert ", r" \right\rVert^{2}")
+    RAISED = (Pow, Transposed, Whole)
+
+    def _print_Whole(self, expr: Any, above: str = "") -> str:
+        name = str(expr.args[0])
+        if name.startswith(GRADIENT):
+            return rf"\nabla_{{{named(name.removeprefix(GRADIENT))}}}" + (f"^{{{above}}}" if above else "")
+        letter, layer = split(name)
+        marks = (f"({layer})" if layer else "") + above
+        return letters(letter) + (f"^{{{marks}}}" if marks else "")
+
+    def _print_Unit(self, expr: Any) -> str:
+        return rf"\mathbf{{e}}_{{{self._print(expr.args[0])}}}"
+
+    def _print_Transposed(self, expr: Any) -> str:
+        array = expr.args[0]
+        return self._print_Whole(array, r"\top") if isinstance(array, Whole) else rf"{self._based(array)}^{{\top}}"
+
+    def _call(self, name: str, expr: Expr) -> str:
+        return super()._call(r"\max" if name == "max" else rf"\mathrm{{{name}}}", expr)
+
+    def _power(self, base: str, power: Expr) -> str:
+        return rf"{base}^{{\odot {self._print(power)}}}"
+
+    def _scaled(self, number: Expr, array: str) -> str:
+        """Return an array times a number, a fraction in front of it, or the array by what is no plain number."""
+        above, below = (number, S.One) if decimal(number.as_coeff_Mul()[0]) else fraction(number, exact=True)
+        if below == 1:
+            return self._front(above) + array
+        if not below.is_number:
+            return rf"\frac{{{self._front(above)}{array}}}{{{self._print(below)}}}"
+        return rf"\frac{{{self._front(above).strip() or 1}}}{{{self._print(below)}}} {array}"
+
+
+def latex(expr: Expr) -> str:
+    """Return an expression in LaTeX."""
+    return ArrayLatexPrinter().doprint(expr)
 
 
 def as_latex(outline: Outline) -> str:
     """Return an outline as a LaTeX fragment."""
     parts = [f"% needs \\usepackage{{amsmath}}\n\\section*{{{plain(outline.title)}}}"]
+    parts += [plain(outline.preface)] if outline.preface else []
     parts += map(_section, outline.sections)
     return "\n\n".join(parts)
 

@@ -10,7 +10,8 @@ from symbackprop.explain.outline import Outline, Section
 
 def as_markdown(outline: Outline) -> str:
     """Return an outline as Markdown: a heading for each section, and its formulas in one block."""
-    return "\n\n".join([f"## {_escaped(outline.title)}", *map(_section, outline.sections)])
+    preface = [_escaped(outline.preface)] if outline.preface else []
+    return "\n\n".join([f"## {_escaped(outline.title)}", *preface, *map(_section, outline.sections)])
 
 
 def _section(section: Section) -> str:

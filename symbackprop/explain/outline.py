@@ -28,6 +28,8 @@ class Line:
         Of a step, else 0.
     continues
         Whether the target is that of the line before, which ends with what this one starts from.
+    over
+        The axes for whose values it holds.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Line:
     note: str = ""
     number: int = 0
     continues: bool = False
+    over: tuple[Axis, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,11 @@ class Section:
 
 @dataclass(frozen=True)
 class Outline:
-    """A whole derivation, in the order in which it is told."""
+    """A whole derivation, in the order in which it is told; below its title what has to be known to read it."""
 
     title: str
     sections: tuple[Section, ...]
+    preface: str = ""
 
 
 def chain_rule() -> Line:
@@ -87,7 +91,7 @@ def _given(derivation: Derivation) -> tuple[Line, ...]:
 
 
 def _equation(equation: Equation) -> Line:
-    return Line(equation.why, equation.lhs, (equation.rhs,), "←" if equation.is_update else "=")
+    return Line(equation.why, equation.lhs, (equation.rhs,), "←" if equation.is_update else "=", over=equation.over)
 
 
 def _steps(steps: Iterable[Step], number: int) -> Iterator[Line]:
@@ -100,9 +104,9 @@ def _steps(steps: Iterable[Step], number: int) -> Iterator[Line]:
         number += 1
         continues = goes_on and not _same(step.before, step.after)
         before = step
-        sides = _distinct((step.after,) if continues else (step.before, step.after), step.target)
+        sides = distinct((step.after,) if continues else (step.before, step.after), step.target)
         sign = "←" if step.rule == "update" else "="
-        yield Line(step.rule, step.target, sides, sign, step.note, number, continues)
+        yield Line(step.rule, step.target, sides, sign, step.note, number, continues, step.over)
 
 
 def _same(one: Expr, other: Expr) -> bool:
@@ -110,7 +114,7 @@ def _same(one: Expr, other: Expr) -> bool:
     return formula(one) == formula(other)
 
 
-def _distinct(sides: Iterable[Expr], target: Expr) -> tuple[Expr, ...]:
+def distinct(sides: Iterable[Expr], target: Expr) -> tuple[Expr, ...]:
     """Return the sides without one that reads like the target or the side before it."""
     made = [target]
     for side in sides:
@@ -122,7 +126,8 @@ def _distinct(sides: Iterable[Expr], target: Expr) -> tuple[Expr, ...]:
 def _results(derivation: Derivation) -> tuple[Line, ...]:
     """Return the chain rule and every result under its name, the penalty's gradient before the updates."""
     own = dict.fromkeys(_told_apart([(part.title, _equation(e)) for part in _parts(derivation) for e in part.results]))
-    penalties = dict.fromkeys(Line(s.rule, s.target, (s.after,)) for s in derivation if s.rule == "regulariser")
+    slopes = (s for s in derivation if s.rule == "regulariser")
+    penalties = dict.fromkeys(Line(s.rule, s.target, (s.after,), over=s.over) for s in slopes)
     equations = [line for line in own if line.sign == "="]
     updates = [line for line in own if line.sign == "←"]
     return _named_once([chain_rule(), *equations, *penalties, *updates]) if own else ()

@@ -21,7 +21,8 @@ _GREEK = {
 }  # fmt: skip
 _WORDS = {
     **_GREEK, "∂": "partial", "√": "surd", "·": "cdot", "≤": "leq", "≥": "geq", "≠": "neq", "←": "leftarrow",
-    "⊙": "odot", "∇": "nabla", "∞": "infty", "±": "pm",
+    "⊙": "odot", "⊘": "oslash", "∇": "nabla", "∞": "infty", "±": "pm", "𝟏": "mathbf 1", "‖": "Vert", "⟨": "langle",
+    "⟩": "rangle",
 }  # fmt: skip
 _DOWN = str.maketrans("₀₁₂₃₄₅₆₇₈₉ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789aehijklmnoprstuvx")
 _UP = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁽⁾ᵏᴸⁿᵗ", "0123456789+-()kLnt")
@@ -176,11 +177,6 @@ def decimal(number: Expr) -> str:
         while rest % prime == 0:
             rest //= prime
     return f"{float(number):.10g}" if rest == 1 else ""
-
-
-def latex(expr: Expr) -> str:
-    """Return an expression in LaTeX."""
-    return MathLatexPrinter().doprint(expr)
 
 
 def plain(text: str) -> str:

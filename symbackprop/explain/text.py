@@ -4,20 +4,36 @@ from __future__ import annotations
 
 import re
 import textwrap
+from typing import Any
 
 from sympy import Expr, Mul
 
+from symbackprop.explain.array_printer import ArrayPrinter
+from symbackprop.explain.arrays import GRADIENT
 from symbackprop.explain.outline import Line, Outline, Section
 from symbackprop.explain.printer import is_derivative
-from symbackprop.notation import MathPrinter, by_kind
+from symbackprop.notation import MathPrinter, by_kind, mathematical, subscript
 
 WIDTH = 100
-_BREAK = re.compile(r" (?=[-+] )|(?<=;) | (?=if |otherwise)")  # before a term, after a piece, before its condition
+_BREAK = re.compile(r" (?=[-+⊙⊘] )|(?<=;) | (?=if |otherwise)")  # before a term, after a piece, before its condition
 _OPEN, _CLOSED = "([{", ")]}"
 
 
-class TextPrinter(MathPrinter):
-    """Mathematics with a dot between two derivatives, which otherwise look like one."""
+class TextPrinter(ArrayPrinter, MathPrinter):
+    """Mathematics with a dot between two derivatives, which otherwise look like one, and with whole arrays."""
+
+    def _print_Whole(self, expr: Any) -> str:
+        name = str(expr.args[0])
+        return f"∇{mathematical(name.removeprefix(GRADIENT))}" if name.startswith(GRADIENT) else mathematical(name)
+
+    def _print_Unit(self, expr: Any) -> str:
+        return "e" + subscript([self._print(expr.args[0])])
+
+    def _print_Transposed(self, expr: Any) -> str:
+        return self._based(expr.args[0]) + "ᵀ"
+
+    def _power(self, base: str, power: Expr) -> str:
+        return f"{base}^⊙{self._closed(power)}"
 
     def _product(self, expr: Expr) -> str:
         factors = sorted(Mul.make_args(expr), key=by_kind)
@@ -32,6 +48,7 @@ def as_text(outline: Outline) -> str:
     """Return an outline as plain text."""
     column = max(len(line.name) for section in outline.sections for line in section.lines)
     parts = [[outline.title, "═" * len(outline.title)]]
+    parts += [textwrap.wrap(outline.preface, WIDTH)] if outline.preface else []
     parts += [_section(section, column) for section in outline.sections]
     return "\n\n".join("\n".join(part) for part in parts)
 

@@ -12,7 +12,8 @@ from sympy import Abs, And, Eq, Or, Piecewise, Rational, Symbol, erf, exp, log, 
 from symbackprop import Network, derive, render
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.losses import LOSSES
-from symbackprop.explain.printer import label, latex, plain
+from symbackprop.explain.latex import latex
+from symbackprop.explain.printer import label, plain
 from symbackprop.reductions import Maximum
 from symbackprop.symbols import LABEL, Axis, Partial, array, indicator, scalar, size
 from tests.explain.test_render import OWN, layer_norm
@@ -85,15 +86,17 @@ def test_words_become_latex_text():
     assert label("through the stored value") == r"\text{through the stored value}"
 
 
+@pytest.mark.parametrize("vectors", [False, True], ids=["indices", "vectors"])
 @pytest.mark.parametrize("form", ["latex", "markdown"])
-def test_formulas_are_balanced_and_ascii(form):
+def test_formulas_are_balanced_and_ascii(form, vectors):
     for derivation in derivations():
-        for block in blocks(render(derivation, form), form):
+        for block in blocks(render(derivation, form, vectors=vectors), form):
             assert block.isascii()
             assert block.count("{") == block.count("}")
             assert len(re.findall(r"\\left[(|]", block)) == len(re.findall(r"\\right[)|]", block))
             assert "\n\n" not in block
             assert "$" not in block
+            assert len(re.findall(r"\\left(?!arrow)", block)) == len(re.findall(r"\\right(?!arrow)", block))
             assert r"\operatorname" not in block
             assert not re.search(r"\}\^\{[^{}]*\}(_\{[^{}]*\})?\^", block), "a double superscript"
 
@@ -114,6 +117,20 @@ def test_a_row_has_one_relation_and_its_name():
     assert rows[-1] == r"&= f_{i} - \mathbf{1}_{[i = y]} && \text{4. output, through the stored value}"
 
 
+def test_the_results_of_the_lecture_as_vectors():
+    text = render(derive(Network(penalty="l2")), "latex", vectors=True)
+    results = text.split(r"\paragraph{Results}")[1]
+    for row in (
+        r"\nabla_{a^{(L+1)}} &= f - \mathbf{e}_{y} && \text{output} \\",
+        r"\nabla_{h^{(k)}} &= W^{(k+1)\top} \nabla_{a^{(k+1)}} && \text{hidden layer} \\",
+        r"\nabla_{a^{(k)}} &= \nabla_{h^{(k)}} \odot \left(\mathbf{1} - h^{(k)} \odot h^{(k)}\right) && \text{pre-activation} \\",
+        r"\nabla_{W^{(k)}} &= \nabla_{a^{(k)}} h^{(k-1)\top} && \text{parameters} \\",
+        r"\nabla_{b^{(k)}} &= \nabla_{a^{(k)}} \\",
+    ):
+        assert row in results
+    assert r"f &= \frac{\exp\left(a^{(L+1)}\right)}{\mathbf{1}^{\top} \exp\left(a^{(L+1)}\right)} && \text{output}" in text
+
+
 def test_markdown_has_headings_and_blocks_on_lines_of_their_own():
     lines = render(derive(Network(("hard_sigmoid",))), "markdown").splitlines()
     assert lines[0] == r"## hard\_sigmoid; softmax, nll"
@@ -125,7 +142,7 @@ def test_markdown_has_headings_and_blocks_on_lines_of_their_own():
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("pdflatex"), reason="there is no LaTeX here")
 def test_the_fragments_compile(tmp_path):
-    body = "\n".join(render(derivation, "latex") for derivation in derivations())
+    body = "\n".join(render(d, "latex", vectors=vectors) for d in derivations() for vectors in (False, True))
     head = r"\documentclass{article}\usepackage[utf8]{inputenc}\usepackage{amsmath}\begin{document}"
     (tmp_path / "all.tex").write_text(f"{head}\n{body}\n\\end{{document}}\n", encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
