@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from string import ascii_lowercase
 from typing import Any
 
-from sympy import Add, Basic, Dummy, Expr, Mul
+from sympy import Basic, Dummy, Expr, Mul
 
 from symbackprop.reductions import Reduction, Sum, outermost
 from symbackprop.symbols import Axis
@@ -66,20 +66,6 @@ def _named(expr: Expr, taken: frozenset[str]) -> Any:
     return expr.func(
         _named(expr.function.xreplace(swap), taken), *((swap[i], low, high) for i, low, high in expr.limits)
     )
-
-
-def summed(body: Expr, *limits: tuple[Expr, Expr, Expr]) -> Expr:
-    """Return Σ body, with a sum that is a factor of the body made part of it.
-
-    SymPy takes the pieces of a function out of a sum within a sum, whatever they depend on: one sum has no such place.
-    """
-    if isinstance(body, Add) and body.has(Sum):
-        return Add(*(summed(term, *limits) for term in body.args))
-    factors = Mul.make_args(body)
-    inner = next((f for f in factors if isinstance(f, Sum)), None)
-    if inner is None:
-        return Sum(body, *limits)
-    return Sum(body / inner * inner.function, *inner.limits, *limits)
 
 
 def factor_out(expr: Expr) -> Expr:

@@ -12,7 +12,7 @@ from sympy import Add, Expr, Indexed, IndexedBase, Integer, Min, Piecewise, Symb
 from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import WEIGHT, Network
 from symbackprop.definitions.schedules import t
-from symbackprop.indices import opaque, summed
+from symbackprop.indices import opaque
 from symbackprop.kernels import (
     MINIBATCH,
     WEIGHTS,
@@ -51,7 +51,7 @@ def mean_update(update: Equation, own: frozenset[str]) -> Equation:
     of_examples, rest = terms_of(update, own)
     if of_examples == 0:
         return update
-    mean = summed(_indexed(of_examples, own) / EXAMPLES.size, EXAMPLES.limits)
+    mean = Sum(_indexed(of_examples, own) / EXAMPLES.size, EXAMPLES.limits)
     return Equation(update.lhs, update.lhs + rest + mean, update.over, update.why)
 
 

@@ -119,7 +119,7 @@ MUTATIONS = tuple(
         ("the decay of a block's own outer products is lost", "calculus/recurrence.py",
          "return (delta, *self._decayed(), *begun,", "return (delta, *begun,", "test_schedules.py"),
         ("a batch adds its gradients up", "minibatch.py",
-         "summed(_indexed(of_examples, own) / EXAMPLES.size,", "summed(_indexed(of_examples, own),",
+         "Sum(_indexed(of_examples, own) / EXAMPLES.size,", "Sum(_indexed(of_examples, own),",
          "test_schedules.py"),
         ("a batch counts examples, not updates", "minibatch.py",
          "*per_update(network, t + update)", "*per_update(network, t + start)", "test_schedules.py test_updating.py"),

@@ -9,7 +9,8 @@ from sympy import Add, Expr, Indexed, Integer
 
 from symbackprop.calculus.algebra import expand_logs, fold
 from symbackprop.calculus.rules import contractions, partial
-from symbackprop.indices import canonical, fresh, named, summed
+from symbackprop.indices import canonical, fresh, named
+from symbackprop.reductions import Sum
 from symbackprop.symbols import Axis, Partial, array, scalar
 from symbackprop.terms import Derivation, Equation, Step
 
@@ -127,7 +128,7 @@ def _apart(user: Equation, want: Wanted) -> Equation:
 
 def _over(user: Equation, body: Expr) -> Expr:
     for axis in reversed(user.over):
-        body = summed(body, axis.limits)
+        body = Sum(body, axis.limits)
     return body
 
 
