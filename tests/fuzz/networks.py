@@ -1,4 +1,4 @@
-"""Random networks of one's own layers, and what they must compute: by their definitions, a number at a time.
+"""Random networks, dense or of one's own layers, and what they must compute: by their definitions, a number at a time.
 
 The oracle knows index equations, activations, losses and rules of update, and nothing of how kernels are derived or
 written. Gradients are exact where all formulas are rational.
@@ -80,14 +80,23 @@ class Case:
     weighted: bool = False
     dropout: bool = False
     seed: int = 0
+    dense: bool = False
 
     def network(self):
+        flags = {"weighted": self.weighted, "dropout": self.dropout}
+        if self.dense:  # of any sizes
+            activations = [own.activation for own in self.layers[:-1]]
+            return Network(activations, loss=self.loss, penalty=self.penalty, update=self.update, **flags)
         items = []
         for own in self.layers:
             items.append(layer(own.text, **dict(own.sizes)))
             items += [own.activation] * bool(own.activation)
-        flags = {"weighted": self.weighted, "dropout": self.dropout}
         return Network(items, input=self.input, loss=self.loss, penalty=self.penalty, update=self.update, **flags)
+
+    @property
+    def sizes(self):
+        """How many values there are of an input, and in each layer."""
+        return (math.prod(self.input), *(math.prod(own.shape) for own in self.layers))
 
     @property
     def is_rational(self):
@@ -214,25 +223,35 @@ class Grammar:
         return ("sum", own, read) if own else read
 
 
+def dense(inputs, outputs, activation):
+    """Return the equation of a dense layer."""
+    read = ("read", "W", ((((1, "i"),), 0), (((1, "j"),), 0)))
+    total = ("sum", ("j",), ("*", read, ("read", "h", ((((1, "j"),), 0),))))
+    whole = ("+", ("read", "b", ((((1, "i"),), 0),)), total)
+    return OwnLayer((("a", ("i",), whole),), (("i", outputs), ("j", inputs)), activation)
+
+
 @st.composite
 def cases(draw):
-    """Draw a network of one to three layers; sizes of one among them."""
-    rational = draw(st.integers(0, 3)) > 0
+    """Draw a network of no to four hidden layers, all dense or each of its own equations; sizes of one among them."""
+    rational, is_dense = draw(st.integers(0, 3)) > 0, draw(st.integers(0, 4)) == 0
     sizes = st.sampled_from([1, 1, 2, 2, 3, 4])
-    given = tuple(draw(st.lists(sizes, min_size=1, max_size=2)))
+    given = tuple(draw(st.lists(sizes, min_size=1, max_size=1 if is_dense else 2)))
     layers, below = [], given
-    count = draw(st.sampled_from([1, 1, 2, 2, 3]))
+    count = draw(st.sampled_from([1, 2, 2, 3, 4, 5] if is_dense else [1, 1, 2, 2, 2, 3, 4]))
+    activations = [*RATIONAL, *({} if rational else SMOOTH)][is_dense:]
     for n in range(count):
         last = n == count - 1
-        shape = tuple(draw(st.lists(sizes, min_size=1, max_size=1 if last or draw(st.booleans()) else 2)))
-        activation = "" if last else draw(st.sampled_from([*RATIONAL, *({} if rational else SMOOTH)]))
-        layers.append(Grammar(draw, below, rational).layer(shape, activation))
+        shape = tuple(draw(st.lists(sizes, min_size=1, max_size=1 if is_dense or last or draw(st.booleans()) else 2)))
+        activation = "" if last else draw(st.sampled_from(activations))
+        own = dense(*below, *shape, activation) if is_dense else Grammar(draw, below, rational).layer(shape, activation)
+        layers.append(own)
         below = shape
     loss = draw(st.sampled_from(list(LOSSES)[: 2 if rational else 3]))
     penalty = draw(st.sampled_from(list(PENALTIES)))
     update = draw(st.sampled_from(UPDATES))
     weighted, dropout = draw(st.integers(0, 4)) == 0, draw(st.integers(0, 4)) == 0
-    return Case(tuple(layers), given, loss, penalty, update, weighted, dropout, draw(st.integers(0, 99)))
+    return Case(tuple(layers), given, loss, penalty, update, weighted, dropout, draw(st.integers(0, 99)), is_dense)
 
 
 class Definition:
@@ -318,7 +337,7 @@ def agree(case):
         return False
     with tempfile.TemporaryDirectory() as folder, np.errstate(all="ignore"):
         place, spec = Path(folder), module.spec
-        few, many = (draw_problem(spec, tuple(spec["sizes"]), case.seed, *counts) for counts in ((2, 2), (4, 17)))
+        few, many = (draw_problem(spec, case.sizes, case.seed, *counts) for counts in ((2, 2), (4, 17)))
         floats = interpreted(module.text, place)
         with suppress(OverflowError):  # what overflows in the definition may overflow
             compare(case, spec, few, floats, float)
