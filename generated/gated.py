@@ -57,15 +57,15 @@ Update after each example:
     W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
     b3[i] ← b3[i] - step da3[i]
 
-Computed in forms that keep their digits (errors with every function correctly rounded):
+Computed in forms that keep their digits (errors of both types, functions correctly rounded):
 
     h1[i]: a1[i]/(1 + exp(-a1[i])) is computed as {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i]
-        exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}; float32: 1.6e+07 ULP become
-        2.4 and at ±∞
+        exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}; 1.0e+08 ULP become 2.3 and at
+        ±∞
     da1[i]: (1 + a1[i] - a1[i]/(1 + exp(-a1[i])))/(1 + exp(-a1[i])) is computed as {1 if a1[i] = ∞;
         0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0; (1 + a1[i] +
-        exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)² otherwise}; float32:
-        1.6e+07 ULP become 3.0 and at ±∞
+        exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)² otherwise}; 1.0e+08
+        ULP become 3.8 and at ±∞
 
 Schedules:
 

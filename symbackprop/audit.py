@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from sympy import Expr, srepr
 
 from symbackprop.calculus.choice import Choice
 from symbackprop.calculus.forms import X
-from symbackprop.calculus.scoring import BITS, WRONG, exact, near_roots, ulps
+from symbackprop.calculus.points import near_roots
+from symbackprop.calculus.scoring import BITS, FORMATS, WRONG, exact_at, ulps, with_edges
 from symbackprop.definitions.activations import a
 from symbackprop.definitions.network import Network
 from symbackprop.doors import named_if_it_fails
@@ -29,7 +31,6 @@ Array = np.ndarray[Any, Any]
 
 POINTS, SEED = 1000, 7  # not a seed that the forms are chosen with
 SPECIAL = ("0", "-0", "inf", "-inf", "nan", "largest", "-largest")
-FORMATS = {"float32": (24, -125, 128), "float64": (53, -1021, 1024)}  # digits, least and largest exponent
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def audit(network: Network, points: int = POINTS) -> list[Audit]:
     network
         Of one hidden layer.
     points
-        How many floats of each type, from everywhere.
+        How many floats of each type, from everywhere; there are more where values leave the normal range.
 
     Returns
     -------
@@ -116,13 +117,15 @@ def _audited(network: Network, points: int) -> list[Audit]:
     return made
 
 
-def measured(expr: Expr, dtype: str, points: int = POINTS, seed: int = SEED) -> tuple[Errors, Errors]:
+def measured(
+    expr: Expr, dtype: str, points: int = POINTS, seed: int = SEED, exact_forms: tuple[bool, ...] = (True, False)
+) -> tuple[Errors, ...]:
     """Return the errors of the compiled kernels of a formula of a: as derived, and in the form chosen."""
-    at = floats(dtype, points, seed)
+    f = partial(exact_at, expr, a, {})
     with mp.workprec(BITS if dtype == "float32" else 3 * BITS):
-        truth = truths(lambda x: exact(expr, {a: x}), at)
-        derived, chosen = (compare(compiled(expr, dtype, exact_form=f), truth, at) for f in (True, False))
-    return derived, chosen
+        at = with_edges(floats(dtype, points, seed), f)
+        truth = truths(f, at)
+        return tuple(compare(compiled(expr, dtype, exact_form=exact), truth, at) for exact in exact_forms)
 
 
 @dataclass(frozen=True)
@@ -223,6 +226,7 @@ def regimes(choice: Choice) -> str:
     """Return in words of which forms a choice is made, and where each holds."""
     places = {1: ("everywhere",), 2: ("above 0", "up to 0"), 4: ("above 1", "0 to 1", "below -1", "-1 to 0")}
     words = [f"{name} {where}" for name, where in zip(choice.recipe, places[len(choice.recipe)], strict=True)]
+    words += [f"expanded where {where}" for where in choice.expanded]
     return "; ".join(words + [f"{value} at {at}" for at, value in choice.patches])
 
 

@@ -126,7 +126,7 @@ def header_of(
             *(f"{name} = {formula(value, code=True)}" for name, value in scalars_of_update(network).items()),
             *(e.written(code=True) for e in (*stages.clipping, *with_step(stages.updates))),
         ],
-        "Computed in forms that keep their digits (errors with every function correctly rounded)": forms,
+        "Computed in forms that keep their digits (errors of both types, functions correctly rounded)": forms,
         "Schedules": _schedules(deferral, stages),
     }
     versions = f"symbackprop {__version__} and SymPy {sympy.__version__}"

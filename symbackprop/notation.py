@@ -162,6 +162,9 @@ class MathPrinter(StrPrinter):
     def _print_decay(self, expr: Expr) -> str:
         return self._print(expr.meaning())
 
+    def _print_accurate_exp(self, expr: Expr) -> str:
+        return self._print(expr.meaning())
+
     def _print_gauss(self, expr: Expr) -> str:
         return self._print(expr.meaning())
 
@@ -264,7 +267,7 @@ def in_order(product: Expr) -> list[Expr]:
     number, rest = product.as_independent(*product.free_symbols, as_Add=False)
     factors = sorted(Mul.make_args(rest), key=by_kind)
     numbers = [] if number == 1 else [number]
-    if any(type(e).__name__ in {"decay", "gauss"} for f in factors for e in f.atoms(Function)):
+    if any(type(e).__name__ in {"accurate_exp", "decay", "gauss"} for f in factors for e in f.atoms(Function)):
         return [*sorted(factors, key=lambda f: f.is_Add), *numbers]
     return [*numbers, *factors]
 

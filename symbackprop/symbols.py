@@ -65,6 +65,14 @@ class decay(_Defined):
         return exp(-Abs(self.args[0]))
 
 
+class accurate_exp(_Defined):
+    """exp(u), its exponent computed with what its roundings lost: e^100 has 100 times the relative error of 100."""
+
+    def meaning(self) -> Expr:
+        """Return exp(u)."""
+        return exp(self.args[0])
+
+
 class gauss(_Defined):
     """exp(-u²/2), whose text does not round u² before it takes the exponential."""
 

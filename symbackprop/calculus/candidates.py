@@ -13,6 +13,7 @@ from sympy import (
     Add,
     Dummy,
     Expr,
+    Function,
     Max,
     Min,
     Mul,
@@ -21,17 +22,22 @@ from sympy import (
     Pow,
     S,
     Symbol,
+    atan,
     cancel,
     collect,
+    cos,
     cosh,
     erf,
+    erfc,
     exp,
     expand,
     factor_list,
     fraction,
     gcd_list,
     log,
+    pi,
     sign,
+    sin,
     sinh,
     sqrt,
     tanh,
@@ -39,7 +45,7 @@ from sympy import (
 )  # fmt: skip
 from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.symbols import decay, gauss, normal, plus, scaled
+from symbackprop.symbols import accurate_exp, decay, gauss, normal, plus, scaled
 
 LARGEST_POWER = 12  # of any symbol in a quotient: the work grows with it
 LARGEST_FORMULA = 400  # operations
@@ -92,10 +98,10 @@ def _in_exponentials(f: Expr, x: Symbol, side: Callable[..., Expr | None], part:
         sides.append(side(quotient.xreplace({Abs(x): s * x}), E, c, s * x))
     if None in sides:
         return None
-    return by_sign(_kept_in_order(sides[0], x), _kept_in_order(sides[1], x), x)
+    return by_sign(kept_in_order(sides[0], x), kept_in_order(sides[1], x), x)
 
 
-def _kept_in_order(f: Expr, x: Symbol) -> Expr:
+def kept_in_order(f: Expr, x: Symbol) -> Expr:
     """Write m E² n, where m grows with x, E vanishes and n is bounded, as n (m E) E, m multiplied by no number.
 
     A compiler may multiply first, and n m may overflow where E is 0; E² alone may be subnormal where m E² is not.
@@ -104,7 +110,8 @@ def _kept_in_order(f: Expr, x: Symbol) -> Expr:
 
 
 def _ordered(factors: tuple[Expr, ...], x: Symbol) -> Expr:
-    small = [f for f in factors if isinstance(f, Pow) and isinstance(f.base, decay | gauss) and f.exp % 2 == 0]
+    powers = [f for f in factors if isinstance(f, Pow) and isinstance(f.base, accurate_exp | decay | gauss)]
+    small = [f for f in powers if f.exp % 2 == 0]
     E = small[0].base if small else S.One
     grow = [f for f in factors if f not in small and not isinstance(f, _BOUNDED) and f.subs(E, 0).has(x)]
     if len(small) != 1 or not grow:
@@ -115,14 +122,19 @@ def _ordered(factors: tuple[Expr, ...], x: Symbol) -> Expr:
     return Mul(*rest, *scales, scaled(growing, E ** (small[0].exp / 2)))
 
 
-_BOUNDED = (decay, gauss, scaled, normal)
+_BOUNDED = (accurate_exp, decay, gauss, scaled, normal)
 
 
 def _side(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
     """Return one side of 0: `size` is |x| there, written by x."""
     made = f.replace(log, lambda u: _log_of(u, E, c, size))
     x = next(iter(size.free_symbols))
-    return _restored(made, E, x, decay(c * x))
+    return _restored(made, E, x, decaying(c, x))
+
+
+def decaying(c: Expr, x: Symbol) -> Expr:
+    """Return exp(-c |x|), whose exponent is exact where c is a power of 2."""
+    return decay(c * x) if log(c, 2).is_integer else accurate_exp(-c * Abs(x))
 
 
 def _side_scaled(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
@@ -133,18 +145,22 @@ def _side_scaled(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
 
 def _log_of(u: Expr, E: Symbol, c: Expr, size: Expr) -> Expr:
     """Return log u with log E = -c |x| and log g = log g(0) + log1p(g/g(0) - 1) for every other factor g of u."""
-    if u.has(log) or u.free_symbols - {E}:
+    x = next(iter(size.free_symbols))
+    if u.has(log) or u.free_symbols - {E, x}:
         return log(u)
     number, factors = _factors(u)
-    total = log(number)
+    total = log(abs(number))  # u is positive, its factors need not be
     for g, power in factors:
+        if not g.has(E):
+            total += power * log(Abs(g))
+            continue
         if g == E:
             total -= power * c * size
             continue
         at_zero = g.subs(E, 0)
-        if at_zero == 0:
+        if at_zero == 0 or g.has(x):
             return log(u)
-        total += power * (log(at_zero) + log1p(collect(expand(g / at_zero) - 1, E)))
+        total += power * (log(abs(at_zero)) + log1p(collect(expand(g / at_zero) - 1, E)))
     return total
 
 
@@ -162,7 +178,8 @@ def _side_near_zero(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
 
 def _restored(f: Expr, E: Symbol, x: Symbol, value: Expr) -> Expr | None:
     """Return a function of E with quotients reduced, and then E's value put in."""
-    logs = {node: Dummy(positive=True) for node in sorted(f.atoms(log1p), key=str)}
+    kept = {node for node in f.atoms(log) if not node.has(E)}
+    logs = {node: Dummy(positive=True) for node in sorted(f.atoms(log1p) | kept, key=str)}
     flat = f.xreplace(logs)
     if any(e.free_symbols for e in flat.atoms(exp, log)) or not _is_small(flat):
         return None
@@ -315,16 +332,83 @@ def _polished_by(f: Expr, t: Symbol) -> Expr:
     return made.xreplace({d: p for p, d in roots_.items()})
 
 
-def normals(f: Expr, x: Symbol) -> Expr | None:
-    """Write erf by `normal`, which is small where 1 - erf would cancel, and exp(-k x²) by powers of `gauss`."""
+def complements(f: Expr, _: Symbol) -> Iterator[Expr]:
+    """Yield erf u as 1 - erfc u, and as erfc(-u) - 1: what cancels is gone."""
+    if f.has(erf):
+        yield expand(f.replace(erf, lambda u: 1 - erfc(u)))
+        yield expand(f.replace(erf, lambda u: erfc(-u) - 1))
+
+
+def half_angles(f: Expr, _: Symbol) -> Expr | None:
+    """Write cos u as 1 - 2 sin²(u/2): 1 - cos u is gone."""
+    return expand(f.replace(cos, lambda u: 1 - 2 * sin(u / 2) ** 2)) if f.has(cos) else None
+
+
+def saturated(f: Expr, _: Symbol) -> Expr | None:
+    """Write tanh² u as 1 - 4 E/(1 + E)², E = exp(-2 |u|): what is left of 1 - tanh² u does not cancel."""
+
+    def square(node: Expr) -> Expr:
+        u = node.base.args[0]
+        E = decay(2 * u)
+        return (1 - 4 * E / (1 + E) ** 2) * node.base ** (node.exp - 2)
+
+    made = f.replace(lambda e: e.is_Pow and isinstance(e.base, tanh) and e.exp.is_Integer and e.exp > 1, square)
+    return None if made == f else made
+
+
+def decay_of(u: Expr) -> Expr:
+    """Return exp(-|u|), its exponent computed with what its roundings lost where all its operations are known."""
+    size = Abs(u.replace(lambda e: isinstance(e, sinh | cosh), lambda e: e.rewrite(exp)))
+    known = size.atoms(Function) <= size.atoms(Abs, exp, accurate_exp)
+    return accurate_exp(-size) if known and not size.args[0].is_Symbol else decay(u)
+
+
+def normals(f: Expr, x: Symbol) -> Iterator[Expr]:
+    """Yield f with erf as `normal`, which is small where 1 - erf would cancel, and exp(-k x²) as powers of `gauss`.
+
+    First as it is, then multiplied out.
+    """
     P = {e: Dummy(positive=True) for e in sorted(f.atoms(erf), key=str)}
-    made = expand(f.xreplace({e: 2 * d - 1 for e, d in P.items()})) if P else f
-    squares = {e: -2 * e.args[0] / x**2 for e in made.atoms(exp)}
+    plain = f.xreplace({e: 2 * d - 1 for e, d in P.items()}) if P else f
+    squares = {e: -2 * e.args[0] / x**2 for e in plain.atoms(exp)}
     turned = {e: gauss(x) ** k for e, k in squares.items() if k.is_Integer and 0 < k <= 4}
     if not P and not turned:
+        return
+    for made in dict.fromkeys((expand(plain), plain)) if P else (collect(plain.xreplace(turned), x),):
+        gaussian = made.xreplace(turned)
+        yield kept_in_order(gaussian.xreplace({d: normal(expand(sqrt(2) * e.args[0])) for e, d in P.items()}), x)
+
+
+def in_terms(f: Expr, _: Symbol) -> Expr:
+    """Multiply out: (x cos x - sin x)/x² is cos(x)/x - sin(x)/x², where x² may overflow."""
+    return expand(f, power_exp=False, log=False)
+
+
+def reflected(f: Expr, x: Symbol) -> Expr | None:
+    """Write atan u as ±π/2 - atan(1/u): in 1/2 + atan(x)/π what cancels is gone."""
+    if not f.has(atan):
         return None
-    made = collect(made.xreplace(turned), x) if not P else made.xreplace(turned)
-    return _kept_in_order(made.xreplace({d: normal(expand(sqrt(2) * e.args[0])) for e, d in P.items()}), x)
+    sides = [expand(f.replace(atan, lambda u, s=s: s * pi / 2 - atan(1 / u))) for s in (1, -1)]
+    return by_sign(sides[0], sides[1], x)
+
+
+def accurate(f: Expr, _: Symbol) -> Expr:
+    """Compute each exponent with what its roundings lost."""
+    return f.replace(exp, accurate_exp)
+
+
+def accurate_halves(f: Expr, x: Symbol) -> Expr:
+    """Write m e^u, where e^u alone may be subnormal or infinite, as (m h) h with h = e^(u/2); e^u e^v as e^(u + v)."""
+
+    def halved(*factors: Expr) -> Expr:
+        powers = [e for e in factors if isinstance(e, exp)]
+        rest = Mul(*(e for e in factors if e not in powers))
+        exponent = Add(*(e.args[0] for e in powers))
+        if not powers:
+            return rest
+        return scaled(rest, accurate_exp(exponent / 2)) if rest.has(x) else rest * accurate_exp(exponent)
+
+    return f.replace(Mul, halved).replace(exp, accurate_exp)
 
 
 FORMS: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
@@ -333,5 +417,55 @@ FORMS: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
     "expm1": lambda f, x: iter([exponentials_less_one(f, x)]),
     "roots": roots,
     "reciprocal": lambda f, x: iter([reciprocal(f, x)]),
-    "normal": lambda f, x: iter([normals(f, x)]),
+    "normal": normals,
 }
+COSTLY: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
+    "terms": lambda f, x: iter([in_terms(f, x)]),
+    "complements": complements,
+    "half angle": lambda f, x: iter([half_angles(f, x)]),
+    "saturated": lambda f, x: iter([saturated(f, x)]),
+    "reflected": lambda f, x: iter([reflected(f, x)]),
+    "accurate": lambda f, x: iter([accurate(f, x)]),
+    "halves": lambda f, x: iter([accurate_halves(f, x)]),
+}
+
+
+def inner(f: Expr, x: Symbol) -> list[Expr]:
+    """Return what the functions and roots of a formula are of, and what it divides by, where that is delicate too."""
+    found = dict.fromkeys(u for e in f.atoms(Function, Pow) for u in _inside(e) if _is_delicate(u, x, e) and u != f)
+    return [u for u in found if not any(u != other and other.has(u) for other in found)]
+
+
+def _is_delicate(u: Expr, x: Symbol, outside: Expr) -> bool:
+    nodes = [e for e in u.atoms(Function, Pow) if e.has(x)]
+    return any(not _is_square(e) for e in nodes) or (bool(nodes) and isinstance(outside, Function))
+
+
+def whole(f: Expr, x: Symbol) -> list[Expr]:
+    """Return the functions and roots in a formula that may stay whole, those that grow like exponentials aside."""
+    nodes = [e for e in f.atoms(Function, Pow) if e.has(x) and not isinstance(e, Piecewise | Abs | exp) and e != f]
+    nodes = [e for e in nodes if not _is_square(e) and not (isinstance(e, tanh | sinh | cosh) and e.args[0] == x)]
+    nodes = [e for e in nodes if not (isinstance(e, Pow) and e.exp.is_Integer)]
+    return sorted((e for e in nodes if not any(e != other and other.has(e) for other in nodes)), key=str)
+
+
+def _inside(e: Expr) -> tuple[Expr, ...]:
+    if isinstance(e, Pow):
+        return () if e.exp.is_Integer and e.exp > 0 else (e.base,)
+    return () if isinstance(e, Piecewise) else e.args
+
+
+def _is_square(e: Expr) -> bool:
+    return isinstance(e, Abs) or (isinstance(e, Pow) and bool(e.exp.is_Integer and e.exp > 0))
+
+
+def squares_out(f: Expr, x: Symbol) -> Expr:
+    """Write √(x² u) as |x| √u: x² may overflow."""
+
+    def out(node: Pow) -> Expr:
+        even = [e for e in Mul.make_args(node.base) if isinstance(e, Pow) and e.base == x and e.exp.is_even]
+        k = sum(e.exp for e in even)
+        rest = Mul(*(e for e in Mul.make_args(node.base) if e not in even))
+        return Abs(x) ** (k * node.exp) * rest**node.exp
+
+    return f.replace(lambda e: isinstance(e, Pow) and not e.exp.is_Integer and e.base.is_Mul, out)

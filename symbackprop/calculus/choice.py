@@ -1,4 +1,4 @@
-"""Which form of a formula of one number to compute: measured in ULP against mpmath, over all float32.
+"""Which form of a formula of one number to compute: measured in ULP against mpmath, over all floats.
 
 The formula as derived is kept where it is good. Else the cheapest candidate that is good everywhere is taken; else one
 for each sign; else one for each sign and for |x| above and below 1; where none is good, the best. The choice is made at
@@ -9,23 +9,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from itertools import islice
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
 from mpmath import mp
-from sympy import Abs, Eq, Expr, Function, Integer, Piecewise, PolynomialError, Pow, Rational, Symbol
+from sympy import Abs, Dummy, Eq, Expr, Function, Integer, Piecewise, PolynomialError, Pow, Rational, Symbol
 
 from symbackprop.calculus.algebra import cost
-from symbackprop.calculus.candidates import FORMS, by_sign
-from symbackprop.calculus.scoring import BITS, WRONG, Array, Sample, exact, in_float32, sample
+from symbackprop.calculus.candidates import (
+    COSTLY,
+    FORMS,
+    by_sign,
+    decay_of,
+    inner,
+    kept_in_order,
+    normals,
+    squares_out,
+    whole,
+)
+from symbackprop.calculus.ends import End, alike, ends, joined
+from symbackprop.calculus.scoring import BITS, FORMATS, WRONG, Array, Samples, computed, exact, sample
 from symbackprop.calculus.trees import from_tree, tree_of
-from symbackprop.symbols import AtInfinity
+from symbackprop.notation import formula
+from symbackprop.symbols import AtInfinity, decay
 
 GOOD = 4.0  # ULP, with every function correctly rounded; what is compiled has up to 2 or 3 more
 NEARLY = 5.0  # ULP up to which one form, or one a sign, is taken before four, all of which a vector loop computes
-POINTS, HELD_OUT = 900, 1200
+ENOUGH = 6.0  # ULP up to which no expansion and no costlier form is looked for
+Counts = tuple[int, int]
+POINTS, HELD_OUT = (1000, 300), (1000, 300)  # of float32, of float64
+FEWER = ((400, 160), (200, 80))
 CHOOSING, JUDGING = 1, 2  # seeds
 MOST = 12  # candidates
 SECONDS = 8.0  # after which no further kind of candidate is made: the best so far is taken
@@ -35,7 +52,7 @@ Recipe = tuple[str, ...]  # the names of the candidates of the regimes, see `ass
 
 @dataclass(frozen=True)
 class Choice:
-    """A formula as derived, the form chosen, and the largest errors of both in float32, in ULP, on held-out points.
+    """A formula as derived, the form chosen, and the largest errors of both in ULP, of both types, on held-out points.
 
     Attributes
     ----------
@@ -44,6 +61,8 @@ class Choice:
         0 < x ≤ 1, x < -1 and the rest.
     patches
         Values at 0, +∞ and -∞ themselves, where the form has none.
+    expanded
+        Where an expansion is used instead, as conditions on x.
     wrong, still_wrong
         How many values at the held-out points were NaN or infinite though the true ones are not: before and after.
     """
@@ -52,6 +71,7 @@ class Choice:
     after: Expr
     recipe: Recipe = ("derived",)
     patches: tuple[tuple[str, str], ...] = ()
+    expanded: tuple[str, ...] = ()
     error: float = 0.0
     error_after: float = 0.0
     wrong: int = 0
@@ -60,12 +80,13 @@ class Choice:
     @property
     def changed(self) -> bool:
         """Whether another form than the derived one was chosen."""
-        return self.recipe != ("derived",) or bool(self.patches)
+        return self.recipe != ("derived",) or bool(self.patches or self.expanded)
 
     def remembered(self) -> dict[str, Any]:
         """Return what `recalled` needs: names and numbers, and the form, unless it cannot be built from its parts."""
         numbers = {name: getattr(self, name) for name in _NUMBERS}
-        made = {"recipe": list(self.recipe), "patches": [list(p) for p in self.patches], **numbers}
+        patches = [list(p) for p in self.patches]
+        made = {"recipe": list(self.recipe), "patches": patches, "expanded": [*self.expanded], **numbers}
         try:
             return made | {"form": tree_of(self.after)}
         except ValueError:
@@ -77,19 +98,20 @@ class Choice:
         lost = f" and {self.wrong} wrong NaN or infinities" if self.wrong else ""
         left = f" and {self.still_wrong} of these" if self.still_wrong else ""
         places = " and at ±∞" if any(at != "0" for at, _ in self.patches) else ""
-        return f"float32: {_shown(self.error)} ULP{lost} become {_shown(self.error_after)}{left}{places}"
+        return f"{_shown(self.error)} ULP{lost} become {_shown(self.error_after)}{left}{places}"
 
 
 def _shown(error: float) -> str:
     return f"{error:.1f}" if error < 100 else f"{error:.1e}"
 
 
-def candidates(f: Expr, x: Symbol, derived: Expr, kinds: Iterable[str] = FORMS) -> dict[str, Expr]:
+def candidates(
+    f: Expr, x: Symbol, derived: Expr, kinds: Iterable[str] = FORMS, until: float = np.inf
+) -> dict[str, Expr]:
     """Return the formula as derived (and made safe by rule), and every form of it of some kinds, by name."""
     found = {"derived": derived}
-    end = time.process_time() + SECONDS
-    for name, form in ((name, FORMS[name]) for name in kinds if name in FORMS):
-        if time.process_time() > end:
+    for name, form in ((name, (FORMS | COSTLY)[name]) for name in kinds):
+        if time.process_time() > until:
             break
         try:
             for n, made in enumerate(islice(form(f, x), MOST)):
@@ -103,13 +125,14 @@ def candidates(f: Expr, x: Symbol, derived: Expr, kinds: Iterable[str] = FORMS) 
 _NUMBERS = ("error", "error_after", "wrong", "still_wrong")
 
 
-def recalled(f: Expr, x: Symbol, known: Any, by_rule: Callable[[Expr], Expr]) -> Choice | None:
+def recalled(f: Expr, known: Any) -> Choice | None:
     """Return the choice that was remembered, None where there is none or it is damaged."""
     try:
         recipe, patches = tuple(known["recipe"]), tuple((str(at), str(value)) for at, value in known["patches"])
         numbers = {name: float(known[name]) for name in _NUMBERS[:2]} | {n: int(known[n]) for n in _NUMBERS[2:]}
-        form = _built(f, known.get("form")) or make(f, x, recipe, patches, by_rule)
-        return Choice(f, form, recipe, patches, **numbers)  # type: ignore[arg-type]
+        form = _built(f, known["form"])
+        expanded = tuple(map(str, known["expanded"]))
+        return None if form is None else Choice(f, form, recipe, patches, expanded, **numbers)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -138,8 +161,14 @@ def needs_none(f: Expr) -> bool:
     return simple and not any(p.exp.is_negative or not p.exp.is_Integer for p in f.atoms(Pow) if p.free_symbols)
 
 
-def choose(f: Expr, x: Symbol, targets: Iterable[Symbol] = (), by_rule: Callable[[Expr], Expr] = lambda f: f) -> Choice:
-    """Return the form of a formula of x that is accurate over all float32.
+def choose(
+    f: Expr,
+    x: Symbol,
+    targets: Iterable[Symbol] = (),
+    by_rule: Callable[[Expr], Expr] = lambda f: f,
+    counts: tuple[Counts, Counts] = (POINTS, HELD_OUT),
+) -> Choice:
+    """Return the form of a formula of x that is accurate over all floats.
 
     Parameters
     ----------
@@ -151,40 +180,146 @@ def choose(f: Expr, x: Symbol, targets: Iterable[Symbol] = (), by_rule: Callable
         Symbols that stand for targets between 0 and 1.
     by_rule
         What makes it safe by rule, so that what is chosen is better than that.
+    counts
+        How many points of float32 and of float64 it is chosen at, and how many it is judged at.
     """
     derived = by_rule(f)
     if needs_none(f):
         return Choice(f, derived)
     values = dict.fromkeys(targets, TARGETS)
-    known = sample(f, x, values, POINTS, CHOOSING)
-    recipe = _recipe(candidates(f, x, derived), known, x)
-    chosen = make(f, x, recipe, (), by_rule)
-    patches = _patches(f, chosen, x, values)
-    return _judged(
-        f, make(f, x, recipe, patches, by_rule), derived, recipe, patches, sample(f, x, values, HELD_OUT, JUDGING)
-    )
+    known = _samples(f, x, values, counts[0], CHOOSING)
+    until = time.process_time() + SECONDS
+    found = candidates(f, x, derived, until=until)
+    errors = _errors(found, known)
+    recipe, worst = _recipe(found, errors, known.points(x))
+    chosen_ends: list[End] = []
+    if worst > ENOUGH and not targets:
+        found |= candidates(f, x, derived, COSTLY, until) | _nested(f, x, derived, by_rule, until)
+        errors |= _errors({name: form for name, form in found.items() if name not in errors}, known)
+        chosen_ends, within = _ends(f, x, errors, known)
+        recipe, _ = _recipe(found, {name: np.where(within, 0, e) for name, e in errors.items()}, known.points(x))
+    made = _assembled([found[name] for name in recipe], x)
+    pieces = joined(chosen_ends, x)
+    if pieces:
+        made = Piecewise(*pieces, (made, True))
+    expanded = tuple(formula(condition) for _, condition in pieces)
+    patches = _patches(f, made, x, values)
+    held_out = _samples(f, x, values, counts[1], JUDGING)
+    about = Choice(f, derived, recipe, patches, expanded)
+    return _judged(f, _patched(made, x, patches), derived, about, held_out)
 
 
-def _judged(f: Expr, made: Expr, derived: Expr, recipe: Recipe, patches: Patches, held_out: Sample) -> Choice:
+def _nested(f: Expr, x: Symbol, derived: Expr, by_rule: Callable[[Expr], Expr], until: float) -> dict[str, Expr]:
+    """Return forms of f in which what its functions are of is in a form of its own, and f in forms of that."""
+    made = _around(f, x, by_rule)
+    plain = {"inside": derived} | {f"normal {n} inside": g for n, g in enumerate(normals(f, x))}
+    for kind, g in plain.items():
+        parts = inner(g, x)
+        if not parts or time.process_time() > until:
+            continue
+        forms = {u: _form_inside(u, x, by_rule) for u in parts}
+        made[kind] = squares_out(g.xreplace(forms), x)
+        for u in parts:
+            made |= {f"{kind} {name}": form.xreplace(forms) for name, form in _of_inside(g, u, x).items()}
+    return made
+
+
+def _of_inside(g: Expr, u: Expr, x: Symbol) -> dict[str, Expr]:
+    """Return the forms of g as a function of u, all else in it kept as it is."""
+    v = Dummy("v", real=True)
+    h = g.xreplace({u: v})
+    rest = {e: Dummy("w", real=True) for e in whole_of(h, v, x)} | {x: Dummy("w", real=True)}
+    back = {d: e for e, d in rest.items()}
+    h = h.xreplace(rest)
+    kinds = {"saturated": candidates(h, v, h, ("saturated",)), "": candidates(h, v, h)}
+    forms = {name: form for found in kinds.values() for name, form in found.items() if name != "derived"}
+    made = {}
+    for name, form in forms.items():
+        form = form.xreplace(back).xreplace({v: u})  # noqa: PLW2901
+        made[name] = kept_in_order(form.replace(decay, decay_of), x)
+    return made
+
+
+def whole_of(h: Expr, v: Symbol, x: Symbol) -> list[Expr]:
+    """Return the largest functions and roots of x in h that do not read v."""
+    nodes = [e for e in h.atoms(Function, Pow) if e.has(x) and not e.has(v)]
+    return sorted((e for e in nodes if not any(e != other and other.has(e) for other in nodes)), key=str)
+
+
+def _around(f: Expr, x: Symbol, by_rule: Callable[[Expr], Expr]) -> dict[str, Expr]:
+    """Return forms of f in which functions that are parts of it have forms of their own."""
+    parts = whole(f, x)
+    if not parts:
+        return {}
+    forms = {u: _form_inside(u, x, by_rule) for u in parts}
+    back = {Dummy(f"w{n}", real=True): u for n, u in enumerate(parts)}
+    h = f.xreplace({u: d for d, u in back.items()})
+    put = {d: forms[u] for d, u in back.items()}
+    return {f"around {name}": form.xreplace(put) for name, form in candidates(h, x, h).items()}
+
+
+@cache
+def _form_inside(u: Expr, x: Symbol, by_rule: Callable[[Expr], Expr]) -> Expr:
+    form = choose(u, x, (), by_rule, FEWER).after
+    return form.args[-1].expr if form.has(AtInfinity) else form
+
+
+def _samples(
+    f: Expr, x: Symbol, values: Mapping[Symbol, tuple[float, ...]], counts: Iterable[int], seed: int
+) -> Samples:
+    return Samples(tuple(sample(f, x, values, n, seed, dtype) for n, dtype in zip(counts, FORMATS, strict=True)))
+
+
+def _errors(found: Mapping[str, Expr], known: Samples) -> dict[str, Array]:
+    errors = {}
+    for name, form in found.items():
+        with suppress(NotImplementedError, TypeError):
+            errors[name] = known.errors(form)
+    return errors
+
+
+def _ends(f: Expr, x: Symbol, errors: Mapping[str, Array], known: Samples) -> tuple[list[End], Array]:
+    """Return expansions for the ends where no form is good, and where they hold."""
+    xs = known.points(x)
+    chosen: list[End] = []
+    within = np.zeros(xs.size, bool)
+    for side, at_zero in product((1, -1), (True, False)):
+        quarter = (side * xs >= 0) & ((abs(xs) <= 1) if at_zero else (abs(xs) > 1))
+        best: tuple[float, End | None, Array] = (0.9 * _least(errors, quarter), None, quarter)
+        if best[0] <= 0.9 * GOOD:
+            continue
+        for end in ends(f, x, side, at_zero=at_zero):
+            size = side * xs
+            inside = quarter & ((size < float(end.bound)) if at_zero else (size > float(end.bound)))
+            worst = max(_worst(known.errors(end.form), inside), _least(errors, quarter & ~inside))
+            if worst < best[0]:
+                best = (worst, end, inside)
+            if worst <= GOOD:
+                break
+        if best[1] is not None:
+            chosen.append(best[1])
+            within |= best[2]
+    return alike(f, x, chosen), within
+
+
+def _worst(errors: Array, where: Array) -> float:
+    return float(np.max(errors[where], initial=0.0))
+
+
+def _least(errors: Mapping[str, Array], where: Array) -> float:
+    return min(_worst(e, where) for e in errors.values())
+
+
+def _judged(f: Expr, made: Expr, derived: Expr, about: Choice, held_out: Samples) -> Choice:
     before, after = (held_out.errors(e) for e in (derived, made))
     bad, still = (int(np.sum(e == WRONG)) for e in (before, after))
     worst, worst_after = (float(np.max(e[e < WRONG], initial=0.0)) for e in (before, after))
-    if recipe != ("derived",) and (still, worst_after) > (bad, worst):
+    if about.changed and made != derived and (still, worst_after) > (bad, worst):
         return Choice(f, derived, error=worst, error_after=worst, wrong=bad, still_wrong=bad)
-    return Choice(f, made, recipe, patches, worst, worst_after, bad, still)
+    return replace(about, after=made, error=worst, error_after=worst_after, wrong=bad, still_wrong=still)
 
 
 Patches = tuple[tuple[str, str], ...]
-
-
-def make(f: Expr, x: Symbol, recipe: Recipe, patches: Patches, by_rule: Callable[[Expr], Expr]) -> Expr:
-    """Return the form that a recipe describes; ValueError if there is none by such a name."""
-    found = {"derived": by_rule(f)}
-    if recipe != ("derived",):
-        found = candidates(f, x, by_rule(f), dict.fromkeys(name.split()[0] for name in recipe))
-    if any(name not in found for name in recipe):
-        raise ValueError(f"the recipe {recipe} names no form of {f}, expected some of {', '.join(found)}")
-    return _patched(_assembled([found[name] for name in recipe], x), x, patches)
 
 
 def _assembled(parts: list[Expr], x: Symbol) -> Expr:
@@ -208,16 +343,9 @@ def _on_side(form: Expr, x: Symbol, side: int) -> Expr:
     )
 
 
-def _recipe(found: Mapping[str, Expr], known: Sample, x: Symbol) -> Recipe:
-    """Return the names of the cheapest forms that are good in all regimes, with as few regimes as that takes."""
-    errors = {}
-    for name, form in found.items():
-        try:
-            errors[name] = known.errors(form)
-        except (NotImplementedError, TypeError):
-            continue
+def _recipe(found: Mapping[str, Expr], errors: Mapping[str, Array], xs: Array) -> tuple[Recipe, float]:
+    """Return the names of the cheapest forms that are good in all regimes, few of them, and the largest error."""
     costs = {name: _cost(found[name]) for name in errors}
-    xs = known.at[x]
     everywhere = np.ones(xs.size, bool)
     signs = (xs > 0, xs <= 0)
     quarters = (xs > 1, (xs > 0) & (xs <= 1), xs < -1, (xs <= 0) & (xs >= -1))
@@ -230,10 +358,10 @@ def _recipe(found: Mapping[str, Expr], known: Sample, x: Symbol) -> Recipe:
             names = _together(names, errors, costs, regimes)
         worst = max(float(np.max(errors[n][where], initial=0.0)) for n, where in zip(names, regimes, strict=True))
         if worst <= GOOD:
-            return names
-        if worst < 0.9 * best[0]:  # another regime has to be worth its comparison
+            return names, worst
+        if worst < 0.75 * best[0]:  # another regime has to be worth its comparison
             best = (worst, names)
-    return best[1]
+    return best[1], best[0]
 
 
 def _cost(form: Expr) -> int:
@@ -263,7 +391,7 @@ def _patches(f: Expr, made: Expr, x: Symbol, targets: Mapping[Symbol, tuple[floa
     for name, point in (("0", 0.0), ("inf", np.inf), ("-inf", -np.inf)):
         limit = _limit(f, x, point, targets)
         here = {x: np.array([point], np.float32), **{t: np.array([0.3], np.float32) for t in targets}}
-        value = float(in_float32(made, here)[0])
+        value = float(computed(made, here)[0])
         if limit is None or (name == "0" and not np.isnan(value)):
             continue
         if value != np.float32({"x": point, "-x": -point}.get(limit, limit)):

@@ -71,7 +71,7 @@ class Forms:
     def _found(self, part: Expr, through: Expr | None) -> Choice:
         key = srepr(part) if through is None else f"{srepr(part)} else {srepr(through)}"
         by_rule = by_rules if through is None else lambda _: through
-        found = recalled(part, X, self.known.get(key), by_rule)
+        found = recalled(part, self.known.get(key))
         if found is None:
             targets = (T,) if part.has(T) else ()
             found = choose(part, X, targets, by_rule)

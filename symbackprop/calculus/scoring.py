@@ -1,8 +1,8 @@
-"""How far a formula of one number is from its exact value in float32, over all magnitudes; the same on every machine.
+"""How far a formula of one number is from its exact value in floats, over all magnitudes; the same on every machine.
 
-Truth is mpmath's value of the formula as derived. A candidate is computed in float32: sums, products, quotients and
-square roots as IEEE 754 has them, each other function in float64 and rounded, so that no machine's float32 library has
-a say in what is chosen.
+Truth is mpmath's value of the formula as derived. A candidate is computed in the type of its points: sums, products,
+quotients and square roots as IEEE 754 has them, each other function in a wider type and rounded, so that no machine's
+float32 library has a say in what is chosen.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from typing import Any
 
 import numpy as np
@@ -21,37 +21,30 @@ from sympy.core.function import Function
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
+from symbackprop.calculus.points import at_edges, near_roots, points
 from symbackprop.notation import by_size, in_order, is_negative
-from symbackprop.symbols import AtInfinity, plus, scaled
+from symbackprop.symbols import AtInfinity, accurate_exp, plus, scaled
 
 Array = np.ndarray[Any, Any]
 
-BITS = 700  # a difference of numbers up to 1e38 whose result is 1e-38 keeps 53 bits
+BITS = 700  # a difference of numbers up to 1e38 whose result is 1e-38 keeps 53 bits; float64 takes three times that
 SATURATED = mp.ldexp(1, 2000)  # beyond it, exp is told to be its limit: exp(-exp(1e30)) would never end
-NORMAL = 2.0**-126
+FORMATS = {"float32": (24, -125, 128), "float64": (53, -1021, 1024)}  # digits, least and largest exponent
+WIDER: dict[str, Any] = {"float32": np.float64, "float64": np.longdouble}
 WRONG = 1e9  # the error in ULP of a wrong NaN or infinity
+OVERFLOWN = 4  # binary logarithm of the ULP below it by which infinity is an error of rounding
 LARGEST = float(np.finfo(np.float32).max)
-
-
-def points(count: int, seed: int) -> Array:
-    """Return float32 sorted: a third of them of every magnitude, a third spread over [-110, 110], and the largest.
-
-    The last third is where exp(-x) leaves the normal range, from 40 to 110 on both sides: products lose digits there.
-    """
-    rng = np.random.default_rng(seed)
-    third = count // 3
-    bits = rng.integers(0, 0x7F800000, third, dtype=np.int64).astype(np.uint32).view(np.float32)
-    signs = rng.choice(np.array([-1, 1], np.float32), third)
-    middle = (220 * (np.arange(third) + rng.random(third)) / third - 110).astype(np.float32)
-    edge = ((40 + 70 * (np.arange(third) + rng.random(third)) / third) * (-1) ** np.arange(third)).astype(np.float32)
-    ends = np.array([LARGEST, -LARGEST, 0.75 * LARGEST, -0.75 * LARGEST, 1, -1], np.float32)
-    return np.sort(np.concatenate([bits * signs, middle, edge, ends]))
 
 
 def _exp(u: Any) -> Any:
     if u < -SATURATED:
         return mp.mpf(0)
-    return mp.exp(min(u, SATURATED))
+    u = min(u, SATURATED)
+    size = mp.frexp(u)[1]
+    if size < 30:
+        return mp.exp(u)
+    with mp.workprec(mp.prec + size + 10):  # beside a huge integer, which mpmath would raise e to by multiplications
+        return mp.exp(u + mp.ldexp(1, size - mp.prec))
 
 
 def _within(u: Any, bound: Any) -> Any:
@@ -60,6 +53,7 @@ def _within(u: Any, bound: Any) -> Any:
 
 _EXACT: dict[str, Callable[..., Any]] = {
     "exp": _exp,
+    "accurate_exp": _exp,
     "log": mp.log,
     "tanh": lambda u: mp.tanh(_within(u, SATURATED)),
     "sinh": lambda u: (_exp(u) - _exp(-u)) / 2 if abs(u) > 1 else mp.sinh(u),
@@ -84,20 +78,25 @@ _RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": opera
 def exact(expr: Expr, at: Mapping[Expr, Any]) -> Any:
     """Return mpmath's value of an expression, NaN where there is none among the real numbers."""
     try:
-        value = _exact(expr, at)
+        value = _exact(expr, dict(at))
     except (ZeroDivisionError, ValueError, OverflowError):
         return mp.nan
     return value if isinstance(value, mp.mpf) else mp.mpf(value) if not isinstance(value, mp.mpc) else mp.nan
 
 
-def _exact(expr: Any, at: Mapping[Expr, Any]) -> Any:
-    if expr in at:
-        return at[expr]
+def _exact(expr: Any, known: dict[Expr, Any]) -> Any:
+    """Return the value of an expression and note it, for the parts of a derivative come more than once."""
+    if expr not in known:
+        known[expr] = _evaluated(expr, known)
+    return known[expr]
+
+
+def _evaluated(expr: Any, known: dict[Expr, Any]) -> Any:
     if isinstance(expr, Piecewise):
-        return next(_exact(e, at) for e, c in expr.args if _holds(c, at))
+        return next(_exact(e, known) for e, c in expr.args if _holds(c, known))
     if not expr.args:
         return expr._to_mpmath(mp.prec)  # noqa: SLF001 (SymPy's own way to mpmath's numbers)
-    inner = [_exact(a, at) for a in expr.args]
+    inner = [_exact(a, known) for a in expr.args]
     match expr:
         case Add():
             return sum(inner, mp.mpf(0))
@@ -111,17 +110,23 @@ def _exact(expr: Any, at: Mapping[Expr, Any]) -> Any:
     return _EXACT[name](*inner) if name in _EXACT else getattr(mp, name)(*inner)
 
 
-def _holds(condition: Any, at: Mapping[Expr, Any]) -> bool:
+def _holds(condition: Any, known: dict[Expr, Any]) -> bool:
     match condition:
         case Relational():
-            return bool(_RELATIONS[condition.rel_op](*(_exact(a, at) for a in condition.args)))
+            return bool(_RELATIONS[condition.rel_op](*(_exact(a, known) for a in condition.args)))
         case And():
-            return all(_holds(c, at) for c in condition.args)
+            return all(_holds(c, known) for c in condition.args)
         case Or():
-            return any(_holds(c, at) for c in condition.args)
+            return any(_holds(c, known) for c in condition.args)
         case Not():
-            return not _holds(condition.args[0], at)
+            return not _holds(condition.args[0], known)
     return not isinstance(condition, AtInfinity) and bool(condition)  # no number of mpmath's is infinite here
+
+
+def _normal(u: Any) -> Any:
+    """Return erfc(-u)/2 of numbers with more digits than a float64: its slope times what those are more."""
+    near = np.float64(u)
+    return (np.vectorize(math.erfc, otypes=[float])(-near) + np.exp(-u * u) * (u - near) * 2 / math.sqrt(math.pi)) / 2
 
 
 _FLOAT: dict[str, Callable[..., Any]] = {
@@ -129,115 +134,126 @@ _FLOAT: dict[str, Callable[..., Any]] = {
     **{name: np.vectorize(getattr(math, name), otypes=[float]) for name in ("erf", "erfc")},
     "atan": np.arctan,
     "gauss": lambda u: np.exp(-u * u / 2),
-    "normal": lambda u: np.vectorize(math.erfc, otypes=[float])(-u / math.sqrt(2)) / 2,
+    "normal": lambda u: _normal(u / np.sqrt(u.dtype.type(2))),
     "decay": lambda u: np.exp(-abs(u)),
 }
 
 
-def in_float32(expr: Expr, at: Mapping[Expr, Array]) -> Array:
-    """Return the float32 values of an expression at many points, in the order in which a kernel computes it."""
+def computed(expr: Expr, at: Mapping[Expr, Array]) -> Array:
+    """Return the values of an expression at many points, in their type, in the order in which a kernel computes it."""
+    real = next(iter(at.values())).dtype
     with np.errstate(all="ignore"):
-        return np.asarray(_float(expr, at), np.float32)
+        return np.asarray(_Arithmetic(at, real.type, WIDER[real.name]).value(expr), real)
 
 
-def _float(expr: Any, at: Mapping[Expr, Array]) -> Any:
-    if expr in at:
-        return at[expr]
-    if expr.is_number:
-        return np.float32(float(expr))
-    match expr:
-        case Add():
-            return _float_sum(expr, at)
-        case Mul():
-            return -_float(-expr, at) if is_negative(expr) else _float_product(expr, at)
-        case Pow():
-            return _float_power(expr, at)
-        case Piecewise():
-            *pairs, last = expr.args
-            made = _float(last.expr, at)
-            for value, condition in reversed([(p.expr, p.cond) for p in pairs]):
-                made = np.where(_float_truth(condition, at), _float(value, at), made)
-            return made
-        case Function() | Max() | Min():
-            return _float_function(expr, at)
-    raise NotImplementedError(type(expr).__name__)
+@dataclass(frozen=True)
+class _Arithmetic:
+    """What a kernel does, with arrays of one type; `wider` is that in which functions are computed."""
 
+    at: Mapping[Expr, Array]
+    real: Any
+    wider: Any
 
-def _float_function(expr: Expr, at: Mapping[Expr, Array]) -> Any:
-    inner = [_float(a, at) for a in expr.args]
-    match expr:
-        case Abs():
-            return abs(inner[0])
-        case Max() | Min():
-            return reduce(np.maximum if isinstance(expr, Max) else np.minimum, inner)
-        case scaled():
-            m, h = inner
-            return (m * h) * h
-        case plus():
-            return inner[0] + inner[1]
-    if type(expr).__name__ not in _FLOAT:
+    def value(self, expr: Any) -> Any:
+        if expr in self.at:
+            return self.at[expr]
+        if expr.is_number:
+            return self.real(str(expr.evalf(25)) if self.real is np.longdouble else float(expr))
+        match expr:
+            case Add():
+                return self._sum(expr)
+            case Mul():
+                return -self.value(-expr) if is_negative(expr) else self._product(expr)
+            case Pow():
+                return self._power(expr)
+            case Piecewise():
+                *pairs, last = expr.args
+                made = self.value(last.expr)
+                for value, condition in reversed([(p.expr, p.cond) for p in pairs]):
+                    made = np.where(self._truth(condition), self.value(value), made)
+                return made
+            case Function() | Max() | Min():
+                return self._function(expr)
         raise NotImplementedError(type(expr).__name__)
-    return _FLOAT[type(expr).__name__](np.float64(inner[0])).astype(np.float32)
 
+    def _function(self, expr: Expr) -> Any:
+        if isinstance(expr, accurate_exp):
+            wide = _Arithmetic({s: self.wider(v) for s, v in self.at.items()}, self.wider, self.wider)
+            return np.exp(wide.value(expr.args[0])).astype(self.real)
+        inner = [self.value(a) for a in expr.args]
+        match expr:
+            case Abs():
+                return abs(inner[0])
+            case Max() | Min():
+                return reduce(np.maximum if isinstance(expr, Max) else np.minimum, inner)
+            case scaled():
+                m, h = inner
+                return (m * h) * h
+            case plus():
+                return inner[0] + inner[1]
+        if type(expr).__name__ not in _FLOAT:
+            raise NotImplementedError(type(expr).__name__)
+        return _FLOAT[type(expr).__name__](self.wider(inner[0])).astype(self.real)
 
-def _float_truth(condition: Any, at: Mapping[Expr, Array]) -> Any:
-    match condition:
-        case AtInfinity():
-            return _float(condition.args[0], at) == np.inf
-        case Relational():
-            return _RELATIONS[condition.rel_op](*(_float(a, at) for a in condition.args))
-        case And() | Or():
-            join = np.logical_and if isinstance(condition, And) else np.logical_or
-            return reduce(join, (_float_truth(c, at) for c in condition.args))
-        case Not():
-            return np.logical_not(_float_truth(condition.args[0], at))
-    return bool(condition)
+    def _truth(self, condition: Any) -> Any:
+        match condition:
+            case AtInfinity():
+                return self.value(condition.args[0]) == np.inf
+            case Relational():
+                return _RELATIONS[condition.rel_op](*(self.value(a) for a in condition.args))
+            case And() | Or():
+                join = np.logical_and if isinstance(condition, And) else np.logical_or
+                return reduce(join, (self._truth(c) for c in condition.args))
+            case Not():
+                return np.logical_not(self._truth(condition.args[0]))
+        return bool(condition)
 
+    def _sum(self, expr: Add) -> Any:
+        """Return a sum, a number common to all its terms taken out, as the compiler may: x/2 + y/2 is (x + y)/2."""
+        numbers = {abs(t.as_coeff_Mul()[0]) for t in expr.args}
+        common = numbers.pop() if len(numbers) == 1 else S.One
+        total = reduce(operator.add, (self.value(t / common) for t in sorted(expr.args, key=by_size)))
+        return total if common == 1 else total * self.real(float(common))
 
-def _float_sum(expr: Add, at: Mapping[Expr, Array]) -> Any:
-    """Return a sum, a number common to all its terms taken out of it, as the compiler may: x/2 + y/2 is (x + y)/2."""
-    numbers = {abs(t.as_coeff_Mul()[0]) for t in expr.args}
-    common = numbers.pop() if len(numbers) == 1 else S.One
-    total = reduce(operator.add, (_float(t / common, at) for t in sorted(expr.args, key=by_size)))
-    return total if common == 1 else total * np.float32(float(common))
+    def _product(self, expr: Mul) -> Any:
+        above, below = fraction(expr, exact=True)
+        if not below.is_number:
+            return self.value(above) / self.value(below)
+        number = self.real(float(expr.as_coeff_Mul()[0]))
+        values = [self.value(f) for f in in_order(expr)]
+        total = reduce(operator.mul, values)
+        # the compiler may take the number to any factor first: 2 x E is NaN where 2 x overflows and E is 0
+        overflows = [np.isinf(number * v) & np.isfinite(v) for v in values]
+        nan = self.real(np.nan)
+        return np.where(reduce(np.logical_or, overflows), nan, total) if len(values) > 2 else total
 
-
-def _float_product(expr: Mul, at: Mapping[Expr, Array]) -> Any:
-    above, below = fraction(expr, exact=True)
-    if not below.is_number:
-        return _float(above, at) / _float(below, at)
-    number = np.float32(float(expr.as_coeff_Mul()[0]))
-    values = [_float(f, at) for f in in_order(expr)]
-    total = reduce(operator.mul, values)
-    # the compiler may take the number to any factor first: 2 x E is NaN where 2 x overflows and E is 0
-    overflows = [np.isinf(number * v) & np.isfinite(v) for v in values]
-    return np.where(reduce(np.logical_or, overflows), np.float32(np.nan), total) if len(values) > 2 else total
-
-
-def _float_power(expr: Pow, at: Mapping[Expr, Array]) -> Any:
-    base, power = expr.args
-    if power.is_negative:
-        return np.float32(1) / _float(base ** (-power), at)
-    value = _float(base, at)
-    if power == S.Half:
-        return np.sqrt(value)
-    if power.is_Integer and power <= 4:
-        return reduce(operator.mul, [value] * int(power))
-    if (2 * power).is_Integer:
-        return _float(base ** (power - S.Half), at) * np.sqrt(value)
-    return np.power(np.float64(value), np.float64(_float(power, at))).astype(np.float32)
+    def _power(self, expr: Pow) -> Any:
+        base, power = expr.args
+        if power.is_negative:
+            return self.real(1) / self.value(base ** (-power))
+        value = self.value(base)
+        if power == S.Half:
+            return np.sqrt(value)
+        if power.is_Integer and power <= 4:
+            return reduce(operator.mul, [value] * int(power))
+        if power.is_Integer:
+            half = self.value(base ** (power // 2))
+            return half * half * value if power % 2 else half * half
+        if (2 * power).is_Integer:
+            return self.value(base ** (power - S.Half)) * np.sqrt(value)
+        return np.power(self.wider(value), self.wider(self.value(power))).astype(self.real)
 
 
 def ulps(value: float, truth: Any, precision: int = 24, least: int = -125, most: int = 128) -> float:
     """Return the error of a float in units in the last place of its exact value; WRONG where it alone is not finite.
 
-    A true value above the largest float may be that float or infinity; one below the normal range is measured in
-    units of the smallest subnormal.
+    Infinity counts as the power of 2 that follows on the largest float, and is WRONG where that is far from the true
+    value. A true value below the normal range is measured in units of the smallest subnormal.
     """
     if mp.isnan(truth):
         return 0.0
     bound = mp.ldexp(1, most)
-    if math.isnan(value) or (math.isinf(value) and abs(truth) < bound * (1 - mp.ldexp(1, -precision))):
+    if math.isnan(value) or (math.isinf(value) and abs(truth) < bound * (1 - mp.ldexp(1, OVERFLOWN - precision))):
         return WRONG
     target, found = (max(-bound, min(v, bound)) for v in (truth, mp.mpf(value)))
     exponent = max(mp.frexp(target)[1], least) if target else least
@@ -246,7 +262,7 @@ def ulps(value: float, truth: Any, precision: int = 24, least: int = -125, most:
 
 @dataclass(frozen=True)
 class Sample:
-    """Points in float32, the exact values there, and which of them count: those in the normal range, off the roots."""
+    """Points of one type, the exact values there, and which of them count: in the normal range, off the roots."""
 
     at: Mapping[Expr, Array]
     truths: tuple[Any, ...]
@@ -254,46 +270,64 @@ class Sample:
 
     def errors(self, expr: Expr) -> Array:
         """Return the error of a formula in ULP at each point; 0 where a point does not count, unless it is WRONG."""
-        values = np.broadcast_to(in_float32(expr, self.at), len(self.truths))
-        with mp.workprec(BITS):
-            found = np.array([ulps(float(v), t) for v, t in zip(values, self.truths, strict=True)])
+        values = np.broadcast_to(computed(expr, self.at), len(self.truths))
+        limits = FORMATS[values.dtype.name]
+        with mp.workprec(2 * limits[0]):
+            found = np.array([ulps(float(v), t, *limits) for v, t in zip(values, self.truths, strict=True)])
         return np.where(self.counts | (found == WRONG), found, 0.0)
 
 
-def sample(expr: Expr, x: Symbol, targets: Mapping[Symbol, tuple[float, ...]], count: int, seed: int) -> Sample:
+@dataclass(frozen=True)
+class Samples:
+    """Points of several types; what holds for a formula has to hold in each."""
+
+    parts: tuple[Sample, ...]
+
+    def points(self, x: Symbol) -> Array:
+        """Return all points, as float64."""
+        return np.concatenate([part.at[x].astype(np.float64) for part in self.parts])
+
+    def errors(self, expr: Expr) -> Array:
+        """Return the errors at all points, as `Sample.errors` does."""
+        return np.concatenate([part.errors(expr) for part in self.parts])
+
+
+def sample(
+    expr: Expr, x: Symbol, targets: Mapping[Symbol, tuple[float, ...]], count: int, seed: int, dtype: str = "float32"
+) -> Sample:
     """Return points of x (and of the targets, each value with all of x) with the exact values of `expr` there."""
-    xs = points(count, seed)
-    grid: list[dict[Expr, Array]] = [{x: xs}]
+    grid: list[dict[Symbol, float]] = [{}]
     for symbol, values in targets.items():
-        grid = [{**old, symbol: np.full_like(xs, v)} for old in grid for v in values]
-    truths: list[Any] = []
-    counts: list[Array] = []
-    with mp.workprec(BITS):
-        for block in grid:
-            fixed = {s: mp.mpf(float(v[0])) for s, v in block.items() if s != x}
-            made = [exact(expr, {x: mp.mpf(float(v)), **fixed}) for v in xs]
-            near = near_roots(xs, made, partial(_at, expr, x, fixed))
-            counts.append(~near & np.array([not mp.isnan(t) and abs(t) >= NORMAL for t in made]))
-            truths += made
-    at = {s: np.concatenate([block[s] for block in grid]) for s in grid[0]}
-    return Sample(at, tuple(truths), np.concatenate(counts))
+        grid = [{**old, symbol: v} for old in grid for v in values]
+    parts = []
+    with mp.workprec(BITS if dtype == "float32" else 3 * BITS):
+        for fixed in grid:
+            xs, truths, counts = _on_line(expr, x, fixed, points(count, seed, dtype))
+            parts.append(({x: xs, **{s: np.full_like(xs, v) for s, v in fixed.items()}}, truths, counts))
+    blocks, values, counts = zip(*parts, strict=True)
+    at = {s: np.concatenate([block[s] for block in blocks]) for s in blocks[0]}
+    return Sample(at, tuple(v for part in values for v in part), np.concatenate(counts))
 
 
-def _at(expr: Expr, x: Symbol, fixed: Mapping[Expr, Any], value: Any) -> Any:
-    return exact(expr, {x: value, **fixed})
+def _on_line(expr: Expr, x: Symbol, fixed: Mapping[Symbol, float], xs: Array) -> tuple[Array, list[Any], Array]:
+    """Return points of x, more where the values leave the normal range, the exact values, and which points count."""
+    given = {s: mp.mpf(v) for s, v in fixed.items()}
+    truth = cache(partial(exact_at, expr, x, given))
+    xs = with_edges(xs, truth)
+    truths = [truth(float(v)) for v in xs]
+    near = near_roots(xs, truths, truth)
+    least = mp.ldexp(1, FORMATS[xs.dtype.name][1] - 1)
+    return xs, truths, ~near & np.array([not mp.isnan(t) and abs(t) >= least for t in truths])
 
 
-def near_roots(xs: Array, truths: list[Any], f: Callable[[Any], Any], within: float = 0.25) -> Array:
-    """Return which of some sorted points are within a quarter of a root of f beside 0: no form has few ULP there."""
-    near = np.zeros(xs.size, bool)
-    for n in range(xs.size - 1):
-        if np.sign(xs[n]) == np.sign(xs[n + 1]) != 0 and mp.sign(truths[n]) * mp.sign(truths[n + 1]) < 0:
-            low, high = mp.mpf(float(xs[n])), mp.mpf(float(xs[n + 1]))
-            for _ in range(30):
-                middle = (low + high) / 2
-                low, high = (middle, high) if mp.sign(f(middle)) == mp.sign(truths[n]) else (low, middle)
-            with np.errstate(over="ignore"):  # the largest floats are far from everything
-                near |= abs(np.float64(xs) - float(low)) <= within * abs(float(low))
-        elif truths[n] == 0 and xs[n] != 0:  # a point that is a root has no change of sign beside it
-            near |= abs(xs.astype(np.longdouble) - xs[n]) <= within * abs(xs[n].astype(np.longdouble))
-    return near
+def with_edges(xs: Array, f: Callable[[float], Any]) -> Array:
+    """Return sorted points of one type, and further ones where the values of f leave the normal range of the type."""
+    _, least, most = FORMATS[xs.dtype.name]
+    return np.union1d(xs, at_edges(xs, f, (mp.ldexp(1, least - 1), mp.ldexp(1, most))))
+
+
+def exact_at(expr: Expr, x: Expr, fixed: Mapping[Any, Any], value: Any) -> Any:
+    """Return the exact value, with more bits where x is tiny or huge: in (eˣ - 1 - x)/x² twice x's exponent cancels."""
+    at = mp.mpf(value)
+    with mp.workprec(max(mp.prec * 3 // 5, 4 * abs(mp.frexp(at)[1]) + 64)):
+        return exact(expr, {x: at, **fixed})

@@ -12,14 +12,14 @@ import sympy
 from sympy import Expr, Integer, Piecewise, Rational, S, Symbol
 from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.symbols import AtInfinity, decay, gauss, normal, plus, scaled
+from symbackprop.symbols import AtInfinity, accurate_exp, decay, gauss, normal, plus, scaled
 
 _NAMES = """
 Add Mul Pow Abs Max Min And Or Not Equality Unequality StrictLessThan LessThan StrictGreaterThan GreaterThan
 exp log sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh erf erfc gamma sign
 """
 _NODES: dict[str, Any] = {name: getattr(sympy, name) for name in _NAMES.split()}
-_NODES |= {c.__name__: c for c in (log1p, expm1, decay, gauss, normal, scaled, plus, AtInfinity)}
+_NODES |= {c.__name__: c for c in (log1p, expm1, accurate_exp, decay, gauss, normal, scaled, plus, AtInfinity)}
 _CONSTANTS = {"Pi": S.Pi, "Exp1": S.Exp1}
 
 

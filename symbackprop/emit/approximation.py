@@ -84,6 +84,12 @@ def exp_tail(r: mp.mpf) -> mp.mpf:
     return (mp.exp(r) - 1 - r) / r**2
 
 
+def exp_rest(r: mp.mpf) -> mp.mpf:
+    """(eʳ - 1 - r - r²/2) / r³"""
+    with mp.workdps(2 * DIGITS):
+        return (exp_tail(r) - mp.mpf(1) / 2) / r
+
+
 def log_tail(z: mp.mpf) -> mp.mpf:
     """(2 atanh(s) - 2 s) / s³, an even function of s, at s² = z"""
     s = mp.sqrt(z)
@@ -120,7 +126,9 @@ def approximate(name: str, f: Format) -> tuple[str, str, tuple[mp.mpf, ...]]:
     with mp.workdps(DIGITS):
         u, zero, half_ln2, f_max = f.roundoff / 8, mp.mpf(0), mp.log(2) / 2, mp.sqrt(2) - 1
         match name:
-            case "exp" | "expm1":  # r + r² q(r)
+            case "exp_error":  # r³ q(r), beside 1: by it e⁷⁰⁰ gets its exponent
+                return "q", "r", fit(exp_rest, -half_ln2, half_ln2, u / 64)
+            case "exp" | "expm1" | "exp_of_sum":  # r + r² q(r)
                 return "q", "r", fit(exp_tail, -half_ln2, half_ln2, u / half_ln2)
             case "log" | "log1p":  # 2 s + s³ p(s²)
                 z = (f_max / (2 + f_max)) ** 2

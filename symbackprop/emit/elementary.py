@@ -223,6 +223,55 @@ def normal(x):
     y = gauss(t) * (c * d)
     return {one} - y if x > {zero} else y
 ''',
+    "sum_error": '''
+@elementary
+def sum_error(x, y, s):
+    """What is to be added to s, which is x + y rounded, to have the sum itself."""
+    t = s - x
+    return (x - (s - t)) + (y - t)
+''',
+    "product_error": '''
+@elementary
+def product_error(x, y, p):
+    """What is to be added to p, which is x y rounded: x and y in halves, whose products are exact."""
+    x1 = np.{integer}(np.{real}(x).view(np.{integer}) & -{low_half}).view(np.{real})
+    y1 = np.{integer}(np.{real}(y).view(np.{integer}) & -{low_half}).view(np.{real})
+    x2, y2 = x - x1, y - y1
+    return ((x1 * y1 - p) + x1 * y2 + x2 * y1) + x2 * y2
+''',
+    "exp_error": '''
+@elementary
+def exp_error(x, y):
+    """What is to be added to y, which is exp(x) as computed: 2ⁿ (1 + r + r²/2 + r³ q(r)) - y, q of degree {degree}."""
+    t = min(max(x, {exp_low}), {exp_high})
+    m = t * {log2_e} + {magic}  # rounds to an integer, n, kept in the low bits of m
+    n = m - {magic}
+    high, low = t - n * {ln2_high}, -n * {ln2_low}
+    r = high + low
+    lost = (high - r) + low
+    {polynomial}
+    c = r * r2 * q + lost * ({one} + r) + {half} * product_error(r, r, r2)
+    k = np.{real}(m).view(np.{integer}) - {magic_bits}
+    half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
+    s = np.{integer}(({bias} - half) << {shift}).view(np.{real})
+    rest = ((({one} - y * s * np.{integer}(({bias} - k + half) << {shift}).view(np.{real})) + r) + {half} * r2) + c
+    s = np.{integer}((half + {bias}) << {shift}).view(np.{real})
+    return rest * s * np.{integer}((k - half + {bias}) << {shift}).view(np.{real})
+''',
+    "exp_of_sum": '''
+@elementary
+def exp_of_sum(x, low):
+    """exp(x + low) = 2ⁿ eʳ, low added to r, where x is reduced; as exp, and without low where that is no number."""
+    t = min(max(x, {exp_low}), {exp_high})
+    m = t * {log2_e} + {magic}  # rounds to an integer, n, kept in the low bits of m
+    n = m - {magic}
+    r = ((t - n * {ln2_high}) - n * {ln2_low}) + ((low if abs(low) < {half} else {zero}) if t == x else {zero})
+    {polynomial}
+    k = np.{real}(m).view(np.{integer}) - {magic_bits}
+    half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
+    y = ({one} + (r + r2 * q)) * np.{integer}((half + {bias}) << {shift}).view(np.{real})
+    return y * np.{integer}((k - half + {bias}) << {shift}).view(np.{real})
+''',
     "sqrt": '''
 @elementary
 def sqrt(x):
@@ -250,10 +299,11 @@ def plus(x, y):
 }
 NEEDS = {
     "tanh": ("expm1",), "sigmoid": ("exp",), "softplus": ("exp",), "erf": ("expm1",), "gauss": ("exp",),
-    "normal": ("gauss", "exp"),
+    "normal": ("gauss", "exp"), "exp_error": ("product_error",),
 }  # fmt: skip
 ORDERED = frozenset({"plus", "ratio", "scaled", "sqrt"})  # texts without an approximation, and no error of their own
-AVAILABLE = frozenset(TEXTS) - ORDERED
+PARTS = frozenset({"sum_error", "product_error", "exp_error", "exp_of_sum"})  # of accurate exponentials
+AVAILABLE = frozenset(TEXTS) - ORDERED - PARTS
 
 
 @cache
@@ -287,7 +337,9 @@ def function(name: str, dtype: str) -> str:
     text = TEXTS[name].replace("{reduce}", REDUCE).replace("{log_sum}", LOG_SUM)
     if name in ORDERED:
         return text
-    words = constants(f) | {"error": f"Max error {ERRORS[name, dtype]} ULP ({SAMPLES[dtype]})."}
+    words = dict(constants(f))
+    if name in AVAILABLE:
+        words |= {"error": f"Max error {ERRORS[name, dtype]} ULP ({SAMPLES[dtype]})."}
     if "{polynomial}" in text:
         result, variable, coefficients = approximate(name, f)
         lines = polynomial(f, result, variable, coefficients)
@@ -306,7 +358,7 @@ def helpers(names: Collection[str], dtype: str) -> str:
     ValueError
         If a name is not in `AVAILABLE`, or `dtype` is neither float32 nor float64.
     """
-    if unknown := sorted(set(names) - AVAILABLE - ORDERED):
+    if unknown := sorted(set(names) - set(TEXTS)):
         raise ValueError(f"no text for {', '.join(unknown)}; there are {', '.join(sorted(AVAILABLE))}")
     if dtype not in FORMATS:
         raise ValueError(f"dtype is {dtype!r}; it must be one of {', '.join(FORMATS)}")

@@ -14,7 +14,8 @@ from typing import Any
 from sympy import Expr, pycode
 
 from symbackprop.emit.elementary import AVAILABLE, DECORATOR, ORDERED, helpers
-from symbackprop.emit.to_numba import functions, kernel_text, real
+from symbackprop.emit.exponents import called_by, exponent_function
+from symbackprop.emit.to_numba import exponents, functions, kernel_text, real
 from symbackprop.emit.wrap import wrap
 from symbackprop.loops.ir import Assign, Call, Kernel, walk
 from symbackprop.symbols import scalar
@@ -49,8 +50,10 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     """
     kernels = with_called(kernels)
     called = functions(kernels) + functions(_as_kernel(e) for n, e in scalars.items() if n != "initial_scale")
-    ours = sorted(set(called) & (AVAILABLE | ORDERED))
+    accurate = exponents(kernels)
+    ours = sorted(set(called) & (AVAILABLE | ORDERED) | called_by(accurate, spec["dtype"]))
     elementary = [f"{DECORATOR}\n\n\n{helpers(ours, spec['dtype']).strip()}"] if ours else []
+    elementary += [exponent_function(name, e, spec["dtype"]) for name, e in accurate.items()]
     foreign = sorted(set(called) - AVAILABLE - ORDERED)
     formulas = [_function(n, e, spec) for n, e in scalars.items()]
     body = "\n\n\n".join(

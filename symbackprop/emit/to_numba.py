@@ -31,6 +31,7 @@ from sympy.core.function import Function
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom
 
+from symbackprop.emit.exponents import accurate_exponents, name_of_exponent, outermost, template
 from symbackprop.emit.wrap import parts, wrap
 from symbackprop.loops.ir import (
     Accumulate,
@@ -47,7 +48,7 @@ from symbackprop.loops.ir import (
     walk,
 )
 from symbackprop.notation import by_size, identifier, in_order, is_negative
-from symbackprop.symbols import AtInfinity, Finite, decay, name_of
+from symbackprop.symbols import AtInfinity, Finite, accurate_exp, decay, name_of
 
 WIDTH = 100
 _FUNCTIONS = {"exp", "log", "log1p", "expm1", "tanh", "sin", "cos", "tan", "atan", "asin", "acos", "sinh", "cosh",
@@ -65,10 +66,22 @@ def functions(kernels: Iterable[Kernel]) -> list[str]:
             if isinstance(statement, If) and statement.condition.has(Finite):
                 found.add("isfinite")
             if isinstance(statement, Assign | Accumulate):
-                found |= {"exp" if isinstance(f, decay) else type(f).__name__ for f in statement.value.atoms(Function)}
-                found |= {"sqrt" for _ in _roots(statement.value)}
-                found |= {"ratio" for p in statement.value.atoms(Pow) if p.exp.is_negative and _roots(p)}
+                value = _without_exponents(statement.value)
+                found |= {"exp" if isinstance(f, decay) else type(f).__name__ for f in value.atoms(Function)}
+                found |= {"sqrt" for _ in _roots(value)}
+                found |= {"ratio" for p in value.atoms(Pow) if p.exp.is_negative and _roots(p)}
     return sorted(found & (_FUNCTIONS | {"isfinite"}))
+
+
+def exponents(kernels: Iterable[Kernel]) -> dict[str, Expr]:
+    """Return the exponents that some kernels compute with what their roundings lost, by the function's name."""
+    statements = (st for kernel in kernels for st in walk(kernel.body))
+    return accurate_exponents(st.value for st in statements if isinstance(st, Assign | Accumulate))
+
+
+def _without_exponents(expr: Expr) -> Expr:
+    """Return a formula with what accurate exponentials read in the place of these."""
+    return expr.xreplace({e: Add(*(_without_exponents(leaf) for leaf in template(e)[1])) for e in outermost(expr)})
 
 
 def number(value: Expr) -> str:
@@ -135,11 +148,22 @@ def _real(expr: Expr) -> tuple[str, int]:
         case Max() | Min():
             values = sorted(expr.args, key=lambda a: a.is_number)  # max(x, zero) keeps a NaN, max(zero, x) loses it
             return f"{type(expr).__name__.lower()}({', '.join(real(a) for a in values)})", _ATOM
-        case decay():
-            return f"exp(-abs({real(expr.args[0])}))", _ATOM
-        case Function() if type(expr).__name__ in _FUNCTIONS:
-            return f"{type(expr).__name__}({', '.join(real(a) for a in expr.args)})", _ATOM
+        case Function():
+            return _call(expr), _ATOM
     raise ValueError(f"the formula {expr} has {type(expr).__name__}, which no kernel can compute")
+
+
+def _call(expr: Function) -> str:
+    """Return a function with its arguments, an exponential with what its exponent reads."""
+    name, arguments = type(expr).__name__, [*expr.args]
+    if isinstance(expr, decay):
+        return f"exp(-abs({real(expr.args[0])}))"
+    if isinstance(expr, accurate_exp):
+        exponent, arguments = template(expr)
+        name = name_of_exponent(exponent)
+    elif name not in _FUNCTIONS:
+        raise ValueError(f"the formula {expr} has {name}, which no kernel can compute")
+    return f"{name}({', '.join(map(real, arguments))})"
 
 
 def _element(expr: Indexed) -> str:

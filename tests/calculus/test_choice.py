@@ -5,11 +5,12 @@ import json
 import numpy as np
 import pytest
 from mpmath import mp
-from sympy import Piecewise, exp, log, sin, sqrt, tanh
+from sympy import Abs, Piecewise, Rational, cosh, exp, log, sin, sqrt, tanh
 
 from symbackprop.calculus import forms
 from symbackprop.calculus.choice import HELD_OUT, choose, needs_none, recalled
-from symbackprop.calculus.scoring import LARGEST, WRONG, exact, in_float32, points, sample, ulps
+from symbackprop.calculus.points import points
+from symbackprop.calculus.scoring import LARGEST, WRONG, computed, exact, sample, ulps
 from symbackprop.calculus.stability import by_rules
 from tests.calculus.test_candidates import FORMULAS
 
@@ -35,19 +36,19 @@ def test_no_worse_than_derived_at_other_points(name, chosen):
 def test_a_choice_is_remembered_by_names_and_numbers(name, chosen):
     choice = chosen[name]
     known = json.loads(json.dumps(choice.remembered()))
-    assert recalled(FORMULAS[name], x, known, by_rules) == choice
+    assert recalled(FORMULAS[name], known) == choice
 
 
 def test_a_remembered_form_is_not_found_again(chosen, monkeypatch):
     known = json.loads(json.dumps(chosen["mish"].remembered()))
-    monkeypatch.setattr("symbackprop.calculus.choice.make", lambda *_: pytest.fail("found again"))
-    assert recalled(FORMULAS["mish"], x, known, by_rules) == chosen["mish"]
+    monkeypatch.setattr("symbackprop.calculus.choice.choose", lambda *_: pytest.fail("found again"))
+    assert recalled(FORMULAS["mish"], known) == chosen["mish"]
 
 
 @pytest.mark.parametrize("tree", [None, "x", ["exp", "x"], ["exp", "z"], ["exp"], 3.5, {}])
-def test_a_form_of_another_value_is_found_again_by_its_name(tree, chosen):
+def test_a_form_of_another_value_is_not_recalled(tree, chosen):
     known = {**chosen["mish"].remembered(), "form": tree}
-    assert recalled(FORMULAS["mish"], x, known, by_rules) == chosen["mish"]
+    assert recalled(FORMULAS["mish"], known) is None
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_a_form_of_another_value_is_found_again_by_its_name(tree, chosen):
      {"recipe": ["derived"], "patches": [], "error": "x"}],
 )  # fmt: skip
 def test_what_is_damaged_is_not_recalled(damaged):
-    assert recalled(FORMULAS["silu"], x, damaged, by_rules) is None
+    assert recalled(FORMULAS["silu"], damaged) is None
 
 
 def test_a_choice_is_the_same_again(chosen):
@@ -88,13 +89,26 @@ def test_limits_are_used_only_at_infinity(chosen):
     assert patched
     for name in patched:
         inside = np.array([LARGEST, -LARGEST], np.float32)
-        found = in_float32(chosen[name].after, {x: inside})
-        plain = in_float32(chosen[name].after.args[-1].expr, {x: inside})
+        found = computed(chosen[name].after, {x: inside})
+        plain = computed(chosen[name].after.args[-1].expr, {x: inside})
         np.testing.assert_array_equal(found, plain)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_points_are_numbers_of_the_type(dtype):
+    known = sample(x * exp(-(x**2)), x, {}, 100, 3, dtype)
+    assert points(100, 3, dtype).dtype == known.at[x].dtype == computed(x * exp(x), known.at).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [1, 2, 4, 5, 7, 12, Rational(3, 2), -5, Rational(-5, 2)])
+def test_powers_are_computed_as_numbers_have_them(n, dtype):
+    at = np.array([-3.25, -0.5, 0.75, 2], dtype)[2 * (Rational(n).q == 2) :]
+    np.testing.assert_allclose(computed(x**n, {x: at}), at.astype(float) ** float(n), rtol=5e-7)
+
+
 def test_points_are_of_every_magnitude():
-    found = points(HELD_OUT, 0)
+    found = points(HELD_OUT[0], 0)
     exponents = np.frexp(found[found != 0])[1]
     assert exponents.min() < -100
     assert exponents.max() == 128
@@ -114,3 +128,27 @@ def test_towers_of_exponentials_have_an_end():
 )  # fmt: skip
 def test_errors_are_in_units_of_the_last_place(value, truth, error):
     assert ulps(float(value), mp.mpf(truth)) == pytest.approx(error, abs=1.1 if value == LARGEST else 1e-9)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("f", "root"),
+    [((x - 5) ** 2, 5), (x - 5, 5), (Abs(x - Rational(100, 3)), 100 / 3), (sqrt(Abs(x - 5)), 5), (cosh(x - 300), None),
+     ((x - 5) ** 2 + 1, None), (exp((x - 10**6) ** 2), None)],
+)  # fmt: skip
+def test_points_near_a_root_do_not_count_those_near_a_minimum_do(f, root, dtype):
+    known = sample(f, x, {}, 300, 3, dtype)
+    at = known.at[x].astype(float)
+    finite = np.array([not mp.isnan(t) and mp.mpf(2) ** -126 < abs(t) < mp.mpf(2) ** 127 for t in known.truths])
+    left_out = abs(at - root) < 0.2 * root if root else np.zeros(at.size, bool)
+    assert not known.counts[left_out].any()
+    far = abs(at - root) > 0.3 * root if root else ~left_out
+    assert known.counts[far & finite].all()
+
+
+def test_infinity_beside_the_largest_float_is_an_error_of_rounding():
+    """Infinity stands for the power of 2 after the largest float, as where IEEE 754 rounds to it."""
+    step = mp.mpf(2) ** 104
+    assert ulps(np.inf, 2**128 - 4 * step) == 4
+    assert ulps(np.inf, 2**128 - 17 * step) == WRONG
+    assert ulps(-np.inf, 2**128 - 4 * step) > 1e7
