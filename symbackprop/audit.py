@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from symbackprop.forms import remembered_forms
 from symbackprop.notation import formula
 from symbackprop.pipeline import assembled
 from symbackprop.soundness import derivative, refuse
+from symbackprop.symbols import array, index
 from symbackprop.train.pictures import new_figure, write_picture
 from symbackprop.train.store import find_module
 
@@ -110,7 +111,9 @@ def _audited(network: Network, points: int) -> list[Audit]:
     made = []
     for name, expr in {"f": g, "f′": derivative(g)}.items():
         with remembered_forms() as forms:
-            choice = forms.choice(expr.xreplace({a: X}))
+            element = array("a")[index("j")]
+            compared = forms.compare_by_differences(expr.xreplace({a: element})).xreplace({element: X})
+            choice = replace(forms.choice(compared), before=expr.xreplace({a: X}))
         both = {dtype: measured(expr, dtype, points) for dtype in FORMATS}
         naive, chosen = ({dtype: pair[n] for dtype, pair in both.items()} for n in (0, 1))
         made.append(Audit(name, choice, naive, chosen))

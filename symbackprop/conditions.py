@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sympy import ITE, And, Basic, Expr, Indexed, Le, Max, Min, Not, Or, Piecewise, S, Symbol
+from sympy import ITE, Add, And, Basic, Expr, Indexed, Le, Max, Min, Mul, Not, Or, Piecewise, S, Symbol
 from sympy.core.relational import Relational
+
+from symbackprop.symbols import plus
 
 CASES = 64  # of a comparison, one for each of the pieces that its sides have
 Comparison = Callable[[Expr, Expr], Any]
@@ -41,7 +43,8 @@ def _cases(case: tuple[Basic, Expr, Expr]) -> list[tuple[Basic, Expr, Expr]]:
     open_, made = [case], []
     while open_:
         condition, left, right = open_.pop()
-        choice = min((left.atoms(Piecewise) | right.atoms(Piecewise)), key=str, default=None)
+        inner_first = sorted(left.atoms(Piecewise) | right.atoms(Piecewise), key=lambda p: p.count_ops())
+        choice = min((p for p in inner_first if p.count_ops() == inner_first[0].count_ops()), key=str, default=None)
         if choice is None:
             made.append((condition, left, right))
             continue
@@ -63,6 +66,25 @@ def _difference(kind: Comparison, left: Expr, right: Expr) -> Any:
     number, rest = (left - right).as_coeff_Add()
     factor, rest = rest.primitive()
     return kind(rest, -number / factor) if factor > 0 else kind(-number / factor, rest)
+
+
+def left_alone(expr: Expr) -> Expr:
+    """Return a difference of which no number is taken to the other side of a comparison with 0, which would round it.
+
+    >>> from sympy import cos, symbols
+    >>> x = symbols("x", real=True)
+    >>> [Piecewise((1, u < 0), (2, True)).args[0].cond for u in (cos(x) - 1, left_alone(cos(x) - 1))]
+    [cos(x) < 1, plus(cos(x), -1) < 0]
+    """
+    match expr:
+        case Piecewise():
+            return Piecewise(*((left_alone(value), holds) for value, holds in expr.args), evaluate=False)
+        case Mul():
+            return Mul(*map(left_alone, expr.args))
+        case Add() if expr.as_coeff_Add()[0] != 0:
+            number, rest = expr.as_coeff_Add()
+            return plus(rest, number)
+    return expr
 
 
 def in_pieces(expr: Expr) -> Expr:

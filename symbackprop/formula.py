@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any
 
 import sympy
-from sympy import Abs, And, E, Expr, IndexedBase, Max, Min, Not, Or, Piecewise, Rational, exp, log, pi
+from sympy import Abs, And, E, Expr, Gt, IndexedBase, Le, Lt, Max, Min, Not, Or, Piecewise, Rational, S, exp, log, pi
 
 from symbackprop.conditions import compared
 from symbackprop.doors import named_if_it_fails
@@ -28,6 +28,7 @@ LARGEST = 1e30  # of a constant, and 1 / LARGEST the smallest; float32 ends at 3
 EXPONENT = 64  # also the largest degree of a polynomial in the variables
 DIGITS = 100  # of an exact constant, above and below the fraction line
 MOST = 8  # arguments of max and min, all of which are compared with one another
+PIECES = 8  # of relu and the like within each other: the time that SymPy takes grows with a power of it
 SIZE = 300  # nodes of what is made: relu, sign and chained comparisons write their argument twice
 
 FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {  # how many arguments (None: two or more), and what
@@ -41,10 +42,11 @@ FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {  # how many arg
     "expm1": (1, lambda u: exp(u) - 1),
     "sigmoid": (1, lambda u: 1 / (1 + exp(-u))),
     "softplus": (1, lambda u: log(1 + exp(u))),
-    "relu": (1, lambda u: Piecewise((0, u <= 0), (u, True))),
-    "sign": (1, lambda u: Piecewise((-1, u < 0), (1, u > 0), (0, True))),
-    "heaviside": (1, lambda u: Piecewise((0, u <= 0), (1, True))),
+    "relu": (1, lambda u: Piecewise((0, compared(Le, u, S.Zero)), (u, True))),
+    "sign": (1, lambda u: Piecewise((-1, compared(Lt, u, S.Zero)), (1, compared(Gt, u, S.Zero)), (0, True))),
+    "heaviside": (1, lambda u: Piecewise((0, compared(Le, u, S.Zero)), (1, True))),
 }
+_IN_PIECES = ("relu", "sign", "heaviside")
 _FLAT = {"floor", "ceil", "round", "int"}
 _SHADOWS: dict[str, Callable[..., float]] = {
     **{name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)},
@@ -114,6 +116,7 @@ class Parser:
 
     def __init__(self, text: str, names: Mapping[str, Expr | IndexedBase]) -> None:
         self.text, self.names = text, names
+        self.nested = 0  # functions of pieces around the node that is read
 
     def value(self, node: ast.expr) -> Value:
         """Return a node as a number or an expression."""
@@ -241,10 +244,22 @@ class Parser:
             raise RefusedError(node.col_offset, f"{name} with {len(node.args)} arguments, expected {wanted}")
         if len(node.args) > MOST:
             raise RefusedError(node.col_offset, f"{name} with {len(node.args)} arguments, expected at most {MOST}")
-        values = [self.value(a) for a in node.args]
+        values = self._arguments(node, name)
         numbers = [v.number for v in values]
         constant = None if None in numbers else self._shadow(node, name, numbers)
-        return Value(make(*(v.expr for v in values)), constant, max(v.degree for v in values))
+        try:
+            return Value(make(*(v.expr for v in values)), constant, max(v.degree for v in values))
+        except ValueError as error:  # too many cases
+            raise RefusedError(node.col_offset, str(error)) from None
+
+    def _arguments(self, node: ast.Call, name: str) -> list[Value]:
+        """Return the values of a call's arguments, in which not too many functions of pieces are nested."""
+        self.nested += name in _IN_PIECES
+        if self.nested > PIECES:
+            raise RefusedError(node.col_offset, f"more than {PIECES} of {', '.join(_IN_PIECES)} within each other")
+        values = [self.value(a) for a in node.args]
+        self.nested -= name in _IN_PIECES
+        return values
 
     def _shadow(self, node: ast.Call, name: str, numbers: list[Any]) -> float:
         try:

@@ -197,7 +197,9 @@ def weight_gradient(module, point):
     "text",
     [
         "(((1.0000001**64)**64)**64)*a",  # a moderate number of millions of digits
-        "relu(" * 30 + "a" + ")" * 30,  # written twice at each level
+        "relu(" * 30 + "a" + ")" * 30,  # a comparison at each level
+        "sign(a+" * 8 + "a" + ")" * 8,  # written twice at each level
+        "heaviside(" + "+".join(f"max(a,{n})*a**{n}" for n in range(2, 9)) + ")",  # a comparison of 128 cases
         "max(" + ",".join(f"sin({i}*a)" for i in range(1, 40)) + ")",
     ],
 )

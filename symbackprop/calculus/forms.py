@@ -15,10 +15,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mpmath import mp
-from sympy import Abs, Add, Expr, Function, Indexed, Mul, Piecewise, Pow, S, srepr
+from sympy import Abs, Add, Basic, Expr, Function, Ge, Gt, Indexed, Le, Lt, Mul, Piecewise, Pow, S, srepr
 
 from symbackprop.calculus.chain import substitute
 from symbackprop.calculus.choice import Choice, choose, needs_none, recalled
+from symbackprop.calculus.comparisons import with_difference, wrong_answers
 from symbackprop.calculus.scoring import exact
 from symbackprop.calculus.stability import by_rules
 from symbackprop.reductions import Reduction
@@ -90,7 +91,26 @@ class Forms:
         """
         if source := self._source(equation, stored):
             return replace(equation, rhs=source.after)
-        return replace(equation, rhs=_rewritten(equation.rhs, lambda part: part.put_back(self.choice(part.f).after)))
+        rhs = self.compare_by_differences(equation.rhs)
+        return replace(equation, rhs=_rewritten(rhs, lambda part: part.put_back(self.choice(part.f).after)))
+
+    def compare_by_differences(self, expr: Expr) -> Expr:
+        """Return an expression whose comparisons are of a difference that keeps its sign, where one is found."""
+        return expr.replace(lambda e: isinstance(e, Gt | Ge | Lt | Le), lambda e: self._difference(e)[0])
+
+    def _difference(self, relation: Any) -> tuple[Basic, Part | None]:
+        """Return a comparison with the fewest wrong answers, and its difference where that has a form of its own."""
+        part = _part(relation.lhs - relation.rhs)
+        if part is None or part.outside != 1 or needs_none(part.f):
+            return relation, None
+        best: tuple[Basic, Part | None] = (relation, None)
+        own = (by_rules, lambda f: self.choice(f).after)
+        wrong = wrong_answers(with_difference(relation, part.f), X)
+        for form, found in zip(own, (None, part), strict=True):
+            made = with_difference(relation, form(part.f)) if wrong else None
+            if made is not None and (fewer := wrong_answers(made, X)) < wrong:
+                best, wrong = (made.xreplace(part.back), found), fewer
+        return best
 
     def changes(self, equation: Equation, stored: Iterable[Equation] = ()) -> list[Change]:
         """Return the parts of an equation that get another form; the arguments are those of `rewritten`."""
@@ -105,7 +125,10 @@ class Forms:
                 found[before] = Change(before, before, part.put_back(chosen.after), chosen)
             return before
 
-        _rewritten(equation.rhs, note)
+        for relation in equation.rhs.atoms(Gt, Ge, Lt, Le):
+            if part := self._difference(relation)[1]:
+                note(part)
+        _rewritten(self.compare_by_differences(equation.rhs), note)
         return list(found.values())
 
     def _source(self, equation: Equation, stored: Iterable[Equation]) -> Change | None:
