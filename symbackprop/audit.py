@@ -30,6 +30,7 @@ from symbackprop.train.store import find_module
 
 Array = np.ndarray[Any, Any]
 
+MOST = 10**6  # points
 POINTS, SEED = 1000, 7  # not a seed that the forms are chosen with
 SPECIAL = ("0", "-0", "inf", "-inf", "nan", "largest", "-largest")
 
@@ -79,7 +80,7 @@ class Audit:
     chosen: dict[str, Errors]
 
 
-def audit(network: Network, points: int = POINTS) -> list[Audit]:
+def audit(network: Network, points: int = POINTS, seed: int = SEED) -> list[Audit]:
     """Measure the first activation of a network and its derivative.
 
     Parameters
@@ -88,6 +89,8 @@ def audit(network: Network, points: int = POINTS) -> list[Audit]:
         Of one hidden layer.
     points
         How many floats of each type, from everywhere; there are more where values leave the normal range.
+    seed
+        With which they are drawn.
 
     Returns
     -------
@@ -97,16 +100,16 @@ def audit(network: Network, points: int = POINTS) -> list[Audit]:
     Raises
     ------
     ValueError
-        If there are fewer than 8 points.
+        If there are fewer than 8 points, or more than a million.
     """
-    if points < 8:
-        raise ValueError(f"points is {points}, expected 8 or more")
+    if not 8 <= points <= MOST:
+        raise ValueError(f"points is {points}, expected 8 to {MOST}")
     with named_if_it_fails("network", network.typed):
         refuse(network)
-        return _audited(network, points)
+        return _audited(network, points, seed)
 
 
-def _audited(network: Network, points: int) -> list[Audit]:
+def _audited(network: Network, points: int, seed: int) -> list[Audit]:
     g = network.scalar_activation(network.used_activations[0])
     made = []
     for name, expr in {"f": g, "f′": derivative(g)}.items():
@@ -114,7 +117,7 @@ def _audited(network: Network, points: int) -> list[Audit]:
             element = array("a")[index("j")]
             compared = forms.compare_by_differences(expr.xreplace({a: element})).xreplace({element: X})
             choice = replace(forms.choice(compared), before=expr.xreplace({a: X}))
-        both = {dtype: measured(expr, dtype, points) for dtype in FORMATS}
+        both = {dtype: measured(expr, dtype, points, seed) for dtype in FORMATS}
         naive, chosen = ({dtype: pair[n] for dtype, pair in both.items()} for n in (0, 1))
         made.append(Audit(name, choice, naive, chosen))
     return made

@@ -150,6 +150,12 @@ BAD = {
     "generate --activation tahn -o m.py": "unknown activation 'tahn': did you mean tanh",
     "generate --hidden-layers -1 -o m.py": "hidden layers is -1",
     "generate -o old": "old is a folder",
+    "generate --hidden-layers 1001 -o m.py": "hidden layers is 1001, expected 0 to 1000",
+    "train --hidden-layers -1": "hidden layers is -1, expected 0 to 1000",
+    "derive --output-function=": "unknown output ''",
+    "derive --update=": "unknown update ''",
+    "audit tanh --seed -1": "seed is -1, expected at least 0",
+    "bench --seed -1": "seed is -1, expected at least 0",
     "derive --penalty l3": "unknown penalty 'l3': did you mean l2 or l1",
     "derive --step-size invers": "unknown step size 'invers': did you mean inverse",
     "generate -o flowers.csv": "flowers.csv is not a name that Python can import, expected one such as flowers_net.py",
@@ -396,6 +402,20 @@ def test_the_command_in_the_header_generates_the_module_again(run, place):
 @pytest.mark.parametrize(("form", "words"), [("text", "∂l/∂a"), ("latex", r"\frac"), ("markdown", "#")])
 def test_derive_prints_mathematics(real, form, words):
     assert words in process(real, "derive", "--activation", "tanh", "--format", form)
+
+
+def test_many_layers_are_told_before_they_are_generated(run, monkeypatch, capsys):
+    told = []
+    monkeypatch.setattr(symbackprop, "build", lambda *_, **__: told.append(capsys.readouterr().err) or 1 / 0)
+    cli.run(["generate", "--hidden-layers", "100", "-o", "m.py"])
+    (line,) = told
+    assert line.startswith("symbackprop: warning: 100 hidden layers are written out one by one, in about 20,000 lines")
+
+
+def test_a_default_in_words_stands_in_one_pair_of_brackets(run):
+    text = " ".join(run("train", "--help").replace("│", " ").split())
+    assert "[default: tanh]" in text
+    assert "[default: (" not in text
 
 
 @pytest.mark.parametrize("form", ["text", "latex", "markdown"])

@@ -24,6 +24,7 @@ def bench(
     repeats: int = 7,
     seconds: float = 0.2,
     clock: str = "wall",
+    seed: int = 0,
     output: str | Path | None = None,
     markdown: str | Path | None = None,
     plot: str | Path | None = None,
@@ -42,6 +43,8 @@ def bench(
         About how long one run may take: slow peers get fewer examples.
     clock
         ``"wall"``, or ``"cpu"`` where other programs share the core.
+    seed
+        Of the examples, the first weights and the order.
     output, markdown, plot
         Files to write: everything as JSON, tables as Markdown, a picture.
 
@@ -63,6 +66,7 @@ def bench(
     files = {"output": output, "markdown": markdown, "plot": plot}
     wanted = {name: str(check_writable(path).absolute()) for name, path in files.items() if path is not None}
     options = {"networks": [*networks], "peers": [*peers], "repeats": repeats, "seconds": seconds, "clock": clock}
+    options["seed"] = seed
     command = [sys.executable, "-m", "symbackprop.bench", json.dumps({**options, **wanted})]
     done = subprocess.run(command, env=one_thread(), check=False)  # noqa: S603 (this very program)
     if done.returncode in {0, WRONG}:

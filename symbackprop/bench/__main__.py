@@ -24,7 +24,8 @@ def main(options: dict[str, Any]) -> int:
     _say(about["machine"]["processor"] + told + "\n")
     comparisons = []
     for network in options["networks"]:
-        comparisons.append(compare(make_task(parse_sizes(network)), chosen(options["peers"]), **numbers))
+        task = make_task(parse_sizes(network), options["seed"])
+        comparisons.append(compare(task, chosen(options["peers"]), **numbers))
         _say(report.table(comparisons[-1]) + "\n")
     _say(report.bars(comparisons))
     _write(options, comparisons, about)

@@ -7,7 +7,7 @@ import typer
 
 import symbackprop
 from symbackprop.cli import say
-from symbackprop.cli.options import Constant, Learn, LearnPerUnit, Quiet, option
+from symbackprop.cli.options import Constant, Learn, LearnPerUnit, Quiet, check_seed, option
 from symbackprop.cli.request import named
 from symbackprop.cli.say import tell, waiting
 from symbackprop.train.files import shown
@@ -47,6 +47,7 @@ def audit(
     learn: Learn = None,
     learn_per_unit: LearnPerUnit = None,
     points: Annotated[int, option("How many floats of each type to try.", metavar="N")] = 1000,
+    seed: Annotated[int, option("Of the floats that are tried.", metavar="N")] = 7,
     quiet: Quiet = False,  # noqa: FBT002 (a flag)
 ) -> None:
     """Measure the errors of an activation and its derivative, as compiled, over all floats, against mpmath."""
@@ -57,7 +58,7 @@ def audit(
     network = _network(activation, constant, learn, learn_per_unit)
     say_initial(network)
     with waiting(quiet=quiet)("measuring"):
-        found = measure(network, points)
+        found = measure(network, points, check_seed(seed))
     typer.echo(report(found))
     if output:
         plot_audit(output, found, activation)

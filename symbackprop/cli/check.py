@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 import symbackprop
-from symbackprop.cli.options import Quiet, option
+from symbackprop.cli.options import Quiet, check_seed, option
 from symbackprop.cli.say import waiting
 from symbackprop.train import import_module
 from symbackprop.train.files import shown
@@ -19,8 +19,7 @@ def check(
     quiet: Quiet = False,
 ) -> None:
     """Compare the gradients of modules with independent ones; exit with 1 if they differ."""
-    if seed < 0:
-        raise ValueError(f"seed is {seed}, expected at least 0")
+    check_seed(seed)
     for path in modules:
         import_module(path)  # all of them first: a wrong name shall not be found after minutes
     failed = False

@@ -11,8 +11,19 @@ from symbackprop.cli.config import take_config
 
 
 def option(text: str, *names: str, default: str | bool = True, metavar: str = "NAME", panel: str | None = None) -> Any:
-    """Return an option with its help, in a panel of the help page."""
-    return typer.Option(*names, help=text, metavar=metavar, show_default=default, rich_help_panel=panel)
+    """Return an option with its help, in a panel of the help page; a default in words is part of the text.
+
+    What typer shows of such a one itself has brackets within brackets.
+    """
+    words = rf"{text} [dim]\[default: {default}][/dim]" if isinstance(default, str) else text
+    return typer.Option(*names, help=words, metavar=metavar, show_default=default is True, rich_help_panel=panel)
+
+
+def check_seed(seed: int) -> int:
+    """Return a seed; raise ValueError if it is negative."""
+    if seed < 0:
+        raise ValueError(f"seed is {seed}, expected at least 0")
+    return seed
 
 
 def flag(text: str, name: str, panel: str | None = None) -> Any:

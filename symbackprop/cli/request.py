@@ -14,6 +14,7 @@ from symbackprop.train import choices, find_module
 from symbackprop.train.advice import AdviceWarning, advice_of
 from symbackprop.train.network_file import read_network
 
+MANY = 32  # hidden layers that are generated within a minute
 _FIELDS = {  # what a request and a network file call an option, where it is another name
     "activation": "layers",
     "hidden": "layers",
@@ -80,6 +81,10 @@ def network_of(asked: dict[str, Any]) -> Any:
 
 def built(asked: dict[str, Any], name: str | None = None) -> Any:
     """Return the module for a request; what it is advised against stands in its SPEC."""
+    depth = len(asked["activations"])
+    if depth > MANY:
+        lines = f"{200 * depth:,} lines of kernels"
+        advise([f"{depth} hidden layers are written out one by one, in about {lines}: this takes minutes, or more"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AdviceWarning)
         exact = asked.get("exact_form", False)

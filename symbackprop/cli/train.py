@@ -138,7 +138,7 @@ def train(
     write_outcome(outcome, output, plot, _PLOT, tell)
     tell("settings", shown(write_text(_beside(output), noted)))
     if report:
-        typer.echo(f"\n{report_of(outcome.test)}")
+        typer.echo(f"{'' if quiet else chr(10)}{report_of(outcome.test)}")
 
 
 def _beside(output: Path) -> Path:

@@ -133,7 +133,7 @@ class Network:
             ("initializer", INITIALIZERS, self.initializer),
             *(("step size", FACTORS, name) for name in self.step_size.split("+")),
             ("pre-activation", PREACTIVATIONS, self.preactivation),
-            ("output", OUTPUTS, self.output or "softmax"),
+            ("output", OUTPUTS, "softmax" if self.output is None else self.output),
         ):
             self._chosen(what, table, choice)
         update_of(self.update)
