@@ -12,11 +12,13 @@ from types import ModuleType
 
 import numba
 import numpy as np
+import sympy
 from scipy import special
 
 from symbackprop import build
 from symbackprop.derivation import sections
-from symbackprop.emit.to_numba import functions, kernel_text
+from symbackprop.emit.exponents import LETTERS
+from symbackprop.emit.to_numba import exponents, functions, kernel_text
 from symbackprop.forms import remembered_forms
 from symbackprop.kernels import backward_kernel, forward_kernel, loss_kernel
 from symbackprop.notation import identifier
@@ -104,6 +106,9 @@ def gradients_alone(network, dtype="float64", **names):
     module.__dict__.update(kernel=lambda f: f, np=np, real=real, zero=real(0), one=real(1))
     called = functions(gradient_kernels(network))
     module.__dict__.update({name: OWN.get(name) or getattr(math, name) for name in called} | names)
+    for name, exponent in exponents(gradient_kernels(network)).items():
+        letters = sorted(exponent.free_symbols, key=lambda s: LETTERS.index(s.name))
+        setattr(module, name, sympy.lambdify(letters, sympy.exp(exponent), "math"))
     exec(_gradient_code(network), module.__dict__)
     module.SPEC = {"hyperparameters": [identifier(name) for name in network.penalties()]}
     return module

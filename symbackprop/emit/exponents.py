@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from typing import Any
+from zlib import crc32
 
 from mpmath import mp
 from sympy import Abs, Add, Expr, Mul, Pow, S, Symbol, exp
@@ -21,7 +22,7 @@ from symbackprop.emit.approximation import DIGITS, FORMATS, Format
 from symbackprop.notation import formula
 from symbackprop.symbols import accurate_exp, scalar
 
-_LETTERS = "xyzuvw"
+LETTERS = "xyzuvw"
 _LARGEST_POWER = 12
 _LONGEST = 40  # characters of a name
 _SPOKEN = {"-": " minus ", "+": " plus ", "/": " over ", "√": " root "}
@@ -47,7 +48,7 @@ def outermost(expr: Any) -> Iterator[Expr]:
 def template(expr: accurate_exp) -> tuple[Expr, list[Expr]]:
     """Return the exponent with a letter for each value that it reads, and those values."""
     leaves = sorted(set(_leaves(expr.args[0])), key=str)
-    letters = [scalar(letter) for letter in _LETTERS[: len(leaves)]]
+    letters = [scalar(letter) for letter in LETTERS[: len(leaves)]]
     return expr.args[0].xreplace(dict(zip(leaves, letters, strict=True))), leaves
 
 
@@ -79,12 +80,12 @@ def name_of_exponent(exponent: Expr) -> str:
     name = re.sub(r"[^0-9a-z]+", "_", f"exp {text}").strip("_")
     if len(name) <= _LONGEST:
         return name
-    return f"{name[:_LONGEST]}_{mp.fsum(ord(c) * 31**n for n, c in enumerate(text)) % 99991}"
+    return f"{name[:_LONGEST]}_{crc32(text.encode()) % 99991}"
 
 
 def exponent_function(name: str, exponent: Expr, dtype: str) -> str:
     """Return the source text of the function of one exponent."""
-    letters = [s.name for s in sorted(exponent.free_symbols, key=lambda s: _LETTERS.index(s.name))]
+    letters = [s.name for s in sorted(exponent.free_symbols, key=lambda s: LETTERS.index(s.name))]
     writer = _Writer(FORMATS[dtype])
     high, low = writer.pair(exponent)
     doc = textwrap.wrap(

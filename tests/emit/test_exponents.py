@@ -8,7 +8,7 @@ from sympy import Abs, Rational, exp, sqrt
 from symbackprop.calculus.points import points
 from symbackprop.calculus.scoring import FORMATS, exact, ulps
 from symbackprop.emit.elementary import helpers
-from symbackprop.emit.exponents import accurate_exponents, called_by, exponent_function, template
+from symbackprop.emit.exponents import accurate_exponents, called_by, exponent_function, name_of_exponent, template
 from symbackprop.symbols import accurate_exp, array, scalar
 
 x = scalar("x")
@@ -40,3 +40,10 @@ def test_a_function_reads_what_its_exponent_reads():
     exponent, leaves = template(accurate_exp(-a * b / 3))
     assert leaves == [a, b]
     assert exponent == -x * scalar("y") / 3
+
+
+def test_names_are_identifiers_however_long_the_exponent_and_of_one_exponent_alone():
+    exponents = [-Rational(n, 10**9) * Abs(x + Rational(m, 10**9) * x**3) for n in (797884561, 7) for m in (3, 35677408136)]
+    names = [name_of_exponent(e) for e in (*EXPONENTS, *exponents)]
+    assert all(name.isidentifier() for name in names)
+    assert len(set(names)) == len(names)
