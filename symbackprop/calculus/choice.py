@@ -39,7 +39,8 @@ from symbackprop.symbols import AtInfinity, decay
 
 GOOD = 4.0  # ULP, with every function correctly rounded; what is compiled has up to 2 or 3 more
 NEARLY = 5.0  # ULP up to which one form, or one a sign, is taken before four, all of which a vector loop computes
-ENOUGH = 6.0  # ULP up to which no expansion and no costlier form is looked for
+ENOUGH = 6.0  # ULP up to which no costlier form is looked for
+TOLERATED = 24.0  # ULP up to which no expansion is, for each number in a vector loop pays for it: a Φ(a) has 20
 Counts = tuple[int, int]
 POINTS, HELD_OUT = (1000, 300), (1000, 300)  # of float32, of float64
 FEWER = ((400, 160), (200, 80))
@@ -196,6 +197,8 @@ def choose(
     if worst > ENOUGH and not targets:
         found |= candidates(f, x, derived, COSTLY, until) | _nested(f, x, derived, by_rule, until)
         errors |= _errors({name: form for name, form in found.items() if name not in errors}, known)
+        recipe, worst = _recipe(found, errors, known.points(x))
+    if worst > TOLERATED and not targets:
         chosen_ends, within = _ends(f, x, errors, known)
         recipe, _ = _recipe(found, {name: np.where(within, 0, e) for name, e in errors.items()}, known.points(x))
     made = _assembled([found[name] for name in recipe], x)

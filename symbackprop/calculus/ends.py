@@ -1,9 +1,9 @@
 """What a formula of one number x tends to beside 0 and far out: a few terms of its expansion, and from where they hold.
 
 sin(x)/x, (exp(x) - 1)/x lose their digits near 0, a exp(-a²), log(1 + a²) overflow or are 0 · ∞ far out. There
-f(x) = x^k (c₀ + c₁ t + c₂ t² + ...) e^(r x), with t = x or t = 1/x. Rate, power and coefficients are found by values
-of f to hundreds of digits, and written as the numbers that they are. A form holds as far as it has f's value to the
-last digit of float64, at points up to the largest.
+f(x) = x^k (c₀ + c₁ t + c₂ t² + ...) e^(r x) or e^(r x²), with t = x or t = 1/x. Rate, power and coefficients are
+found by values of f to hundreds of digits, and written as the numbers that they are. A form holds as far as it has f's
+value to the last digit of float64, at points up to the largest.
 """
 
 from __future__ import annotations
@@ -15,10 +15,28 @@ from functools import cache, lru_cache, partial
 from typing import Any
 
 from mpmath import mp
-from sympy import Abs, E, Expr, Integer, Max, Min, Rational, S, Symbol, ceiling, log, pi, sqrt
+from sympy import (
+    Abs,
+    Dummy,
+    E,
+    Expr,
+    Integer,
+    Max,
+    Min,
+    Rational,
+    S,
+    Symbol,
+    ceiling,
+    erf,
+    exp,
+    expand,
+    log,
+    pi,
+    sqrt,
+)
 
 from symbackprop.calculus.scoring import exact
-from symbackprop.symbols import accurate_exp, scaled
+from symbackprop.symbols import accurate_exp, normal, scaled
 
 PRECISION = 3800  # bits; of values whose differences are taken up to NODES times
 NODES = 42
@@ -39,6 +57,7 @@ _BASES: tuple[Expr, ...] = (S.One, 1 / sqrt(pi), sqrt(2) / sqrt(pi), 1 / pi, sqr
                             sqrt(3))  # fmt: skip
 
 
+_EXPONENT = Dummy("u", real=True)
 Values = Callable[[Any], Any]
 
 
@@ -59,7 +78,7 @@ def ends(f: Expr, x: Symbol, side: int, *, at_zero: bool) -> Iterator[End]:
         if expansion is None:
             return
         last = None
-        for count in TERMS:
+        for count in (0, *TERMS) if expansion.order == 2 else TERMS:  # first 0, which e^(r x²) soon is
             form = expansion.form(x, side, count, at_zero=at_zero)
             if form == last:
                 return
@@ -71,9 +90,24 @@ def ends(f: Expr, x: Symbol, side: int, *, at_zero: bool) -> Iterator[End]:
 @lru_cache(maxsize=32)
 def _known(f: Expr, x: Symbol, side: int, at_zero: bool) -> tuple[_Expansion | None, Values]:  # noqa: FBT001 (a key)
     """Return the expansion of f at one end, and f of |x|, each value computed once."""
-    values = cache(partial(_value, f, x, side))
+    values = cache(partial(_value, f if at_zero else _uncancelled(f, x, side), x, side))
     found = _expansion(values, at_zero=True) if at_zero else _expansion(lambda t: values(1 / t), at_zero=False)
     return found, values
+
+
+def _uncancelled(f: Expr, x: Symbol, side: int) -> Expr:
+    """Return f with erf u as ±(1 - erfc(±u)): far out, no precision keeps the digits of 1 - erf u.
+
+    It is written by `normal`, for SymPy makes erfc(-u) 2 - erfc(u).
+    """
+    if not f.has(erf):
+        return f
+
+    def complement(u: Expr) -> Expr:
+        s = -1 if u.subs(x, 10 * side) < 0 else 1
+        return s * (1 - 2 * normal(-s * sqrt(2) * u))
+
+    return expand(f.replace(erf, complement))
 
 
 def _value(f: Expr, x: Symbol, side: int, size: Any) -> Any:
@@ -82,12 +116,13 @@ def _value(f: Expr, x: Symbol, side: int, size: Any) -> Any:
 
 @dataclass(frozen=True)
 class _Expansion:
-    """q log(1/t) + t^k (c₀ + c₁ t + ...) exp(r/t)."""
+    """q log(1/t) + t^k (c₀ + c₁ t + ...) exp(r/tⁿ), n = `order`."""
 
     power: Rational
     coefficients: tuple[Expr, ...]
     rate: Expr = S.Zero
     of_log: Expr = S.Zero
+    order: int = 1
 
     def form(self, x: Symbol, side: int, count: int, *, at_zero: bool) -> Expr:
         """Return `count` of the terms, those that are not 0, as a formula of x."""
@@ -100,9 +135,9 @@ class _Expansion:
             return S.Zero
         total = _nested(t**self.power, t, terms)
         if self.rate != 0:
-            bound = side * Integer(2) ** ceiling(log(_OVER / abs(self.rate), 2))
+            bound = side * Integer(2) ** ceiling(log(_OVER / abs(self.rate), 2) / self.order)
             within = Min(x, bound) if side > 0 else Max(x, bound)  # beyond it e^(r x) is 0 or infinite, and x² may be
-            return scaled(total.xreplace({x: within}), accurate_exp(self.rate * side * x / 2))
+            return scaled(total.xreplace({x: within}), accurate_exp(self.rate * (side * x) ** self.order / 2))
         return total + self.of_log * log(Abs(x))
 
 
@@ -149,18 +184,15 @@ def _of_log(f: Values, nodes: list[Any]) -> _Expansion | None:
 
 
 def _of_decay(f: Values) -> _Expansion | None:
-    """Return t^k (c₀ + c₁ t + ...) exp(r/t), 0 where f vanishes faster than any exponential."""
-    with mp.workprec(2**15):
-        x = [mp.mpf(2) ** n for n in (10, 11, 12)]
-        values = [abs(f(1 / v)) for v in x]
-        if not all(values) or any(mp.isnan(v) for v in values):
-            return _Expansion(S.Zero, (S.Zero,)) if not any(mp.isnan(v) for v in values) else None
-        logs = [mp.log(v) for v in values]
-        slopes = [(logs[n + 1] - logs[n]) / (x[n + 1] - x[n]) for n in (0, 1)]
-        rates = (_rational(2 * slopes[1] - slopes[0], most, mp.mpf("1e-5")) for most in _DENOMINATORS)
-        rate = next((r for r in rates if r is not None), None)
-    if abs(slopes[1]) > 1.5 * abs(slopes[0]):
-        return _Expansion(S.Zero, (S.Zero,)) if slopes[1] < 0 else None
+    """Return t^k (c₀ + c₁ t + ...) exp(r/t), or the same of r/t², 0 where f vanishes faster than both."""
+    near = _growth(f, 7, 2**12)
+    if near is not None and abs(near.slopes[1]) > 1.5 * abs(near.slopes[0]):
+        vanishing = _of_gaussian(f, _rate(near.of_square)) or _Expansion(S.Zero, (S.Zero,))
+        return vanishing if near.slopes[1] < 0 else None
+    far = _growth(f, 10, 2**15)
+    if near is None or far is None:
+        return _Expansion(S.Zero, (S.Zero,)) if f(mp.mpf(1) / 1024) == 0 else None
+    rate = _rate(2 * far.slopes[1] - far.slopes[0])
     if not rate:
         return None
     with mp.workprec(2 * PRECISION):
@@ -175,6 +207,45 @@ def _of_decay(f: Values) -> _Expansion | None:
             if found is not None and any(found):
                 return _Expansion(k, found, rate)
     return _Expansion(S.Zero, (S.Zero,)) if rate < 0 else None
+
+
+@dataclass(frozen=True)
+class _Growth:
+    """Slopes of log |f(1/x)| between three numbers x, each twice the one before, and r where that is r x² + k log x."""
+
+    slopes: tuple[Any, Any]
+    of_square: Any
+
+
+def _growth(f: Values, power: int, bits: int) -> _Growth | None:
+    """Return how fast f grows from x = 2^power on; None where it has no values, or is 0."""
+    with mp.workprec(bits):
+        x = [mp.mpf(2) ** n for n in (power, power + 1, power + 2)]
+        values = [abs(f(1 / v)) for v in x]
+        if not all(values) or any(mp.isnan(v) for v in values):
+            return None
+        logs = [mp.log(v) for v in values]
+        slopes = [(logs[n + 1] - logs[n]) / (x[n + 1] - x[n]) for n in (0, 1)]
+        return _Growth((slopes[0], slopes[1]), (logs[2] - 2 * logs[1] + logs[0]) / (9 * x[0] ** 2))
+
+
+def _rate(c: Any) -> Rational | None:
+    """Return the simple fraction that is almost c, None if there is none."""
+    rates = (_rational(c, most, mp.mpf("1e-5")) for most in _DENOMINATORS)
+    return next((r for r in rates if r is not None), None)
+
+
+def _of_gaussian(f: Values, rate: Rational | None) -> _Expansion | None:
+    """Return t^k (c₀ + c₁ t + ...) exp(r/t²), a series that need not converge: an expansion all the same."""
+    if not rate:
+        return None
+    nodes = [mp.ldexp(j + 1, -STEP) for j in range(NODES)]
+    g = [f(t) * exact(exp(_EXPONENT), {_EXPONENT: -mp.mpf(rate.p) / rate.q / t**2}) for t in nodes]
+    power = _half(mp.log(abs(g[1] / g[0]), 2)) if g[0] and g[1] else None
+    if power is None:
+        return None
+    found = _written(_coefficients([v / t**power for v, t in zip(g, nodes, strict=True)], nodes))
+    return None if found is None else _Expansion(power, found, rate, order=2)
 
 
 def _coefficients(values: list[Any], nodes: list[Any]) -> list[Any]:

@@ -2,7 +2,7 @@
 
 import pytest
 from mpmath import mp
-from sympy import Abs, Rational, atan, cos, erf, exp, log, sin, sinh, sqrt, tanh
+from sympy import Abs, Rational, atan, cos, erf, erfc, exp, log, sin, sinh, sqrt, tanh
 
 from symbackprop.calculus.ends import End, alike, ends, joined
 from symbackprop.calculus.forms import X
@@ -13,7 +13,7 @@ LARGEST, LEAST = mp.ldexp(1, 1025), mp.ldexp(1, -1075)  # beyond it all is one
 FORMULAS = (
     sin(x) / x, (x * cos(x) - sin(x)) / x**2, (exp(x) - 1) / x, sqrt(sqrt(x**2 + 1) - 1), log(1 + x**2),
     x * tanh(exp(x)), x * erf(log(1 + exp(x))), x * exp(-(x**2)), sinh(x) / x, Rational(1, 2) + atan(x) / 3,
-    x * exp(-Abs(x)), x / (1 + exp(-Rational(851, 500) * x)),
+    x * exp(-Abs(x)), x / (1 + exp(-Rational(851, 500) * x)), erfc(x), x**3 * exp(-(x**2) / 2),
 )  # fmt: skip
 FACTORS = ("1.001", "1.4", "3", "77", "1e5", "1e17", "1e44")
 
@@ -35,6 +35,11 @@ def test_numbers_are_written_as_what_they_are():
     forms = [str(end.form) for end in ends(x * erf(log(1 + exp(x))), x, -1, at_zero=False)]
     assert forms == ["scaled(2*Max(-4096, x)/sqrt(pi), accurate_exp(x/2))"]
     assert next(ends(sin(x) / x, x, 1, at_zero=True)).form == 1
+
+
+def test_what_would_cancel_beyond_any_precision_is_expanded():
+    first = next(end for end in ends((1 + erf(x / sqrt(2))) / 2, x, -1, at_zero=False) if end.form.has(x))
+    assert str(first.form) == "scaled(-sqrt(2)/(2*sqrt(pi)*Max(-128, x)), accurate_exp(-x**2/4))"
 
 
 def test_the_same_form_on_both_sides_is_one_piece():
