@@ -14,7 +14,7 @@ import time
 def measure(text):
     """Return the milliseconds that each part takes once everything is imported."""
     from symbackprop import Network  # noqa: PLC0415 (what is imported before the clock starts)
-    from symbackprop.calculus.forms import X  # noqa: PLC0415
+    from symbackprop.calculus.parts import X  # noqa: PLC0415
     from symbackprop.definitions.activations import a  # noqa: PLC0415
     from symbackprop.forms import remembered_forms  # noqa: PLC0415
     from symbackprop.soundness import derivative  # noqa: PLC0415

@@ -38,6 +38,11 @@ Update after each example:
     W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
     b3[i] ← b3[i] - step da3[i]
 
+Computed in forms that keep their digits (errors of both types, functions correctly rounded):
+
+    da1[i]: 1 - h1[i]² is computed as 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²; 1.0e+08 ULP become 3.7
+    dh1_da1[i] is computed beside h1[i], in the forward pass, and kept
+
 Schedules:
 
     plain: the order of the lecture.
@@ -62,7 +67,7 @@ Regenerate with:
     symbackprop generate --network attention.toml -o attention.py, or build(Network([...]))
         in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 567296d02f81b41e.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: a57b9232733a4646.
 """
 
 import hashlib
@@ -423,6 +428,7 @@ def backward(x, y, W1, b1, W2, W3, b3, dW1, db1, dW2, dW3, db3, l2):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
+    dh1_da1 = np.empty_like(b1)
     s_2 = np.empty_like(b1)
     e = np.empty_like(b1)
     p2 = np.empty_like(b1)
@@ -445,6 +451,11 @@ def backward(x, y, W1, b1, W2, W3, b3, dW1, db1, dW2, dW3, db3, l2):
     # h1[i] = tanh(a1[i])
     for i in range(32):
         h1[i] = tanh(a1[i])
+    # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
+    for i in range(32):
+        shared = exp(-abs(a1[i]))
+        shared2 = shared * shared
+        dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
     # s_2[i] = Σ_j<32 W2[i,j] h1[j]
     for i in range(32):
         total = zero
@@ -518,9 +529,9 @@ def backward(x, y, W1, b1, W2, W3, b3, dW1, db1, dW2, dW3, db3, l2):
         ds_2_j = ds_2[j]
         for i in range(32):
             dh1[i] += ds_2_j * W2[j, i]
-    # da1[i] = dh1[i] (1 - h1[i]²)
+    # da1[i] = dh1_da1[i] dh1[i]
     for i in range(32):
-        da1[i] = dh1[i] * (one - h1[i] * h1[i])
+        da1[i] = dh1_da1[i] * dh1[i]
     # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]
     l2_x2 = real(2) * l2
     for i in range(32):
@@ -553,6 +564,7 @@ def sgd(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t):
     updates = order.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
+    dh1_da1 = np.empty_like(b1)
     s_2 = np.empty_like(b1)
     e = np.empty_like(b1)
     p2 = np.empty_like(b1)
@@ -582,6 +594,11 @@ def sgd(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t):
         # h1[i] = tanh(a1[i])
         for i in range(32):
             h1[i] = tanh(a1[i])
+        # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
+        for i in range(32):
+            shared = exp(-abs(a1[i]))
+            shared2 = shared * shared
+            dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # s_2[i] = Σ_j<32 W2[i,j] h1[j]
         for i in range(32):
             total = zero
@@ -655,9 +672,9 @@ def sgd(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t):
             ds_2_j = ds_2[j]
             for i in range(32):
                 dh1[i] += ds_2_j * W2[j, i]
-        # da1[i] = dh1[i] (1 - h1[i]²)
+        # da1[i] = dh1_da1[i] dh1[i]
         for i in range(32):
-            da1[i] = dh1[i] * (one - h1[i] * h1[i])
+            da1[i] = dh1_da1[i] * dh1[i]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -696,6 +713,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t)
     updates = order.shape[0]
     a1 = aligned(32, W1)
     h1 = aligned(32, W1)
+    dh1_da1 = aligned(32, W1)
     s_2 = aligned(32, W1)
     e = aligned(32, W1)
     p2 = aligned(32, W1)
@@ -723,9 +741,13 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t)
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[i] = tanh(a1[i])
+        # h1[i] = tanh(a1[i]); dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
         for i in range(32):
-            h1[i] = tanh(a1[i])
+            a1_i = a1[i]
+            h1[i] = tanh(a1_i)
+            shared = exp(-abs(a1_i))
+            shared2 = shared * shared
+            dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # s_2[i] = Σ_j<32 W2[i,j] h1[j]
         for i in range(32):
             total = zero
@@ -818,9 +840,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t)
                 W2_i_j = W2[i, j]
                 W2_i_j -= W2_i_j * step_l2_x2 + step_ds_2 * h1[j]
                 W2[i, j] = W2_i_j
-        # da1[i] = dh1[i] (1 - h1[i]²)
+        # da1[i] = dh1_da1[i] dh1[i]
         for i in range(32):
-            da1[i] = dh1[i] * (one - h1[i] * h1[i])
+            da1[i] = dh1_da1[i] * dh1[i]
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j]);
@@ -1042,6 +1064,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
     updates = order.shape[0]
     a1 = aligned(32, W1)
     h1 = aligned(32, W1)
+    dh1_da1 = aligned(32, W1)
     s_2 = aligned(32, W1)
     e = aligned(32, W1)
     p2 = aligned(32, W1)
@@ -1096,9 +1119,13 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(32):
                     a1[i] += G1_r_s_K1_s * D1[s, i]
-            # h1[i] = tanh(a1[i])
+            # h1[i] = tanh(a1[i]); dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
             for i in range(32):
-                h1[i] = tanh(a1[i])
+                a1_i = a1[i]
+                h1[i] = tanh(a1_i)
+                shared = exp(-abs(a1_i))
+                shared2 = shared * shared
+                dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
             # s_2[i] = Σ_j<32 W2[i,j] h1[j]
             for i in range(32):
                 total = zero
@@ -1191,9 +1218,9 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
                     W2_i_j = W2[i, j]
                     W2_i_j -= W2_i_j * step_l2_x2 + step_ds_2 * h1[j]
                     W2[i, j] = W2_i_j
-            # da1[i] = dh1[i] (1 - h1[i]²)
+            # da1[i] = dh1_da1[i] dh1[i]
             for i in range(32):
-                da1[i] = dh1[i] * (one - h1[i] * h1[i])
+                da1[i] = dh1_da1[i] * dh1[i]
             # b1[i] ← b1[i] - step da1[i]; D1[r,i] = da1[i]
             for i in range(32):
                 da1_i = da1[i]
@@ -1226,6 +1253,15 @@ def each_tanh(A, B, count):
     """Set A[i] = tanh(B[i])."""
     for i in range(count):
         A[i] = tanh(B[i])
+
+
+@kernel
+def each_decay_c187(A, B, count):
+    """Set A[i] = 4 exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
+    for i in range(count):
+        shared = exp(-abs(B[i]))
+        shared2 = shared * shared
+        A[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
 
 
 @kernel
@@ -1319,6 +1355,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, 
     y = np.empty(batch, np.int64)
     a1 = aligned(batch * 32, W1).reshape(batch, 32)
     h1 = aligned(batch * 32, W1).reshape(batch, 32)
+    dh1_da1 = aligned(batch * 32, W1).reshape(batch, 32)
     s_2 = aligned(batch * 32, W1).reshape(batch, 32)
     m = aligned(batch, W1)
     e = aligned(batch * 32, W1).reshape(batch, 32)
@@ -1356,6 +1393,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, 
                 a1[r, i] += b1[i]
         # h1[r,i] = tanh(a1[r,i])
         each_tanh(h1.reshape(-1), a1.reshape(-1), 32 * count)
+        # dh1_da1[r,i] = 4 exp(-|a1[r,i]|)²/(1 + exp(-|a1[r,i]|)²)²
+        each_decay_c187(dh1_da1.reshape(-1), a1.reshape(-1), 32 * count)
         # s_2[r,i] = Σ_j<32 W2[i,j] h1[r,j]
         contract_pk_qk(s_2, h1, W2, count, 32, 32)
         # m[r] = max_i<32 s_2[r,i]
@@ -1436,10 +1475,10 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, 
         for r in range(count):
             for i in range(32):
                 dh1[r, i] += real(32) * p2[r, i] * dh2[r, i]
-        # da1[r,i] = dh1[r,i] (1 - h1[r,i]²)
+        # da1[r,i] = dh1_da1[r,i] dh1[r,i]
         for r in range(count):
             for i in range(32):
-                da1[r, i] = dh1[r, i] * (one - h1[r, i] * h1[r, i])
+                da1[r, i] = dh1_da1[r, i] * dh1[r, i]
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):

@@ -47,6 +47,15 @@ Update after each example:
     W4[i,j] ← W4[i,j] + step (-da4[i] h3[j] - 2 l2 W4[i,j])
     b4[i] ← b4[i] - step da4[i]
 
+Computed in forms that keep their digits (errors of both types, functions correctly rounded):
+
+    da3[i]: 1 - h3[i]² is computed as 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²; 1.0e+08 ULP become 3.7
+    da2[i]: 1 - h2[i]² is computed as 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²; 1.0e+08 ULP become 3.7
+    da1[i]: 1 - h1[i]² is computed as 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²; 1.0e+08 ULP become 3.7
+    dh1_da1[i] is computed beside h1[i], in the forward pass, and kept
+    dh2_da2[i] is computed beside h2[i], in the forward pass, and kept
+    dh3_da3[i] is computed beside h3[i], in the forward pass, and kept
+
 Schedules:
 
     plain: the order of the lecture.
@@ -71,7 +80,7 @@ Regenerate with:
     symbackprop generate --network residual.toml -o residual.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 67798c6b091b4747.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 16b85a1af38b95f2.
 """
 
 import hashlib
@@ -419,10 +428,13 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
+    dh1_da1 = np.empty_like(b1)
     a2 = np.empty_like(b1)
     h2 = np.empty_like(b1)
+    dh2_da2 = np.empty_like(b1)
     a3 = np.empty_like(b1)
     h3 = np.empty_like(b1)
+    dh3_da3 = np.empty_like(b1)
     a4 = np.empty_like(b4)
     e = np.empty_like(b4)
     f = np.empty_like(b4)
@@ -442,6 +454,11 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     # h1[i] = tanh(a1[i])
     for i in range(32):
         h1[i] = tanh(a1[i])
+    # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
+    for i in range(32):
+        shared = exp(-abs(a1[i]))
+        shared2 = shared * shared
+        dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
     # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]
     for i in range(32):
         total = zero
@@ -451,6 +468,11 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     # h2[i] = tanh(a2[i])
     for i in range(32):
         h2[i] = tanh(a2[i])
+    # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
+    for i in range(32):
+        shared = exp(-abs(a2[i]))
+        shared2 = shared * shared
+        dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
     # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]
     for i in range(32):
         total = zero
@@ -460,6 +482,11 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     # h3[i] = tanh(a3[i])
     for i in range(32):
         h3[i] = tanh(a3[i])
+    # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
+    for i in range(32):
+        shared = exp(-abs(a3[i]))
+        shared2 = shared * shared
+        dh3_da3[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
     # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
     for i in range(10):
         total = zero
@@ -493,9 +520,9 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
         da4_j = da4[j]
         for i in range(32):
             dh3[i] += da4_j * W4[j, i]
-    # da3[i] = dh3[i] (1 - h3[i]²)
+    # da3[i] = dh3_da3[i] dh3[i]
     for i in range(32):
-        da3[i] = dh3[i] * (one - h3[i] * h3[i])
+        da3[i] = dh3_da3[i] * dh3[i]
     # dh2[i] = da3[i] + Σ_j<32 W3[j,i] da3[j]
     for i in range(32):
         dh2[i] = da3[i]
@@ -503,9 +530,9 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
         da3_j = da3[j]
         for i in range(32):
             dh2[i] += da3_j * W3[j, i]
-    # da2[i] = dh2[i] (1 - h2[i]²)
+    # da2[i] = dh2_da2[i] dh2[i]
     for i in range(32):
-        da2[i] = dh2[i] * (one - h2[i] * h2[i])
+        da2[i] = dh2_da2[i] * dh2[i]
     # dh1[i] = da2[i] + Σ_j<32 W2[j,i] da2[j]
     for i in range(32):
         dh1[i] = da2[i]
@@ -513,9 +540,9 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
         da2_j = da2[j]
         for i in range(32):
             dh1[i] += da2_j * W2[j, i]
-    # da1[i] = dh1[i] (1 - h1[i]²)
+    # da1[i] = dh1_da1[i] dh1[i]
     for i in range(32):
-        da1[i] = dh1[i] * (one - h1[i] * h1[i])
+        da1[i] = dh1_da1[i] * dh1[i]
     # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]
     l2_x2 = real(2) * l2
     for i in range(32):
@@ -559,10 +586,13 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
     updates = order.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
+    dh1_da1 = np.empty_like(b1)
     a2 = np.empty_like(b1)
     h2 = np.empty_like(b1)
+    dh2_da2 = np.empty_like(b1)
     a3 = np.empty_like(b1)
     h3 = np.empty_like(b1)
+    dh3_da3 = np.empty_like(b1)
     a4 = np.empty_like(b4)
     e = np.empty_like(b4)
     f = np.empty_like(b4)
@@ -589,6 +619,11 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         # h1[i] = tanh(a1[i])
         for i in range(32):
             h1[i] = tanh(a1[i])
+        # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
+        for i in range(32):
+            shared = exp(-abs(a1[i]))
+            shared2 = shared * shared
+            dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]
         for i in range(32):
             total = zero
@@ -598,6 +633,11 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         # h2[i] = tanh(a2[i])
         for i in range(32):
             h2[i] = tanh(a2[i])
+        # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
+        for i in range(32):
+            shared = exp(-abs(a2[i]))
+            shared2 = shared * shared
+            dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]
         for i in range(32):
             total = zero
@@ -607,6 +647,11 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         # h3[i] = tanh(a3[i])
         for i in range(32):
             h3[i] = tanh(a3[i])
+        # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
+        for i in range(32):
+            shared = exp(-abs(a3[i]))
+            shared2 = shared * shared
+            dh3_da3[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
         for i in range(10):
             total = zero
@@ -640,9 +685,9 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
             da4_j = da4[j]
             for i in range(32):
                 dh3[i] += da4_j * W4[j, i]
-        # da3[i] = dh3[i] (1 - h3[i]²)
+        # da3[i] = dh3_da3[i] dh3[i]
         for i in range(32):
-            da3[i] = dh3[i] * (one - h3[i] * h3[i])
+            da3[i] = dh3_da3[i] * dh3[i]
         # dh2[i] = da3[i] + Σ_j<32 W3[j,i] da3[j]
         for i in range(32):
             dh2[i] = da3[i]
@@ -650,9 +695,9 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
             da3_j = da3[j]
             for i in range(32):
                 dh2[i] += da3_j * W3[j, i]
-        # da2[i] = dh2[i] (1 - h2[i]²)
+        # da2[i] = dh2_da2[i] dh2[i]
         for i in range(32):
-            da2[i] = dh2[i] * (one - h2[i] * h2[i])
+            da2[i] = dh2_da2[i] * dh2[i]
         # dh1[i] = da2[i] + Σ_j<32 W2[j,i] da2[j]
         for i in range(32):
             dh1[i] = da2[i]
@@ -660,9 +705,9 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
             da2_j = da2[j]
             for i in range(32):
                 dh1[i] += da2_j * W2[j, i]
-        # da1[i] = dh1[i] (1 - h1[i]²)
+        # da1[i] = dh1_da1[i] dh1[i]
         for i in range(32):
-            da1[i] = dh1[i] * (one - h1[i] * h1[i])
+            da1[i] = dh1_da1[i] * dh1[i]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -712,10 +757,13 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
     updates = order.shape[0]
     a1 = aligned(32, W1)
     h1 = aligned(32, W1)
+    dh1_da1 = aligned(32, W1)
     a2 = aligned(32, W1)
     h2 = aligned(32, W1)
+    dh2_da2 = aligned(32, W1)
     a3 = aligned(32, W1)
     h3 = aligned(32, W1)
+    dh3_da3 = aligned(32, W1)
     a4 = aligned(10, W1)
     e = aligned(10, W1)
     f = aligned(10, W1)
@@ -740,23 +788,35 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[i] = tanh(a1[i])
+        # h1[i] = tanh(a1[i]); dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
         for i in range(32):
-            h1[i] = tanh(a1[i])
-        # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]; h2[i] = tanh(a2[i])
+            a1_i = a1[i]
+            h1[i] = tanh(a1_i)
+            shared = exp(-abs(a1_i))
+            shared2 = shared * shared
+            dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]; h2[i] = tanh(a2[i]); dh2_da2[i] = 4
+        #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
         for i in range(32):
             total = zero
             for j in range(32):
                 total += W2[i, j] * h1[j]
             a2[i] = b2[i] + h1[i] + total
             h2[i] = tanh(a2[i])
-        # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]; h3[i] = tanh(a3[i])
+            shared = exp(-abs(a2[i]))
+            shared2 = shared * shared
+            dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]; h3[i] = tanh(a3[i]); dh3_da3[i] = 4
+        #     exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
         for i in range(32):
             total2 = zero
             for j in range(32):
                 total2 += W3[i, j] * h2[j]
             a3[i] = b3[i] + h2[i] + total2
             h3[i] = tanh(a3[i])
+            shared = exp(-abs(a3[i]))
+            shared2 = shared * shared
+            dh3_da3[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
         for i in range(10):
             total3 = zero
@@ -804,9 +864,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
                 W4_i_j = W4[i, j]
                 W4_i_j -= W4_i_j * step_l2_x2 + step_da4 * h3[j]
                 W4[i, j] = W4_i_j
-        # da3[i] = dh3[i] (1 - h3[i]²); b3[i] ← b3[i] - step da3[i]
+        # da3[i] = dh3_da3[i] dh3[i]; b3[i] ← b3[i] - step da3[i]
         for i in range(32):
-            da3[i] = dh3[i] * (one - h3[i] * h3[i])
+            da3[i] = dh3_da3[i] * dh3[i]
             b3[i] -= step * da3[i]
         # dh2[i] = da3[i] + Σ_j<32 W3[j,i] da3[j]
         for i in range(32):
@@ -823,9 +883,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
                 W3_i_j = W3[i, j]
                 W3_i_j -= W3_i_j * step_l2_x2 + step_da3 * h2[j]
                 W3[i, j] = W3_i_j
-        # da2[i] = dh2[i] (1 - h2[i]²); b2[i] ← b2[i] - step da2[i]
+        # da2[i] = dh2_da2[i] dh2[i]; b2[i] ← b2[i] - step da2[i]
         for i in range(32):
-            da2[i] = dh2[i] * (one - h2[i] * h2[i])
+            da2[i] = dh2_da2[i] * dh2[i]
             b2[i] -= step * da2[i]
         # dh1[i] = da2[i] + Σ_j<32 W2[j,i] da2[j]
         for i in range(32):
@@ -842,9 +902,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
                 W2_i_j = W2[i, j]
                 W2_i_j -= W2_i_j * step_l2_x2 + step_da2 * h1[j]
                 W2[i, j] = W2_i_j
-        # da1[i] = dh1[i] (1 - h1[i]²)
+        # da1[i] = dh1_da1[i] dh1[i]
         for i in range(32):
-            da1[i] = dh1[i] * (one - h1[i] * h1[i])
+            da1[i] = dh1_da1[i] * dh1[i]
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j]);
@@ -1066,10 +1126,13 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
     updates = order.shape[0]
     a1 = aligned(32, W1)
     h1 = aligned(32, W1)
+    dh1_da1 = aligned(32, W1)
     a2 = aligned(32, W1)
     h2 = aligned(32, W1)
+    dh2_da2 = aligned(32, W1)
     a3 = aligned(32, W1)
     h3 = aligned(32, W1)
+    dh3_da3 = aligned(32, W1)
     a4 = aligned(10, W1)
     e = aligned(10, W1)
     f = aligned(10, W1)
@@ -1121,23 +1184,35 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(32):
                     a1[i] += G1_r_s_K1_s * D1[s, i]
-            # h1[i] = tanh(a1[i])
+            # h1[i] = tanh(a1[i]); dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
             for i in range(32):
-                h1[i] = tanh(a1[i])
-            # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]; h2[i] = tanh(a2[i])
+                a1_i = a1[i]
+                h1[i] = tanh(a1_i)
+                shared = exp(-abs(a1_i))
+                shared2 = shared * shared
+                dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]; h2[i] = tanh(a2[i]); dh2_da2[i] = 4
+            #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
             for i in range(32):
                 total = zero
                 for j in range(32):
                     total += W2[i, j] * h1[j]
                 a2[i] = b2[i] + h1[i] + total
                 h2[i] = tanh(a2[i])
-            # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]; h3[i] = tanh(a3[i])
+                shared = exp(-abs(a2[i]))
+                shared2 = shared * shared
+                dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]; h3[i] = tanh(a3[i]); dh3_da3[i] = 4
+            #     exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
             for i in range(32):
                 total2 = zero
                 for j in range(32):
                     total2 += W3[i, j] * h2[j]
                 a3[i] = b3[i] + h2[i] + total2
                 h3[i] = tanh(a3[i])
+                shared = exp(-abs(a3[i]))
+                shared2 = shared * shared
+                dh3_da3[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
             # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
             for i in range(10):
                 total3 = zero
@@ -1185,9 +1260,9 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                     W4_i_j = W4[i, j]
                     W4_i_j -= W4_i_j * step_l2_x2 + step_da4 * h3[j]
                     W4[i, j] = W4_i_j
-            # da3[i] = dh3[i] (1 - h3[i]²); b3[i] ← b3[i] - step da3[i]
+            # da3[i] = dh3_da3[i] dh3[i]; b3[i] ← b3[i] - step da3[i]
             for i in range(32):
-                da3[i] = dh3[i] * (one - h3[i] * h3[i])
+                da3[i] = dh3_da3[i] * dh3[i]
                 b3[i] -= step * da3[i]
             # dh2[i] = da3[i] + Σ_j<32 W3[j,i] da3[j]
             for i in range(32):
@@ -1204,9 +1279,9 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                     W3_i_j = W3[i, j]
                     W3_i_j -= W3_i_j * step_l2_x2 + step_da3 * h2[j]
                     W3[i, j] = W3_i_j
-            # da2[i] = dh2[i] (1 - h2[i]²); b2[i] ← b2[i] - step da2[i]
+            # da2[i] = dh2_da2[i] dh2[i]; b2[i] ← b2[i] - step da2[i]
             for i in range(32):
-                da2[i] = dh2[i] * (one - h2[i] * h2[i])
+                da2[i] = dh2_da2[i] * dh2[i]
                 b2[i] -= step * da2[i]
             # dh1[i] = da2[i] + Σ_j<32 W2[j,i] da2[j]
             for i in range(32):
@@ -1223,9 +1298,9 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                     W2_i_j = W2[i, j]
                     W2_i_j -= W2_i_j * step_l2_x2 + step_da2 * h1[j]
                     W2[i, j] = W2_i_j
-            # da1[i] = dh1[i] (1 - h1[i]²)
+            # da1[i] = dh1_da1[i] dh1[i]
             for i in range(32):
-                da1[i] = dh1[i] * (one - h1[i] * h1[i])
+                da1[i] = dh1_da1[i] * dh1[i]
             # b1[i] ← b1[i] - step da1[i]; D1[r,i] = da1[i]
             for i in range(32):
                 da1_i = da1[i]
@@ -1258,6 +1333,15 @@ def each_tanh(A, B, count):
     """Set A[i] = tanh(B[i])."""
     for i in range(count):
         A[i] = tanh(B[i])
+
+
+@kernel
+def each_decay_c187(A, B, count):
+    """Set A[i] = 4 exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
+    for i in range(count):
+        shared = exp(-abs(B[i]))
+        shared2 = shared * shared
+        A[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
 
 
 @kernel
@@ -1351,10 +1435,13 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
     y = np.empty(batch, np.int64)
     a1 = aligned(batch * 32, W1).reshape(batch, 32)
     h1 = aligned(batch * 32, W1).reshape(batch, 32)
+    dh1_da1 = aligned(batch * 32, W1).reshape(batch, 32)
     a2 = aligned(batch * 32, W1).reshape(batch, 32)
     h2 = aligned(batch * 32, W1).reshape(batch, 32)
+    dh2_da2 = aligned(batch * 32, W1).reshape(batch, 32)
     a3 = aligned(batch * 32, W1).reshape(batch, 32)
     h3 = aligned(batch * 32, W1).reshape(batch, 32)
+    dh3_da3 = aligned(batch * 32, W1).reshape(batch, 32)
     a4 = aligned(batch * 10, W1).reshape(batch, 10)
     m = aligned(batch, W1)
     e = aligned(batch * 10, W1).reshape(batch, 10)
@@ -1387,6 +1474,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
                 a1[r, i] += b1[i]
         # h1[r,i] = tanh(a1[r,i])
         each_tanh(h1.reshape(-1), a1.reshape(-1), 32 * count)
+        # dh1_da1[r,i] = 4 exp(-|a1[r,i]|)²/(1 + exp(-|a1[r,i]|)²)²
+        each_decay_c187(dh1_da1.reshape(-1), a1.reshape(-1), 32 * count)
         # a2[r,i] = Σ_j<32 W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, 32, 32)
         # a2[r,i] ← a2[r,i] + b2[i] + h1[r,i]
@@ -1395,6 +1484,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
                 a2[r, i] += b2[i] + h1[r, i]
         # h2[r,i] = tanh(a2[r,i])
         each_tanh(h2.reshape(-1), a2.reshape(-1), 32 * count)
+        # dh2_da2[r,i] = 4 exp(-|a2[r,i]|)²/(1 + exp(-|a2[r,i]|)²)²
+        each_decay_c187(dh2_da2.reshape(-1), a2.reshape(-1), 32 * count)
         # a3[r,i] = Σ_j<32 W3[i,j] h2[r,j]
         contract_pk_qk(a3, h2, W3, count, 32, 32)
         # a3[r,i] ← a3[r,i] + b3[i] + h2[r,i]
@@ -1403,6 +1494,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
                 a3[r, i] += b3[i] + h2[r, i]
         # h3[r,i] = tanh(a3[r,i])
         each_tanh(h3.reshape(-1), a3.reshape(-1), 32 * count)
+        # dh3_da3[r,i] = 4 exp(-|a3[r,i]|)²/(1 + exp(-|a3[r,i]|)²)²
+        each_decay_c187(dh3_da3.reshape(-1), a3.reshape(-1), 32 * count)
         # a4[r,i] = Σ_j<32 W4[i,j] h3[r,j]
         contract_pk_qk(a4, h3, W4, count, 10, 32)
         # a4[r,i] ← a4[r,i] + b4[i]
@@ -1439,30 +1532,30 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
                 da4[r, i] = f[r, i] - (one if i == y[r] else zero)
         # dh3[r,i] = Σ_j<10 W4[j,i] da4[r,j]
         contract_pk_kq(dh3, da4, W4, count, 32, 10)
-        # da3[r,i] = dh3[r,i] (1 - h3[r,i]²)
+        # da3[r,i] = dh3_da3[r,i] dh3[r,i]
         for r in range(count):
             for i in range(32):
-                da3[r, i] = dh3[r, i] * (one - h3[r, i] * h3[r, i])
+                da3[r, i] = dh3_da3[r, i] * dh3[r, i]
         # dh2[r,i] = Σ_j<32 W3[j,i] da3[r,j]
         contract_pk_kq(dh2, da3, W3, count, 32, 32)
         # dh2[r,i] ← da3[r,i] + dh2[r,i]
         for r in range(count):
             for i in range(32):
                 dh2[r, i] += da3[r, i]
-        # da2[r,i] = dh2[r,i] (1 - h2[r,i]²)
+        # da2[r,i] = dh2_da2[r,i] dh2[r,i]
         for r in range(count):
             for i in range(32):
-                da2[r, i] = dh2[r, i] * (one - h2[r, i] * h2[r, i])
+                da2[r, i] = dh2_da2[r, i] * dh2[r, i]
         # dh1[r,i] = Σ_j<32 W2[j,i] da2[r,j]
         contract_pk_kq(dh1, da2, W2, count, 32, 32)
         # dh1[r,i] ← da2[r,i] + dh1[r,i]
         for r in range(count):
             for i in range(32):
                 dh1[r, i] += da2[r, i]
-        # da1[r,i] = dh1[r,i] (1 - h1[r,i]²)
+        # da1[r,i] = dh1_da1[r,i] dh1[r,i]
         for r in range(count):
             for i in range(32):
-                da1[r, i] = dh1[r, i] * (one - h1[r, i] * h1[r, i])
+                da1[r, i] = dh1_da1[r, i] * dh1[r, i]
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):

@@ -33,6 +33,9 @@ Computed in forms that keep their digits (errors of both types, functions correc
         become 1.5
     da2[i]: f[i] - y[i] is computed as {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0; -y[i] - (y[i]
         - 1) exp(-|a2[i]|) otherwise}/(1 + exp(-|a2[i]|)); 1.0e+08 ULP become 3.2
+    da1[i]: h1[i] (1 - h1[i]) is computed as exp(-|a1[i]|)/(1 + exp(-|a1[i]|))²; 1.0e+08 ULP become
+        2.8
+    dh1_da1[j] is computed beside h1[j], in the forward pass, and kept
 
 Schedules:
 
@@ -55,7 +58,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e5f8b51846f834d1.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: aac6e8276b31bf22.
 """
 
 import hashlib
@@ -311,6 +314,7 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     n1 = W1.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
+    dh1_da1 = np.empty_like(b1)
     a2 = np.empty_like(b2)
     f = np.empty_like(b2)
     da2 = np.empty_like(b2)
@@ -325,6 +329,10 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     # h1[j] = 1/(1 + exp(-a1[j]))
     for j in range(n1):
         h1[j] = one / (one + exp(-a1[j]))
+    # dh1_da1[j] = exp(-|a1[j]|)/(1 + exp(-|a1[j]|))²
+    for j in range(n1):
+        shared = exp(-abs(a1[j]))
+        dh1_da1[j] = shared / ((one + shared) * (one + shared))
     # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
     for i in range(n2):
         total = zero
@@ -356,9 +364,9 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2):
         da2_i = da2[i]
         for j in range(n1):
             dh1[j] += da2_i * W2[i, j]
-    # da1[i] = dh1[i] h1[i] (1 - h1[i])
+    # da1[i] = dh1_da1[i] dh1[i]
     for i in range(n1):
-        da1[i] = dh1[i] * h1[i] * (one - h1[i])
+        da1[i] = dh1_da1[i] * dh1[i]
     # dW1[i,j] = da1[i] x[j]
     for i in range(n1):
         da1_i = da1[i]
@@ -388,6 +396,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
     n1 = W1.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
+    dh1_da1 = np.empty_like(b1)
     a2 = np.empty_like(b2)
     f = np.empty_like(b2)
     da2 = np.empty_like(b2)
@@ -408,6 +417,10 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         # h1[j] = 1/(1 + exp(-a1[j]))
         for j in range(n1):
             h1[j] = one / (one + exp(-a1[j]))
+        # dh1_da1[j] = exp(-|a1[j]|)/(1 + exp(-|a1[j]|))²
+        for j in range(n1):
+            shared = exp(-abs(a1[j]))
+            dh1_da1[j] = shared / ((one + shared) * (one + shared))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
@@ -439,9 +452,9 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
             da2_i = da2[i]
             for j in range(n1):
                 dh1[j] += da2_i * W2[i, j]
-        # da1[i] = dh1[i] h1[i] (1 - h1[i])
+        # da1[i] = dh1_da1[i] dh1[i]
         for i in range(n1):
-            da1[i] = dh1[i] * h1[i] * (one - h1[i])
+            da1[i] = dh1_da1[i] * dh1[i]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -477,6 +490,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
     n1 = W1.shape[0]
     a1 = aligned(n1, W1)
     h1 = aligned(n1, W1)
+    dh1_da1 = aligned(n1, W1)
     a2 = aligned(n2, W1)
     f = aligned(n2, W1)
     da2 = aligned(n2, W1)
@@ -496,9 +510,12 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[j] = 1/(1 + exp(-a1[j]))
+        # h1[j] = 1/(1 + exp(-a1[j])); dh1_da1[j] = exp(-|a1[j]|)/(1 + exp(-|a1[j]|))²
         for j in range(n1):
-            h1[j] = one / (one + exp(-a1[j]))
+            a1_j = a1[j]
+            h1[j] = one / (one + exp(-a1_j))
+            shared = exp(-abs(a1_j))
+            dh1_da1[j] = shared / ((one + shared) * (one + shared))
         # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|))
         #     - a2[i] y[i] otherwise}
         l = zero
@@ -539,9 +556,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
                 dh1[j] += W2_i_j * da2_i
                 W2_i_j -= step_da2 * h1[j]
                 W2[i, j] = W2_i_j
-        # da1[i] = dh1[i] h1[i] (1 - h1[i])
+        # da1[i] = dh1_da1[i] dh1[i]
         for i in range(n1):
-            da1[i] = dh1[i] * h1[i] * (one - h1[i])
+            da1[i] = dh1_da1[i] * dh1[i]
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] - step da1[i] x[j]; a1[i] = b1[i] +
@@ -742,6 +759,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
     n1 = W1.shape[0]
     a1 = aligned(n1, W1)
     h1 = aligned(n1, W1)
+    dh1_da1 = aligned(n1, W1)
     a2 = aligned(n2, W1)
     f = aligned(n2, W1)
     da2 = aligned(n2, W1)
@@ -786,9 +804,12 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(n1):
                     a1[i] += G1_r_s_K1_s * D1[s, i]
-            # h1[j] = 1/(1 + exp(-a1[j]))
+            # h1[j] = 1/(1 + exp(-a1[j])); dh1_da1[j] = exp(-|a1[j]|)/(1 + exp(-|a1[j]|))²
             for j in range(n1):
-                h1[j] = one / (one + exp(-a1[j]))
+                a1_j = a1[j]
+                h1[j] = one / (one + exp(-a1_j))
+                shared = exp(-abs(a1_j))
+                dh1_da1[j] = shared / ((one + shared) * (one + shared))
             # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|))
             #     - a2[i] y[i] otherwise}
             l = zero
@@ -848,9 +869,9 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                     W2[i, j] = W2_i_j
                     W2[i + 1, j] = W2_i1_j
                     W2[i + 2, j] = W2_i2_j
-            # da1[i] = dh1[i] h1[i] (1 - h1[i])
+            # da1[i] = dh1_da1[i] dh1[i]
             for i in range(n1):
-                da1[i] = dh1[i] * h1[i] * (one - h1[i])
+                da1[i] = dh1_da1[i] * dh1[i]
             # b1[i] ← b1[i] - step da1[i]; D1[r,i] = da1[i]
             for i in range(n1):
                 da1_i = da1[i]
@@ -966,6 +987,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
     y = aligned(batch * n2, W1).reshape(batch, n2)
     a1 = aligned(batch * n1, W1).reshape(batch, n1)
     h1 = aligned(batch * n1, W1).reshape(batch, n1)
+    dh1_da1 = aligned(batch * n1, W1).reshape(batch, n1)
     a2 = aligned(batch * n2, W1).reshape(batch, n2)
     f = aligned(batch * n2, W1).reshape(batch, n2)
     l = aligned(batch, W1)
@@ -994,6 +1016,11 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
         for r in range(count):
             for j in range(n1):
                 h1[r, j] = one / (one + exp(-a1[r, j]))
+        # dh1_da1[r,j] = exp(-|a1[r,j]|)/(1 + exp(-|a1[r,j]|))²
+        for r in range(count):
+            for j in range(n1):
+                shared = exp(-abs(a1[r, j]))
+                dh1_da1[r, j] = shared / ((one + shared) * (one + shared))
         # a2[r,i] = Σ_j W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, n2, n1)
         # a2[r,i] ← a2[r,i] + b2[i]
@@ -1025,10 +1052,10 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
                 )
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
         contract_pk_kq(dh1, da2, W2, count, n1, n2)
-        # da1[r,i] = h1[r,i] dh1[r,i] (1 - h1[r,i])
+        # da1[r,i] = dh1_da1[r,i] dh1[r,i]
         for r in range(count):
             for i in range(n1):
-                da1[r, i] = h1[r, i] * dh1[r, i] * (one - h1[r, i])
+                da1[r, i] = dh1_da1[r, i] * dh1[r, i]
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):

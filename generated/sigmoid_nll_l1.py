@@ -30,6 +30,12 @@ Update after each example:
     W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0 otherwise})
     b2[i] ← b2[i] - step da2[i]
 
+Computed in forms that keep their digits (errors of both types, functions correctly rounded):
+
+    da1[i]: h1[i] (1 - h1[i]) is computed as exp(-|a1[i]|)/(1 + exp(-|a1[i]|))²; 1.0e+08 ULP become
+        2.8
+    dh1_da1[j] is computed beside h1[j], in the forward pass, and kept
+
 Schedules:
 
     plain: the order of the lecture.
@@ -42,7 +48,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: e85712edf85c1179.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 511b9e3687e953a1.
 """
 
 import hashlib
@@ -306,6 +312,7 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l1):
     n2 = W2.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
+    dh1_da1 = np.empty_like(b1)
     a2 = np.empty_like(b2)
     e = np.empty_like(b2)
     f = np.empty_like(b2)
@@ -321,6 +328,10 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l1):
     # h1[j] = 1/(1 + exp(-a1[j]))
     for j in range(n1):
         h1[j] = one / (one + exp(-a1[j]))
+    # dh1_da1[j] = exp(-|a1[j]|)/(1 + exp(-|a1[j]|))²
+    for j in range(n1):
+        shared = exp(-abs(a1[j]))
+        dh1_da1[j] = shared / ((one + shared) * (one + shared))
     # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
     for i in range(n2):
         total = zero
@@ -354,9 +365,9 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l1):
         da2_i = da2[i]
         for j in range(n1):
             dh1[j] += da2_i * W2[i, j]
-    # da1[i] = dh1[i] h1[i] (1 - h1[i])
+    # da1[i] = dh1_da1[i] dh1[i]
     for i in range(n1):
-        da1[i] = dh1[i] * h1[i] * (one - h1[i])
+        da1[i] = dh1_da1[i] * dh1[i]
     # dW1[i,j] = da1[i] x[j] + l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}
     for i in range(n1):
         da1_i = da1[i]
@@ -392,6 +403,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
     n2 = W2.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
+    dh1_da1 = np.empty_like(b1)
     a2 = np.empty_like(b2)
     e = np.empty_like(b2)
     f = np.empty_like(b2)
@@ -413,6 +425,10 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         # h1[j] = 1/(1 + exp(-a1[j]))
         for j in range(n1):
             h1[j] = one / (one + exp(-a1[j]))
+        # dh1_da1[j] = exp(-|a1[j]|)/(1 + exp(-|a1[j]|))²
+        for j in range(n1):
+            shared = exp(-abs(a1[j]))
+            dh1_da1[j] = shared / ((one + shared) * (one + shared))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
@@ -446,9 +462,9 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
             da2_i = da2[i]
             for j in range(n1):
                 dh1[j] += da2_i * W2[i, j]
-        # da1[i] = dh1[i] h1[i] (1 - h1[i])
+        # da1[i] = dh1_da1[i] dh1[i]
         for i in range(n1):
-            da1[i] = dh1[i] * h1[i] * (one - h1[i])
+            da1[i] = dh1_da1[i] * dh1[i]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -493,6 +509,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
     n2 = W2.shape[0]
     a1 = aligned(n1, W1)
     h1 = aligned(n1, W1)
+    dh1_da1 = aligned(n1, W1)
     a2 = aligned(n2, W1)
     e = aligned(n2, W1)
     f = aligned(n2, W1)
@@ -513,9 +530,12 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[j] = 1/(1 + exp(-a1[j]))
+        # h1[j] = 1/(1 + exp(-a1[j])); dh1_da1[j] = exp(-|a1[j]|)/(1 + exp(-|a1[j]|))²
         for j in range(n1):
-            h1[j] = one / (one + exp(-a1[j]))
+            a1_j = a1[j]
+            h1[j] = one / (one + exp(-a1_j))
+            shared = exp(-abs(a1_j))
+            dh1_da1[j] = shared / ((one + shared) * (one + shared))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
@@ -593,9 +613,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
                 W2[i, j] = W2_i_j
                 W2[i + 1, j] = W2_i1_j
                 W2[i + 2, j] = W2_i2_j
-        # da1[i] = dh1[i] h1[i] (1 - h1[i])
+        # da1[i] = dh1_da1[i] dh1[i]
         for i in range(n1):
-            da1[i] = dh1[i] * h1[i] * (one - h1[i])
+            da1[i] = dh1_da1[i] * dh1[i]
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - l1 {-1 if
@@ -920,6 +940,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
     y = np.empty(batch, np.int64)
     a1 = aligned(batch * n1, W1).reshape(batch, n1)
     h1 = aligned(batch * n1, W1).reshape(batch, n1)
+    dh1_da1 = aligned(batch * n1, W1).reshape(batch, n1)
     a2 = aligned(batch * n2, W1).reshape(batch, n2)
     m = aligned(batch, W1)
     e = aligned(batch * n2, W1).reshape(batch, n2)
@@ -950,6 +971,11 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
         for r in range(count):
             for j in range(n1):
                 h1[r, j] = one / (one + exp(-a1[r, j]))
+        # dh1_da1[r,j] = exp(-|a1[r,j]|)/(1 + exp(-|a1[r,j]|))²
+        for r in range(count):
+            for j in range(n1):
+                shared = exp(-abs(a1[r, j]))
+                dh1_da1[r, j] = shared / ((one + shared) * (one + shared))
         # a2[r,i] = Σ_j W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, n2, n1)
         # a2[r,i] ← a2[r,i] + b2[i]
@@ -986,10 +1012,10 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t, batc
                 da2[r, i] = f[r, i] - (one if i == y[r] else zero)
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
         contract_pk_kq(dh1, da2, W2, count, n1, n2)
-        # da1[r,i] = h1[r,i] dh1[r,i] (1 - h1[r,i])
+        # da1[r,i] = dh1_da1[r,i] dh1[r,i]
         for r in range(count):
             for i in range(n1):
-                da1[r, i] = h1[r, i] * dh1[r, i] * (one - h1[r, i])
+                da1[r, i] = dh1_da1[r, i] * dh1[r, i]
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):

@@ -30,6 +30,11 @@ Update after each example:
     W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
     b2[i] ← b2[i] - step da2[i]
 
+Computed in forms that keep their digits (errors of both types, functions correctly rounded):
+
+    da1[i]: 1 - h1[i]² is computed as 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²; 1.0e+08 ULP become 3.7
+    dh1_da1[j] is computed beside h1[j], in the forward pass, and kept
+
 Schedules:
 
     plain: the order of the lecture.
@@ -54,7 +59,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2
         --initializer glorot --step-size inverse --dtype float32 -o tanh_nll_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: f1fc1b9330326c15.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5a4bde13289959c5.
 """
 
 import hashlib
@@ -350,6 +355,7 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
     n2 = W2.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
+    dh1_da1 = np.empty_like(b1)
     a2 = np.empty_like(b2)
     e = np.empty_like(b2)
     f = np.empty_like(b2)
@@ -365,6 +371,11 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
     # h1[j] = tanh(a1[j])
     for j in range(n1):
         h1[j] = tanh(a1[j])
+    # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
+    for j in range(n1):
+        shared = exp(-abs(a1[j]))
+        shared2 = shared * shared
+        dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
     # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
     for i in range(n2):
         total = zero
@@ -398,9 +409,9 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
         da2_i = da2[i]
         for j in range(n1):
             dh1[j] += da2_i * W2[i, j]
-    # da1[i] = dh1[i] (1 - h1[i]²)
+    # da1[i] = dh1_da1[i] dh1[i]
     for i in range(n1):
-        da1[i] = dh1[i] * (one - h1[i] * h1[i])
+        da1[i] = dh1_da1[i] * dh1[i]
     # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]
     l2_x2 = real(2) * l2
     for i in range(n1):
@@ -431,6 +442,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
     n2 = W2.shape[0]
     a1 = np.empty_like(b1)
     h1 = np.empty_like(b1)
+    dh1_da1 = np.empty_like(b1)
     a2 = np.empty_like(b2)
     e = np.empty_like(b2)
     f = np.empty_like(b2)
@@ -453,6 +465,11 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         # h1[j] = tanh(a1[j])
         for j in range(n1):
             h1[j] = tanh(a1[j])
+        # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
+        for j in range(n1):
+            shared = exp(-abs(a1[j]))
+            shared2 = shared * shared
+            dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
@@ -486,9 +503,9 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
             da2_i = da2[i]
             for j in range(n1):
                 dh1[j] += da2_i * W2[i, j]
-        # da1[i] = dh1[i] (1 - h1[i]²)
+        # da1[i] = dh1_da1[i] dh1[i]
         for i in range(n1):
-            da1[i] = dh1[i] * (one - h1[i] * h1[i])
+            da1[i] = dh1_da1[i] * dh1[i]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -525,6 +542,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
     n2 = W2.shape[0]
     a1 = aligned(n1, W1)
     h1 = aligned(n1, W1)
+    dh1_da1 = aligned(n1, W1)
     a2 = aligned(n2, W1)
     e = aligned(n2, W1)
     f = aligned(n2, W1)
@@ -545,9 +563,13 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[j] = tanh(a1[j])
+        # h1[j] = tanh(a1[j]); dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
         for j in range(n1):
-            h1[j] = tanh(a1[j])
+            a1_j = a1[j]
+            h1[j] = tanh(a1_j)
+            shared = exp(-abs(a1_j))
+            shared2 = shared * shared
+            dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
@@ -593,9 +615,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
                 dh1[j] += W2_i_j * da2_i
                 W2_i_j -= W2_i_j * step_l2_x2 + step_da2 * h1[j]
                 W2[i, j] = W2_i_j
-        # da1[i] = dh1[i] (1 - h1[i]²)
+        # da1[i] = dh1_da1[i] dh1[i]
         for i in range(n1):
-            da1[i] = dh1[i] * (one - h1[i] * h1[i])
+            da1[i] = dh1_da1[i] * dh1[i]
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j]);
@@ -820,6 +842,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
     n2 = W2.shape[0]
     a1 = aligned(n1, W1)
     h1 = aligned(n1, W1)
+    dh1_da1 = aligned(n1, W1)
     a2 = aligned(n2, W1)
     e = aligned(n2, W1)
     f = aligned(n2, W1)
@@ -867,9 +890,13 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(n1):
                     a1[i] += G1_r_s_K1_s * D1[s, i]
-            # h1[j] = tanh(a1[j])
+            # h1[j] = tanh(a1[j]); dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
             for j in range(n1):
-                h1[j] = tanh(a1[j])
+                a1_j = a1[j]
+                h1[j] = tanh(a1_j)
+                shared = exp(-abs(a1_j))
+                shared2 = shared * shared
+                dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
             # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
             for i in range(n2):
                 total = zero
@@ -934,9 +961,9 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                     W2[i, j] = W2_i_j
                     W2[i + 1, j] = W2_i1_j
                     W2[i + 2, j] = W2_i2_j
-            # da1[i] = dh1[i] (1 - h1[i]²)
+            # da1[i] = dh1_da1[i] dh1[i]
             for i in range(n1):
-                da1[i] = dh1[i] * (one - h1[i] * h1[i])
+                da1[i] = dh1_da1[i] * dh1[i]
             # b1[i] ← b1[i] - step da1[i]; D1[r,i] = da1[i]
             for i in range(n1):
                 da1_i = da1[i]
@@ -1058,6 +1085,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
     y = np.empty(batch, np.int64)
     a1 = aligned(batch * n1, W1).reshape(batch, n1)
     h1 = aligned(batch * n1, W1).reshape(batch, n1)
+    dh1_da1 = aligned(batch * n1, W1).reshape(batch, n1)
     a2 = aligned(batch * n2, W1).reshape(batch, n2)
     m = aligned(batch, W1)
     e = aligned(batch * n2, W1).reshape(batch, n2)
@@ -1088,6 +1116,12 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
         for r in range(count):
             for j in range(n1):
                 h1[r, j] = tanh(a1[r, j])
+        # dh1_da1[r,j] = 4 exp(-|a1[r,j]|)²/(1 + exp(-|a1[r,j]|)²)²
+        for r in range(count):
+            for j in range(n1):
+                shared = exp(-abs(a1[r, j]))
+                shared2 = shared * shared
+                dh1_da1[r, j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # a2[r,i] = Σ_j W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, n2, n1)
         # a2[r,i] ← a2[r,i] + b2[i]
@@ -1124,10 +1158,10 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                 da2[r, i] = f[r, i] - (one if i == y[r] else zero)
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
         contract_pk_kq(dh1, da2, W2, count, n1, n2)
-        # da1[r,i] = dh1[r,i] (1 - h1[r,i]²)
+        # da1[r,i] = dh1_da1[r,i] dh1[r,i]
         for r in range(count):
             for i in range(n1):
-                da1[r, i] = dh1[r, i] * (one - h1[r, i] * h1[r, i])
+                da1[r, i] = dh1_da1[r, i] * dh1[r, i]
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):

@@ -33,6 +33,11 @@ Update after each example:
     W3[i,j] ← W3[i,j] - step da3[i] h2[j]
     b3[i] ← b3[i] - step da3[i]
 
+Computed in forms that keep their digits (errors of both types, functions correctly rounded):
+
+    da2[i]: 1 - h2[i]² is computed as 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²; 1.0e+08 ULP become 3.7
+    dh2_da2[i] is computed beside h2[i], in the forward pass, and kept
+
 Schedules:
 
     plain: the order of the lecture.
@@ -45,7 +50,7 @@ Regenerate with:
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: c2cedefc8b936af4.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5d6251c4ced481c2.
 """
 
 import hashlib
@@ -369,6 +374,7 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
     flat2 = np.empty(128, E1.dtype)
     a2 = np.empty_like(b2)
     h2 = np.empty_like(b2)
+    dh2_da2 = np.empty_like(b2)
     a3 = np.empty_like(b3)
     e = np.empty_like(b3)
     f = np.empty_like(b3)
@@ -394,6 +400,11 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
     # h2[i] = tanh(a2[i])
     for i in range(32):
         h2[i] = tanh(a2[i])
+    # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
+    for i in range(32):
+        shared = exp(-abs(a2[i]))
+        shared2 = shared * shared
+        dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
     # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
     for i in range(4):
         total = zero
@@ -427,9 +438,9 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
         da3_j = da3[j]
         for i in range(32):
             dh2[i] += da3_j * W3[j, i]
-    # da2[i] = dh2[i] (1 - h2[i]²)
+    # da2[i] = dh2_da2[i] dh2[i]
     for i in range(32):
-        da2[i] = dh2[i] * (one - h2[i] * h2[i])
+        da2[i] = dh2_da2[i] * dh2[i]
     # dflat2[i] = Σ_j<32 W2[j,i] da2[j]
     for i in range(128):
         dflat2[i] = zero
@@ -477,6 +488,7 @@ def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
     flat2 = np.empty(128, E1.dtype)
     a2 = np.empty_like(b2)
     h2 = np.empty_like(b2)
+    dh2_da2 = np.empty_like(b2)
     a3 = np.empty_like(b3)
     e = np.empty_like(b3)
     f = np.empty_like(b3)
@@ -508,6 +520,11 @@ def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         # h2[i] = tanh(a2[i])
         for i in range(32):
             h2[i] = tanh(a2[i])
+        # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
+        for i in range(32):
+            shared = exp(-abs(a2[i]))
+            shared2 = shared * shared
+            dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
         for i in range(4):
             total = zero
@@ -541,9 +558,9 @@ def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
             da3_j = da3[j]
             for i in range(32):
                 dh2[i] += da3_j * W3[j, i]
-        # da2[i] = dh2[i] (1 - h2[i]²)
+        # da2[i] = dh2_da2[i] dh2[i]
         for i in range(32):
-            da2[i] = dh2[i] * (one - h2[i] * h2[i])
+            da2[i] = dh2_da2[i] * dh2[i]
         # dflat2[i] = Σ_j<32 W2[j,i] da2[j]
         for i in range(128):
             dflat2[i] = zero
@@ -593,6 +610,7 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
     flat2 = aligned(128, E1)
     a2 = aligned(32, E1)
     h2 = aligned(32, E1)
+    dh2_da2 = aligned(32, E1)
     a3 = aligned(4, E1)
     e = aligned(4, E1)
     f = aligned(4, E1)
@@ -617,13 +635,17 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         for c in range(8):
             for p in range(16):
                 flat2[16 * c + p] = h1[c, p]
-        # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]; h2[i] = tanh(a2[i])
+        # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]; h2[i] = tanh(a2[i]); dh2_da2[i] = 4
+        #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
         for i in range(32):
             total = zero
             for j in range(128):
                 total += W2[i, j] * flat2[j]
             a2[i] = b2[i] + total
             h2[i] = tanh(a2[i])
+            shared = exp(-abs(a2[i]))
+            shared2 = shared * shared
+            dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
         # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
         for i in range(4):
             total2 = zero
@@ -675,9 +697,9 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
             W3[0, j] -= h2_j * step_da3_0
             W3[1, j] -= h2_j * step_da3_1
             W3[2, j] -= h2_j * step_da3_2
-        # da2[i] = dh2[i] (1 - h2[i]²); b2[i] ← b2[i] - step da2[i]
+        # da2[i] = dh2_da2[i] dh2[i]; b2[i] ← b2[i] - step da2[i]
         for i in range(32):
-            da2[i] = dh2[i] * (one - h2[i] * h2[i])
+            da2[i] = dh2_da2[i] * dh2[i]
             b2[i] -= step * da2[i]
         # dflat2[i] = Σ_j<32 W2[j,i] da2[j]
         for i in range(128):
@@ -820,6 +842,15 @@ def each_tanh(A, B, count):
     """Set A[i] = tanh(B[i])."""
     for i in range(count):
         A[i] = tanh(B[i])
+
+
+@kernel
+def each_decay_c187(A, B, count):
+    """Set A[i] = 4 exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
+    for i in range(count):
+        shared = exp(-abs(B[i]))
+        shared2 = shared * shared
+        A[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
 
 
 @kernel
@@ -995,6 +1026,7 @@ def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batc
     flat2 = aligned(batch * 128, E1).reshape(batch, 128)
     a2 = aligned(batch * 32, E1).reshape(batch, 32)
     h2 = aligned(batch * 32, E1).reshape(batch, 32)
+    dh2_da2 = aligned(batch * 32, E1).reshape(batch, 32)
     a3 = aligned(batch * 4, E1).reshape(batch, 4)
     m = aligned(batch, E1)
     e = aligned(batch * 4, E1).reshape(batch, 4)
@@ -1035,6 +1067,8 @@ def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batc
                 a2[r, i] += b2[i]
         # h2[r,i] = tanh(a2[r,i])
         each_tanh(h2.reshape(-1), a2.reshape(-1), 32 * count)
+        # dh2_da2[r,i] = 4 exp(-|a2[r,i]|)²/(1 + exp(-|a2[r,i]|)²)²
+        each_decay_c187(dh2_da2.reshape(-1), a2.reshape(-1), 32 * count)
         # a3[r,i] = Σ_j<32 W3[i,j] h2[r,j]
         contract_pk_qk(a3, h2, W3, count, 4, 32)
         # a3[r,i] ← a3[r,i] + b3[i]
@@ -1071,10 +1105,10 @@ def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batc
                 da3[r, i] = f[r, i] - (one if i == y[r] else zero)
         # dh2[r,i] = Σ_j<4 W3[j,i] da3[r,j]
         contract_pk_kq(dh2, da3, W3, count, 32, 4)
-        # da2[r,i] = dh2[r,i] (1 - h2[r,i]²)
+        # da2[r,i] = dh2_da2[r,i] dh2[r,i]
         for r in range(count):
             for i in range(32):
-                da2[r, i] = dh2[r, i] * (one - h2[r, i] * h2[r, i])
+                da2[r, i] = dh2_da2[r, i] * dh2[r, i]
         # dflat2[r,i] = Σ_j<32 W2[j,i] da2[r,j]
         contract_pk_kq(dflat2, da2, W2, count, 128, 32)
         # dh1[r,j,d] = dflat2[r,d + 16 j]

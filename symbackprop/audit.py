@@ -14,7 +14,7 @@ from mpmath import mp
 from sympy import Expr, srepr
 
 from symbackprop.calculus.choice import Choice
-from symbackprop.calculus.forms import X
+from symbackprop.calculus.parts import X
 from symbackprop.calculus.points import near_roots
 from symbackprop.calculus.scoring import BITS, FORMATS, WRONG, exact_at, ulps, with_edges
 from symbackprop.definitions.activations import a

@@ -128,15 +128,15 @@ def forward_kernel(network: Network, stages: Stages) -> Kernel:
     F = Argument("F", (N, network.output_size))
     arguments = (X, *weights(network), F)
     s = index("n")
-    body = (Row("h^0", "X", s), Row("f", "F", s), *statements(stages.forward))
-    work = tuple(w for w in work_arrays(stages.forward, arguments) if w.name != "f")
+    body = (Row("h^0", "X", s), Row("f", "F", s), *statements(stages.predicting))
+    work = tuple(w for w in work_arrays(stages.predicting, arguments) if w.name != "f")
     return _kernel("forward", FORWARD, arguments, work, (Loop(s, N, body, ordered=True),))
 
 
 def loss_kernel(network: Network, stages: Stages) -> Kernel:
     """Return the kernel of the mean loss."""
     arguments = (*example_arguments(network), *weights(network))
-    equations = (*stages.forward, stages.loss)
+    equations = (*stages.predicting, stages.loss)
     s, mean = index("n"), scalar("mean")
     body = (Row("h^0", "X", s), *of_target(network, s), *statements(equations), Accumulate(mean, stages.loss.lhs))
     loop = (Assign(mean, Integer(0)), Loop(s, N, body, ordered=True))

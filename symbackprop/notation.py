@@ -43,13 +43,15 @@ def split(name: str) -> tuple[str, str]:
 def identifier(name: str) -> str:
     """Return the Python identifier of a name.
 
-    >>> identifier("∂l/∂W^2"), identifier("h^0"), identifier("λ₂")
-    ('dW2', 'x', 'l2')
+    >>> identifier("∂l/∂W^2"), identifier("∂h/∂a^1"), identifier("h^0"), identifier("λ₂")
+    ('dW2', 'dh1_da1', 'x', 'l2')
     """
     letter, layer = split(name)
     if (letter, layer) == ("h", "0"):
         return "x"
-    prefix, letter = ("d", letter.removeprefix("∂l/∂")) if letter.startswith("∂l/∂") else ("", letter)
+    above, slash, below = letter.partition("/")
+    prefix = "" if not slash else "d" if above == "∂l" else f"d{above[1:]}{layer}_d"
+    letter = below[1:] if slash else letter
     return prefix + _GREEK.get(letter, letter) + layer
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -138,9 +139,13 @@ def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:
     """Return the stages in forms that keep their digits, and what was chosen, in words."""
     notes = []
     with remembered_forms() as forms:
-        made = stages.in_forms(forms.rewritten)
+        made = stages.in_forms(forms, beside=not by_example(stages))
         for equation in (*stages.forward, stages.loss, *stages.backward):
             for change in forms.changes(equation, stages.forward if equation in stages.backward else ()):
                 target, old, new = (formula(e, code=True) for e in (equation.lhs, change.derived, change.after))
                 notes.append(f"{target}: {old} is computed as {new}; {change.choice.note}")
+    for value, slope in pairwise(made.forward):
+        if slope.name.startswith("∂"):
+            ours, its = (formula(e.lhs, code=True) for e in (slope, value))
+            notes.append(f"{ours} is computed beside {its}, in the forward pass, and kept")
     return made, tuple(notes)

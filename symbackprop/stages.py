@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from sympy import Add, Expr
 
 from symbackprop.calculus.chain import Wanted
+from symbackprop.calculus.forms import Forms
 from symbackprop.calculus.instance import at_layer
+from symbackprop.calculus.slopes import Slopes
 from symbackprop.calculus.stability import stabilise
 from symbackprop.definitions.network import Network
 from symbackprop.derivation import Sections, sections
@@ -43,14 +45,22 @@ class Stages:
         parts = (self.forward, (self.loss,), self.backward, self.clipping, self.updates, self.objective)
         return frozenset(name for part in parts for e in part for name in (e.name, *names_in(e.rhs)))
 
-    def in_forms(self, change: Callable[[Equation, tuple[Equation, ...]], Equation]) -> Stages:
-        """Return the stages with what an example computes, forward and backward, changed to other forms.
+    def in_forms(self, forms: Forms, *, beside: bool = True) -> Stages:
+        """Return the stages with what an example computes, forward and backward, in the forms chosen for it.
 
-        `change` is given an equation and those that define what is stored when it is computed.
+        Slopes that would lose their digits through the stored values are kept `beside` these, in the forward pass,
+        or else computed where they are read.
         """
-        forward = tuple(change(e, ()) for e in self.forward)
-        backward = tuple(change(e, self.forward) for e in self.backward)
-        return replace(self, forward=forward, loss=change(self.loss, ()), backward=backward)
+        slopes = Slopes()
+        keep = slopes.keep if beside else None
+        backward = tuple(forms.rewritten(e, self.forward, keep) for e in self.backward)
+        forward = slopes.beside(tuple(map(forms.rewritten, self.forward)))
+        return replace(self, forward=forward, loss=forms.rewritten(self.loss), backward=backward)
+
+    @property
+    def predicting(self) -> tuple[Equation, ...]:
+        """What computes the outputs: the forward pass without slopes."""
+        return tuple(e for e in self.forward if not e.name.startswith("∂"))
 
     def stable(self) -> Stages:
         """Return the stages with all sums of exponentials shifted, together: what stores a maximum has one name."""

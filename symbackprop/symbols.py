@@ -49,7 +49,12 @@ class _Defined(Function):
     def _eval_evalf(self, prec: int) -> Expr:
         return self.meaning()._eval_evalf(prec)  # noqa: SLF001 (SymPy's protocol)
 
-    def _latex(self, printer: Any, **_: Any) -> str:
+    def _latex(self, printer: Any, exp: str = "") -> str:
+        text = self._latex_of_one(printer)
+        return rf"\left({text}\right)^{{{exp}}}" if exp else text
+
+    def _latex_of_one(self, printer: Any) -> str:
+        """Return the function as LaTeX; its power is put around it."""
         return printer._print(self.meaning())  # noqa: SLF001 (SymPy's protocol)
 
     def meaning(self) -> Expr:
@@ -99,6 +104,14 @@ class scaled(_Defined):
         return self.args[0] * self.args[1] ** 2
 
 
+class stored(_Defined):
+    """u, computed and kept before it is read: SymPy must not make h = log u and exp(h) one."""
+
+    def meaning(self) -> Expr:
+        """Return u."""
+        return self.args[0]
+
+
 class plus(_Defined):
     """u + v, computed as it stands: a compiler that regrouped (1 - t) + t e would round 1 + t e, and lose e."""
 
@@ -109,7 +122,7 @@ class plus(_Defined):
         """Return u + v."""
         return self.args[0] + self.args[1]
 
-    def _latex(self, printer: Any, **_: Any) -> str:
+    def _latex_of_one(self, printer: Any) -> str:
         u, v = self.args
         minus = v.could_extract_minus_sign()
         first, second = (printer._print(e) for e in (u, -v if minus else v))  # noqa: SLF001 (SymPy's protocol)

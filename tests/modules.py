@@ -90,7 +90,7 @@ def compile_text(text):
 def gradient_kernels(network):
     """The kernels that gradients need, as statements; those of the schedules take longer to make."""
     with remembered_forms() as forms:
-        stages = stages_of(network, sections(network)).in_forms(forms.rewritten)
+        stages = stages_of(network, sections(network)).in_forms(forms)
     return tuple(make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel))
 
 

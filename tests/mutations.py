@@ -46,6 +46,10 @@ MUTATIONS = tuple(
          "named(canonical(Add(*evaluated)), want.axes), Add(*(term.value for term in terms))",
          "named(canonical(Add(*evaluated)), want.axes), terms[-1].value", "calculus/test_chain.py test_gradients.py"),
         # forms
+        ("a slope is read through whatever is stored", "calculus/forms.py",
+         "error <= GOOD and not wrong", "error >= 0", "calculus/test_forms.py test_fuzz_formulas.py"),
+        ("a slope is kept under any value", "calculus/slopes.py",
+         "return c if c and same else None", "return c or None", "calculus/test_slopes.py"),
         ("exponentials without their shift", "calculus/stability.py",
          "exp(u_i - m)", "exp(u_i)", "calculus/test_stability.py"),
         # definitions

@@ -59,7 +59,7 @@ def test_the_chain_rule_is_shown_before_it_is_carried_out():
 
 def test_sections_go_from_the_loss_to_the_update():
     assert [section.title.split(",")[0].split(" k")[0] for section in LECTURE.sections] == [
-        "Output layer", "Hidden layer", "Parameters of layer",
+        "Output layer", "Hidden layer", "Parameters of layer", "Computed in forms that",
     ]  # fmt: skip
     rules = [step.rule for step in LECTURE]
     order = [

@@ -37,7 +37,6 @@ THROUGH_THE_STORED_VALUE = [
 ]  # fmt: skip
 
 
-@pytest.mark.xfail(strict=True, reason="1 - h², h (1 - h) and h + 0.1 lose their digits where h is saturated: A5 of issue 13")
 @pytest.mark.parametrize("tree", THROUGH_THE_STORED_VALUE, ids=str)
 def test_slopes_through_the_stored_value_keep_their_digits(tree):
     assert formulas.fault("activation", tree) is None

@@ -173,8 +173,8 @@ def fold(expr: Expr, definition: Equation) -> Expr:
 
     Notes
     -----
-    Equal in exact arithmetic only: in float32 1 - h² is 0 beyond abs(a) = 10, a small absolute error and a large
-    relative one.
+    Equal in exact arithmetic only: in float32 1 - h² is 0 beyond abs(a) = 10. Where that loses digits `calculus.forms`
+    computes another form.
     """
     best = expr
     if not isinstance(definition.lhs, Indexed):

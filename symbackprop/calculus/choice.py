@@ -126,6 +126,14 @@ def candidates(
 _NUMBERS = ("error", "error_after", "wrong", "still_wrong")
 
 
+def is_measure(known: Any) -> bool:
+    """Whether what was remembered is what `measured` returned."""
+    match known:
+        case [float(), int()] | (float(), int()):
+            return True
+    return False
+
+
 def recalled(f: Expr, known: Any) -> Choice | None:
     """Return the choice that was remembered, None where there is none or it is damaged."""
     try:
@@ -158,6 +166,11 @@ def needs_none(f: Expr) -> bool:
     """Whether a formula has only sums, products and pieces, or is one elementary function: nothing to gain."""
     if isinstance(f, Function) and not f.args[0].has(Function, Pow) and not isinstance(f, Piecewise):
         return True
+    return is_simple(f)
+
+
+def is_simple(f: Expr) -> bool:
+    """Whether a formula has only sums, products and pieces."""
     simple = not f.atoms(Function) - f.atoms(Piecewise, Abs)
     return simple and not any(p.exp.is_negative or not p.exp.is_Integer for p in f.atoms(Pow) if p.free_symbols)
 
@@ -313,10 +326,19 @@ def _least(errors: Mapping[str, Array], where: Array) -> float:
     return min(_worst(e, where) for e in errors.values())
 
 
+def measured(f: Expr, form: Expr, x: Symbol, targets: Iterable[Symbol] = ()) -> tuple[float, int]:
+    """Return the largest error in ULP of a form of f, on held-out points, and how many of its values are wrong."""
+    held_out = _samples(f, x, dict.fromkeys(targets, TARGETS), HELD_OUT, JUDGING)
+    return _worst_and_wrong(held_out.errors(form))
+
+
+def _worst_and_wrong(errors: Array) -> tuple[float, int]:
+    return float(np.max(errors[errors < WRONG], initial=0.0)), int(np.sum(errors == WRONG))
+
+
 def _judged(f: Expr, made: Expr, derived: Expr, about: Choice, held_out: Samples) -> Choice:
     before, after = (held_out.errors(e) for e in (derived, made))
-    bad, still = (int(np.sum(e == WRONG)) for e in (before, after))
-    worst, worst_after = (float(np.max(e[e < WRONG], initial=0.0)) for e in (before, after))
+    (worst, bad), (worst_after, still) = map(_worst_and_wrong, (before, after))
     if about.changed and made != derived and (still, worst_after) > (bad, worst):
         return Choice(f, derived, error=worst, error_after=worst, wrong=bad, still_wrong=bad)
     return replace(about, after=made, error=worst, error_after=worst_after, wrong=bad, still_wrong=still)

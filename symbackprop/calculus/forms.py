@@ -1,33 +1,24 @@
 """Equations with their delicate parts in forms that keep their digits, each chosen by `calculus.choice`.
 
-A part is a function of one array element, such as g(a[j]) in an activation or g'(a[i]) in a gradient; in a loss, of one
-element and the target beside it; where β is learnt, of the product u = β a[j], times a power of β or of a[j].
-
-A gradient that reads targets, such as f[i] - y[i], is where the backward pass starts: every other gradient has its
-relative error. Where it is derived through a stored value that has lost digits, it is computed from what that value is
-computed from.
+A part (`calculus.parts`) that reads a stored value, such as the slope 1 - h² of h = tanh(a), stays so where that keeps
+its digits. Elsewhere it is computed from what the stored value is computed from: h is ±1 where the slope is not 0 yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mpmath import mp
-from sympy import Abs, Add, Basic, Expr, Function, Ge, Gt, Indexed, Le, Lt, Mul, Piecewise, Pow, S, srepr
+from sympy import Add, Basic, Expr, Ge, Gt, Indexed, Le, Lt, Mul, Piecewise, S, Symbol, srepr
 
-from symbackprop.calculus.chain import substitute
-from symbackprop.calculus.choice import Choice, choose, needs_none, recalled
+from symbackprop.calculus.choice import GOOD, Choice, choose, is_measure, is_simple, measured, needs_none, recalled
 from symbackprop.calculus.comparisons import with_difference, wrong_answers
-from symbackprop.calculus.scoring import exact
+from symbackprop.calculus.parts import Part, T, X, groups, multiplied_out, part_of
 from symbackprop.calculus.stability import by_rules
-from symbackprop.reductions import Reduction
-from symbackprop.symbols import names_in, scalar
+from symbackprop.reductions import Maximum, Reduction, Sum
+from symbackprop.symbols import stored
 from symbackprop.terms import Equation
-
-X, T = scalar("x"), scalar("t")
-TARGET = "y"
 
 
 @dataclass(frozen=True)
@@ -41,6 +32,9 @@ class Change:
     given: tuple[Equation, ...] = ()
 
 
+Keep = Callable[[Change], Expr]
+
+
 @dataclass
 class Forms:
     """Chooses forms and remembers them; `known` may come from a file, and may be written to one.
@@ -52,47 +46,71 @@ class Forms:
     """
 
     known: MutableMapping[str, Any] = field(default_factory=dict)
-    _choices: dict[tuple[Expr, Expr | None], Choice] = field(default_factory=dict, init=False, repr=False)
+    _choices: dict[Expr, Choice] = field(default_factory=dict, init=False, repr=False)
 
-    def choice(self, part: Expr, through: Expr | None = None) -> Choice:
-        """Return the form for a function of X, and of T where it is a loss's.
+    def choice(self, part: Expr) -> Choice:
+        """Return the form for a function of X, and of T where it is a loss's."""
+        if part not in self._choices:
+            self._choices[part] = self._found(part)
+        return self._choices[part]
 
-        Parameters
-        ----------
-        part
-            The function.
-        through
-            The same in the form in which it would be computed else: by default, made safe by rule.
-        """
-        asked = (part, through)
-        if asked not in self._choices:
-            self._choices[asked] = self._found(part, through)
-        return self._choices[asked]
-
-    def _found(self, part: Expr, through: Expr | None) -> Choice:
-        key = srepr(part) if through is None else f"{srepr(part)} else {srepr(through)}"
-        by_rule = by_rules if through is None else lambda _: through
+    def _found(self, part: Expr) -> Choice:
+        key = srepr(part)
         found = recalled(part, self.known.get(key))
         if found is None:
-            targets = (T,) if part.has(T) else ()
-            found = choose(part, X, targets, by_rule)
+            found = choose(part, X, _targets(part), by_rules)
             self.known[key] = found.remembered()
         return found
 
-    def rewritten(self, equation: Equation, stored: Iterable[Equation] = ()) -> Equation:
+    def instead_of(self, through: Expr, part: Expr) -> Choice | None:
+        """Return the form for a function that could be computed through a stored value; None where that is as good.
+
+        Parameters
+        ----------
+        through
+            The function as it is computed through the stored value.
+        part
+            The function as derived.
+        """
+        error, wrong = self._measured(part, through)
+        if error <= GOOD and not wrong:
+            return None
+        own = self.choice(part)
+        error_after, still_wrong = self._measured(part, own.after)
+        if (still_wrong, error_after) >= (wrong, error):
+            return None
+        return replace(own, error=error, wrong=wrong, error_after=error_after, still_wrong=still_wrong)
+
+    def _measured(self, part: Expr, form: Expr) -> tuple[float, int]:
+        key = f"{srepr(part)} as {srepr(form)}"
+        if not is_measure(self.known.get(key)):
+            self.known[key] = measured(part, form, X, _targets(part))
+        error, wrong = self.known[key]
+        return error, wrong
+
+    def rewritten(self, equation: Equation, kept: Iterable[Equation] = (), keep: Keep | None = None) -> Equation:
         """Return an equation with its parts in the forms chosen for them.
 
         Parameters
         ----------
         equation
             What is to be computed.
-        stored
-            What the stored values are computed from: a gradient that reads targets may be written by it.
+        kept
+            What the stored values are computed from.
+        keep
+            Returns what is written for a part that would lose digits through a stored value: its form, if not given.
         """
-        if source := self._source(equation, stored):
-            return replace(equation, rhs=source.after)
-        rhs = self.compare_by_differences(equation.rhs)
-        return replace(equation, rhs=_rewritten(rhs, lambda part: part.put_back(self.choice(part.f).after)))
+        rewriting = replace(_rewriting(self, kept), keep=keep or _form)
+        return replace(equation, rhs=rewriting.of(self.compare_by_differences(equation.rhs)))
+
+    def changes(self, equation: Equation, kept: Iterable[Equation] = ()) -> list[Change]:
+        """Return the parts of an equation that get another form; the arguments are those of `rewritten`."""
+        rewriting = _rewriting(self, kept)
+        for relation in equation.rhs.atoms(Gt, Ge, Lt, Le):
+            if part := self._difference(relation)[1]:
+                rewriting.in_form(part)
+        rewriting.of(self.compare_by_differences(equation.rhs))
+        return list(rewriting.changes.values())
 
     def compare_by_differences(self, expr: Expr) -> Expr:
         """Return an expression whose comparisons are of a difference that keeps its sign, where one is found."""
@@ -100,7 +118,7 @@ class Forms:
 
     def _difference(self, relation: Any) -> tuple[Basic, Part | None]:
         """Return a comparison with the fewest wrong answers, and its difference where that has a form of its own."""
-        part = _part(relation.lhs - relation.rhs)
+        part = part_of(relation.lhs - relation.rhs)
         if part is None or part.outside != 1 or needs_none(part.f):
             return relation, None
         best: tuple[Basic, Part | None] = (relation, None)
@@ -112,165 +130,120 @@ class Forms:
                 best, wrong = (made.xreplace(part.back), found), fewer
         return best
 
-    def changes(self, equation: Equation, stored: Iterable[Equation] = ()) -> list[Change]:
-        """Return the parts of an equation that get another form; the arguments are those of `rewritten`."""
-        if source := self._source(equation, stored):
-            return [source]
-        found: dict[Expr, Change] = {}
 
-        def note(part: Part) -> Expr:
-            chosen = self.choice(part.f)
-            before = part.put_back(part.f)
-            if chosen.changed:
-                found[before] = Change(before, before, part.put_back(chosen.after), chosen)
-            return before
+def _form(change: Change) -> Expr:
+    return change.after
 
-        for relation in equation.rhs.atoms(Gt, Ge, Lt, Le):
-            if part := self._difference(relation)[1]:
-                note(part)
-        _rewritten(self.compare_by_differences(equation.rhs), note)
-        return list(found.values())
 
-    def _source(self, equation: Equation, stored: Iterable[Equation]) -> Change | None:
-        """Return what becomes of a gradient that reads a target and stored values, None where it may stay so."""
-        read = names_in(equation.rhs)
-        definitions = {e.name: e for e in stored if e.name in read and _part(e.rhs)}
-        if TARGET not in read or not definitions:
-            return None
-        part = _part(substitute(equation, definitions).rhs)
-        if part is None or not part.f.has(T) or needs_none(part.f):
-            return None
-        computed = {name: self.rewritten(e) for name, e in definitions.items()}
-        through = substitute(equation, computed).rhs.xreplace({element: s for s, element in part.back.items()})
-        chosen = self.choice(part.f, through)
-        before, after = (part.put_back(e) for e in (part.f, chosen.after))
-        return Change(equation.rhs, before, after, chosen, (*definitions.values(),)) if chosen.changed else None
+def _targets(part: Expr) -> tuple[Symbol, ...]:
+    return (T,) if part.has(T) else ()
+
+
+def _rewriting(forms: Forms, kept: Iterable[Equation]) -> _Rewriting:
+    """Return the rewriting by what is computed element by element, and not by sums and products alone."""
+    values = {e.name: e for e in kept}
+    elements = (e for e in values.values() if isinstance(e.lhs, Indexed) and not e.rhs.has(*Reduction))
+    return _Rewriting(forms, {e.name: e for e in elements if not is_simple(e.rhs)}, frozenset(values))
 
 
 @dataclass(frozen=True)
-class Part:
-    """A function of X (and T), what they stand for, and what it is multiplied by."""
+class _Rewriting:
+    """The rewriting of one equation.
 
-    f: Expr
-    back: Mapping[Expr, Expr]
-    outside: Expr = S.One
-
-    def put_back(self, form: Expr) -> Expr:
-        """Return a form of the function as it stands in the equation."""
-        return self.outside * form.xreplace(self.back)
-
-
-Rewrite = Callable[[Part], Expr]
-
-
-def _rewritten(expr: Expr, change: Rewrite) -> Expr:
-    """Return an expression with `change` applied to its largest parts."""
-    if not expr.args or isinstance(expr, Indexed):
-        return expr
-    found = _part(expr)
-    if found is not None:
-        return expr if needs_none(found.f) else change(found)
-    if isinstance(expr, Add | Mul):
-        return expr.func(*(_rewritten(group, change) for group in _groups(expr)))
-    if isinstance(expr, Reduction):
-        return expr.func(_rewritten(expr.function, change), *expr.limits)
-    if any(not isinstance(a, Expr) for a in expr.args):
-        return expr
-    return expr.func(*(_rewritten(a, change) for a in expr.args))
-
-
-def _part(expr: Expr) -> Part | None:
-    """Return an expression as a function of X (and T); None where it is not one.
-
-    A loss is a function of the difference of element and target, or else has to be linear in the target: then a form
-    that is good for some targets is good for others.
+    Attributes
+    ----------
+    kept
+        By name, what the stored values are computed from.
+    values
+        The names of all that is computed before.
+    changes
+        By what stands in the equation, what was changed.
+    keep
+        What is written for a part that would lose digits through a stored value.
+    known
+        Conditions, and whether they hold where the expression is computed.
     """
-    reads = expr.atoms(Indexed)
-    targets = {e for e in reads if str(e.base.label) == TARGET}
-    elements = reads - targets
-    if expr.has(*Reduction):
-        return None
-    if len(scalars := _variables(expr)) == 2 and not targets:
-        return _of_product(expr, *scalars)
-    if len(elements) != 1 or len(targets) > 1:
-        return None
-    back: dict[Expr, Expr] = dict(zip((X, T), (*elements, *targets), strict=False))
-    made = expr.xreplace({e: x for x, e in back.items()})
-    if not made.free_symbols <= {X, T}:
-        return None
-    if targets:
-        shifted = made.xreplace({X: X + T})
-        if not shifted.has(T):
-            return Part(shifted, {X: back[X] - back[T]})
-        if not made.is_polynomial(T) or made.diff(T, 2) != 0:
+
+    forms: Forms
+    kept: Mapping[str, Equation]
+    values: frozenset[str]
+    changes: dict[Expr, Change] = field(default_factory=dict)
+    keep: Keep = _form
+    known: Mapping[Any, Any] = field(default_factory=dict)
+
+    def of(self, expr: Expr) -> Expr:
+        """Return an expression with its largest parts in the forms chosen for them."""
+        if not expr.args or isinstance(expr, Indexed):
+            return expr
+        if part := self._through_kept(expr):
+            change = self._instead(expr, part)
+            if change is not None:
+                self.changes.setdefault(expr, change)
+            return replace(self, kept={}).of(expr) if change is None else self.keep(change)
+        if part := part_of(expr):
+            return self.in_form(part)
+        match expr:
+            case Add() | Mul():
+                return expr.func(*(self.of(group) for group in groups(expr, self._part)))
+            case Piecewise():
+                return Piecewise(*((case.of(e), c) for e, c, case in self._cases(expr)))
+            case Sum() | Maximum():
+                return expr.func(self.of(expr.function), *expr.limits)
+        if any(not isinstance(a, Expr) for a in expr.args):
+            return expr
+        return expr.func(*(self.of(a) for a in expr.args))
+
+    def in_form(self, part: Part) -> Expr:
+        """Return a part in the form chosen for it."""
+        before = part.put_back(part.f)
+        if needs_none(part.f):
+            return before
+        chosen = self.forms.choice(part.f)
+        after = part.put_back(chosen.after)
+        if chosen.changed:
+            self.changes.setdefault(before, Change(before, before, after, chosen))
+        return after
+
+    def _part(self, expr: Expr) -> Part | None:
+        return self._through_kept(expr) or part_of(expr)
+
+    def _through_kept(self, expr: Expr) -> Part | None:
+        """Return what an expression is that reads stored values, by what they are computed from; else None."""
+        if not self._read(expr):
             return None
-    return Part(made, back)
+        whole = self.written_out(expr)
+        return part_of(whole, self.values) or multiplied_out(whole)
+
+    def _read(self, expr: Expr) -> dict[Expr, Equation]:
+        """Return the stored values that an expression reads, with their definitions."""
+        names = {access: str(access.base.label) for access in expr.atoms(Indexed)}
+        return {access: self.kept[name] for access, name in names.items() if name in self.kept}
+
+    def written_out(self, expr: Expr) -> Expr:
+        """Return an expression with what its stored values are computed from in their place."""
+        if isinstance(expr, Piecewise):
+            return Piecewise(*((case.written_out(e), c) for e, c, case in self._cases(expr)))
+        return expr.xreplace({h: _at(h, e) for h, e in self._read(expr).items()}).xreplace(self.known)
+
+    def _cases(self, expr: Piecewise) -> Iterator[tuple[Expr, Any, _Rewriting]]:
+        """Yield each piece, its condition, and the rewriting where that and none before it holds."""
+        known = dict(self.known)
+        for e, condition in expr.args:
+            yield e, condition, replace(self, known={**known, condition: S.true})
+            known[condition] = S.false
+
+    def _instead(self, expr: Expr, part: Part) -> Change | None:
+        """Return what is computed instead of an expression that loses digits through a stored value."""
+        read = self._read(expr)
+        plain = replace(self, kept={}, changes={}).of(expr)
+        computed = {h: stored(_at(h, self.forms.rewritten(e))) for h, e in read.items()}
+        through = plain.xreplace(computed).xreplace(part.elements)
+        chosen = self.forms.instead_of(through, part.f)
+        before, after = (part.put_back(e) for e in (part.f, chosen.after if chosen else part.f))
+        given = tuple(dict.fromkeys(read.values()))
+        return Change(expr, before, after, chosen, given) if chosen else None
 
 
-def _variables(expr: Expr) -> list[Expr]:
-    """Return the array elements and scalars that an expression reads."""
-    reads = expr.atoms(Indexed)
-    inside = {s for e in reads for s in e.free_symbols}
-    return sorted([*reads, *(s for s in expr.free_symbols - inside if s.is_Symbol and not s.is_integer)], key=str)
-
-
-def _of_product(expr: Expr, one: Expr, other: Expr) -> Part | None:
-    """Return p^k F(u), u = p q, for the numbers p and q that an expression reads; None where it is no such product.
-
-    It is found by values, as each step of a derivation is checked, and has to be defined where the expression is.
-    """
-    delicate = expr.atoms(Function) - expr.atoms(Piecewise, Abs) | {p for p in expr.atoms(Pow) if not p.exp.is_Integer}
-    if not any(node.has(one) and node.has(other) for node in delicate):  # a quotient of polynomials stays as derived
-        return None
-    found = [_power_times(expr, p, q) for p, q in ((one, other), (other, one))]
-    return min((part for part in found if part), key=lambda part: part.f.count_ops(), default=None)
-
-
-def _power_times(expr: Expr, p: Expr, q: Expr) -> Part | None:
-    flat = expr.xreplace({p: _P, q: X})
-    F = flat.xreplace({_P: S.One})
-    if flat.free_symbols != {_P, X}:
-        return None
-    with mp.workprec(200):
-        degree = next((k for k in _DEGREES if all(_agree(flat, F, k, *at) for at in _PLACES)), None)
-        if degree is None or _is_less_defined(F, degree, flat):
-            return None
-    return Part(F, {X: p * q}, p**degree)
-
-
-def _is_less_defined(F: Expr, degree: int, flat: Expr) -> bool:
-    """Whether p^k F(p x) has no value where p or x is 0, though the formula has one."""
-    divides = degree < 0 and not _has_none(flat, X, _P)
-    return divides or (_has_none(F, _P, X) and not _has_none(flat, _P, X))
-
-
-def _agree(flat: Expr, F: Expr, k: int, p: str, x: str) -> bool:
-    """Whether f(p, x/p) = p^k F(x)."""
-    at = {_P: mp.mpf(p), X: mp.mpf(x) / mp.mpf(p)}
-    left, right = exact(flat, at), at[_P] ** k * exact(F, {X: mp.mpf(x)})
-    return bool(abs(left - right) <= mp.mpf("1e-40") * abs(right))
-
-
-def _has_none(f: Expr, kept: Expr, zero: Expr) -> bool:
-    """Whether f has no value where one of its numbers is 0."""
-    return bool(mp.isnan(exact(f, {kept: mp.mpf("0.8125"), zero: mp.mpf(0)})))
-
-
-_P = scalar("p")
-_DEGREES = (0, 1, -1, 2, -2, 3, -3)
-_PLACES = (("1.75", "0.6875"), ("0.375", "-1.3125"), ("-1.25", "2.4375"), ("-0.625", "-0.3125"))
-
-
-def _groups(expr: Expr) -> list[Expr]:
-    """Return the terms or factors of an expression, those that read only one element, and the same one, together."""
-    parts = [_part(arg) if isinstance(arg, Expr) else None for arg in expr.args]
-    products = [part.back[X] for part in parts if part and part.back[X].is_Mul]
-    groups: dict[Any, list[Expr]] = {}
-    for n, (arg, part) in enumerate(zip(expr.args, parts, strict=True)):
-        key: Any = n if part is None else part.back[X]
-        if isinstance(expr, Add) and part is not None:  # terms of different degrees are no part together
-            key = (key, part.outside)
-        if isinstance(expr, Mul) and part is not None and arg.as_base_exp()[0] == key:
-            key = next((u for u in products if key in u.args), key)  # a in a σ(β a)
-        groups.setdefault(key, []).append(arg)
-    return [expr.func(*group) for group in groups.values()]
+def _at(access: Expr, definition: Equation) -> Expr:
+    """Return what an element of an array is defined as."""
+    return definition.rhs.xreplace(dict(zip(definition.lhs.indices, access.indices, strict=True)))

@@ -136,6 +136,7 @@ _FLOAT: dict[str, Callable[..., Any]] = {
     "gauss": lambda u: np.exp(-u * u / 2),
     "normal": lambda u: _normal(u / np.sqrt(u.dtype.type(2))),
     "decay": lambda u: np.exp(-abs(u)),
+    "stored": lambda u: u,
 }
 
 

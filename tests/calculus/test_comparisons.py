@@ -7,7 +7,8 @@ from mpmath import mp
 from sympy import Gt
 
 from symbackprop.calculus.comparisons import POINTS, wrong_answers
-from symbackprop.calculus.forms import Forms, X
+from symbackprop.calculus.forms import Forms
+from symbackprop.calculus.parts import X
 from symbackprop.calculus.scoring import computed as in_floats
 from symbackprop.calculus.scoring import exact
 from symbackprop.formula import parse

@@ -5,7 +5,7 @@ from mpmath import mp
 from sympy import Abs, Rational, atan, cos, erf, erfc, exp, log, sin, sinh, sqrt, tanh
 
 from symbackprop.calculus.ends import End, alike, ends, joined
-from symbackprop.calculus.forms import X
+from symbackprop.calculus.parts import X
 from symbackprop.calculus.scoring import exact
 
 x = X

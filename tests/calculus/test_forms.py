@@ -1,19 +1,23 @@
 """The delicate parts of an equation are found, and put into their forms; everything else stays."""
 
+import json
+
 import pytest
 from mpmath import mp
 from sympy import Eq, Function, Indexed, Piecewise, Rational, S, cosh, exp, log, sqrt, tanh
 from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.calculus.choice import ENOUGH, HELD_OUT, JUDGING, TARGETS
-from symbackprop.calculus.forms import Forms, T, X
+from symbackprop.calculus.choice import ENOUGH, HELD_OUT, JUDGING, TARGETS, measured
+from symbackprop.calculus.forms import Forms
+from symbackprop.calculus.parts import T, X
 from symbackprop.calculus.scoring import exact, sample
 from symbackprop.reductions import Sum
-from symbackprop.symbols import Axis, array, decay, scalar, size
+from symbackprop.symbols import Axis, array, decay, scalar, size, stored
 from symbackprop.terms import Equation, Step
 
 J = Axis("j", size("n"))
 j = J.index
+i = Axis("i", size("n")).index
 a, h, d, f, y = map(array, ["a", "h", "d", "f", "y"])
 step = scalar("step")
 SILU = a[j] / (1 + exp(-a[j]))
@@ -73,8 +77,9 @@ def test_a_gradient_at_a_target_is_computed_from_what_the_output_is_computed_fro
 
 @pytest.mark.parametrize(
     ("rhs", "stored"),
-    [(f[j] - y[j], ()), (f[j] - y[j], SOFTMAX), (f[j] - y[j], Equation(f[j], a[j], (J,))), (d[j] * f[j] * (1 - f[j]), SIGMOID),
-     (h[j] - y[j], SIGMOID), (a[j] - y[j], SIGMOID)],
+    [(f[j] - y[j], ()), (f[j] - y[j], SOFTMAX), (f[j] - y[j], Equation(f[j], a[j], (J,))), (d[j] * f[j] * (1 - f[j]), SOFTMAX),
+     (h[j] - y[j], SIGMOID), (a[j] - y[j], SIGMOID), (d[j] * f[j], SIGMOID), (d[j] * f[j] ** 2, SIGMOID),
+     (d[j] * f[i] * (1 - h[j]), SIGMOID), (d[j] * (1 - f[j] ** 2), Equation(f[j], a[j] ** 2, (J,)))],
 )  # fmt: skip
 def test_elsewhere_a_gradient_stays_as_derived_through_the_stored_value(forms, rhs, stored):
     gradient = Equation(d[j], rhs, (J,))
@@ -82,6 +87,51 @@ def test_elsewhere_a_gradient_stays_as_derived_through_the_stored_value(forms, r
 
 
 β, b = scalar("β"), array("b")
+ELU = Piecewise((exp(a[j]) - 1, a[j] <= 0), (a[j], True))
+ELU_LEARNT = Piecewise((a[j], a[j] > 0), (b[j] * (exp(a[j]) - 1), True))
+ELU_SCALED = Piecewise((step * a[j], a[j] > 0), (step * b[j] * (exp(a[j]) - 1), True))
+
+
+@pytest.mark.parametrize(
+    ("g", "slope"),
+    [(tanh(a[j]), 1 - h[j] ** 2), (1 / (1 + exp(-a[j])), h[j] * (1 - h[j])), (ELU, Piecewise((1 + h[j], a[j] <= 0), (1, True))),
+     (3 * tanh(a[j] / 2), Rational(3, 2) - h[j] ** 2 / 6), (tanh(b[j] * a[j]), b[j] * (1 - h[j] ** 2)),
+     (ELU_LEARNT, Piecewise((1, a[j] > 0), (b[j] + h[j], True))),
+     (ELU_SCALED, Piecewise((step, a[j] > 0), (step * b[j] + h[j], True)))],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("place", [j, i], ids=str)
+def test_a_slope_that_would_lose_digits_is_computed_from_what_the_value_is_computed_from(forms, g, slope, place):
+    stored = Equation(h[j], g, (J,))
+    gradient = Equation(d[j], (d[j] * slope).xreplace({j: place}), (J,))
+    made = forms.rewritten(gradient, (stored,))
+    assert h[place] not in made.rhs.atoms(Indexed)
+    at = {d[place]: 1, b[place]: 1, step: 1}
+    derivative = g.xreplace({a[j]: X, b[j]: S.One, step: S.One}).diff(X)
+    for dtype in ("float32", "float64"):
+        errors = sample(derivative, X, {}, 200, 7, dtype).errors(made.rhs.xreplace(at).xreplace({a[place]: X}))
+        assert errors.max() <= 8
+    for change in forms.changes(gradient, (stored,)):
+        assert change.choice.error > 1e7 or change.choice.wrong
+        Step("stable form", change.derived, change.before, change.after, (J,), change.given).check()
+
+
+@pytest.mark.parametrize(
+    ("g", "slope", "after"),
+    [(log(1 + exp(a[j])), 1 - exp(-h[j]), -expm1(-h[j])), (Piecewise((0, a[j] <= 0), (a[j] ** 2, True)), 2 * a[j], 2 * a[j])],
+    ids=str,
+)  # fmt: skip
+def test_a_slope_that_keeps_its_digits_is_read_from_the_stored_value(forms, g, slope, after):
+    assert forms.rewritten(Equation(d[j], d[j] * slope, (J,)), (Equation(h[j], g, (J,)),)).rhs == d[j] * after
+
+
+def test_a_value_is_what_was_computed_before_it_is_read():
+    """Not exp(-log(1 + exp a)) = 1/(1 + exp a), which keeps digits that 1 - exp(-h) has lost."""
+    through, value = 1 - exp(-stored(log(1 + exp(X)))), 1 - 1 / (1 + exp(X))
+    assert measured(value, through, X)[0] > 1e6
+    assert stored(X).meaning() == X
+
+
 SIGMOID_OF_PRODUCT = 1 / (1 + exp(-β * a[j]))
 
 
@@ -121,7 +171,17 @@ def test_a_loss_that_is_not_linear_in_the_target_stays(forms):
 
 
 def test_what_is_known_is_not_chosen_again(forms, monkeypatch):
+    gradient, kept = Equation(d[j], d[j] * (1 - h[j] ** 2), (J,)), (Equation(h[j], tanh(a[j]), (J,)),)
     rewritten(forms, SILU)
-    again = Forms(dict(forms.known))
+    forms.rewritten(gradient, kept)
+    again = Forms(json.loads(json.dumps(forms.known)))
     monkeypatch.setattr("symbackprop.calculus.forms.choose", lambda *_: pytest.fail("chosen again"))
+    monkeypatch.setattr("symbackprop.calculus.forms.measured", lambda *_: pytest.fail("measured again"))
     assert rewritten(again, SILU) == rewritten(forms, SILU)
+    assert again.rewritten(gradient, kept) == forms.rewritten(gradient, kept)
+
+
+def test_what_is_known_and_damaged_is_measured_again(forms):
+    gradient, kept = Equation(d[j], d[j] * (1 - h[j] ** 2), (J,)), (Equation(h[j], tanh(a[j]), (J,)),)
+    again = Forms({key: ["1", None] for key in forms.known})
+    assert again.rewritten(gradient, kept) == forms.rewritten(gradient, kept)

@@ -8,7 +8,7 @@ from sympy.codegen.cfunctions import expm1, log1p
 
 from symbackprop.calculus.candidates import FORMS
 from symbackprop.calculus.choice import candidates
-from symbackprop.calculus.forms import T, X
+from symbackprop.calculus.parts import T, X
 from symbackprop.calculus.trees import from_tree, tree_of
 from symbackprop.symbols import AtInfinity, decay, plus, scaled
 from tests.calculus.test_candidates import FORMULAS

@@ -15,7 +15,7 @@ from symbackprop.definitions.losses import LOSSES
 from symbackprop.explain.latex import latex
 from symbackprop.explain.printer import label, plain
 from symbackprop.reductions import Maximum
-from symbackprop.symbols import LABEL, Axis, Partial, array, indicator, scalar, size
+from symbackprop.symbols import LABEL, Axis, Partial, array, decay, indicator, plus, scalar, size
 from tests.explain.test_render import OWN, layer_norm
 
 i, j, r = (Symbol(n, integer=True, nonnegative=True) for n in "ijr")
@@ -38,6 +38,8 @@ def derivations():
         (array("∂l/∂a^k")[i], r"\frac{\partial l}{\partial a^{(k)}_{i}}"),
         (Partial(scalar("Ω₁^k"), W[i, j]), r"\frac{\partial \Omega_{1}^{(k)}}{\partial W^{(k+1)}_{ij}}"),
         (AXIS.sum(lambda n: a[n]), r"\sum_{i} a^{(k)}_{i}"),
+        (decay(x) ** 2, r"\left(\exp\left(- \left|{x}\right|\right)\right)^{2}"),
+        (plus(x, 1) ** 3, r"\left(\left(\left(x\right) + 1\right)\right)^{3}"),
         (AXIS.sum(lambda n: a[n] + 1), r"\sum_{i} \left(1 + a^{(k)}_{i}\right)"),
         (AXIS.sum(lambda n: a[n]) ** 2, r"\left(\sum_{i} a^{(k)}_{i}\right)^{2}"),
         (Maximum(a[i], AXIS.limits), r"\max_{i} a^{(k)}_{i}"),

@@ -6,6 +6,7 @@ indices holds stays where it is.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from sympy import Dummy, Expr, Function, Piecewise, Pow, cse
@@ -36,13 +37,11 @@ def _shared(value: Expr) -> tuple[list[Assign], Expr]:
     keep: list[Assign] = []
     back: dict[Expr, Expr] = {}
     for name, expr in found:
-        expr_ = expr.xreplace(back)
-        if _is_dear(expr_):
-            target = scalar(f"shared{len(keep) + 1}" if keep else "shared")
-            keep.append(Assign(target, expr_.xreplace(guarded)))
-            back[name] = target
-        else:
-            back[name] = expr_
+        value = expr.xreplace(back)
+        is_dear = _is_function(value) or (isinstance(value, Pow) and bool(value.exp.is_negative))
+        if isinstance(value, Pow) and _is_function(value.base):
+            value, is_dear = _kept(value.base, keep, guarded) ** value.exp, True
+        back[name] = _kept(value, keep, guarded) if is_dear else value
     return keep, rest.xreplace(back).xreplace(guarded)
 
 
@@ -52,7 +51,12 @@ def _guards_reads(choice: Expr) -> bool:
     return any(s.is_integer for c in conditions for s in c.free_symbols)
 
 
-def _is_dear(expr: Expr) -> bool:
-    return any(isinstance(e, Function) and not isinstance(e, Piecewise) for e in [expr]) or (
-        isinstance(expr, Pow) and bool(expr.exp.is_negative)
-    )
+def _kept(value: Expr, keep: list[Assign], guarded: Mapping[Expr, Expr]) -> Expr:
+    """Return the name under which a value is computed first."""
+    target = scalar(f"shared{len(keep) + 1}" if keep else "shared")
+    keep.append(Assign(target, value.xreplace(guarded)))
+    return target
+
+
+def _is_function(expr: Expr) -> bool:
+    return isinstance(expr, Function) and not isinstance(expr, Piecewise)

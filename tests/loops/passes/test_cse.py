@@ -40,6 +40,12 @@ def test_a_function_used_twice_is_computed_once():
     assert made[1] == "    shared = exp(b[i])"
 
 
+def test_a_power_of_a_function_used_twice_calls_it_once():
+    made = lines(share((loop(Assign(a[i], tanh(b[i]) ** 2 / (1 + tanh(b[i]) ** 2))),)))
+    assert sum(line.count("tanh(") for line in made) == 1
+    assert made[1] == "    shared = tanh(b[i])"
+
+
 def test_a_quotient_used_twice_is_computed_once():
     made = lines(share((Accumulate(s, (1 - 1 / (1 + s)) / (1 + s)),)))
     assert sum(line.count("/") for line in made) == 1
