@@ -9,7 +9,7 @@ demo: $(VENV)/demo
 	$(BIN)/symbackprop train
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal  # tests of one file stay together, with what they have compiled
 
 lint: $(VENV)/test
 	$(BIN)/ruff check

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, TypeAlias
 
 from sympy import Add, Expr, Indexed, Integer, Mul, nan, oo, zoo
@@ -247,8 +248,7 @@ class Network:
         i, j = self._axis("i", layer), self._axis("j", _below(layer))
         make = _choose("pre-activation", PREACTIVATIONS, self.preactivation)
         if make is PREACTIVATIONS["dense"]:
-            known = {f"h^{_below(layer)}": (j.size,)}
-            return place(made("dense", 1), layer, f"h^{_below(layer)}", f"a^{layer}", known, {"i": i.size}).equations
+            return _dense(layer, _below(layer), i.size, j.size)
         if not callable(make):
             kind = self.preactivation
             raise ValueError(f"the pre-activation {kind!r} is a layer: use Network([{kind}(...), ...])")  # noqa: TRY004
@@ -413,6 +413,13 @@ def _check_flags(**flags: Any) -> None:
     for what, flag in flags.items():
         if not isinstance(flag, bool):
             raise ValueError(f"{what} is {flag!r:.60}, expected True or False; a rate is given to sgd")  # noqa: TRY004
+
+
+@cache
+def _dense(layer: str, below: str, rows: Expr, columns: Expr) -> tuple[Equation, ...]:
+    """Return the equations of a dense layer, whose text is read once."""
+    known = {f"h^{below}": (columns,)}
+    return place(made("dense", 1), layer, f"h^{below}", f"a^{layer}", known, {"i": rows}).equations
 
 
 def _below(layer: str) -> str:
