@@ -14,7 +14,7 @@ from sympy import Add, Basic, Expr, Ge, Gt, Indexed, Le, Lt, Mul, Piecewise, S, 
 
 from symbackprop.calculus.choice import GOOD, Choice, choose, is_measure, is_simple, measured, needs_none, recalled
 from symbackprop.calculus.comparisons import with_difference, wrong_answers
-from symbackprop.calculus.parts import Part, T, X, groups, multiplied_out, part_of
+from symbackprop.calculus.parts import Part, T, X, groups, multiplied_out, part_of, variables
 from symbackprop.calculus.stability import by_rules
 from symbackprop.reductions import Maximum, Reduction, Sum
 from symbackprop.symbols import stored
@@ -238,7 +238,8 @@ class _Rewriting:
         plain = replace(self, kept={}, changes={}).of(expr)
         computed = {h: stored(_at(h, self.forms.rewritten(e))) for h, e in read.items()}
         through = plain.xreplace(computed).xreplace(part.elements)
-        chosen = self.forms.instead_of(through, part.f)
+        learnt = {p: S.One for p in variables(through) if p not in {X, T}}  # (tanh(a) + p) - p: no part of the function
+        chosen = self.forms.instead_of(through.xreplace(learnt), part.f)
         before, after = (part.put_back(e) for e in (part.f, chosen.after if chosen else part.f))
         given = tuple(dict.fromkeys(read.values()))
         return Change(expr, before, after, chosen, given) if chosen else None

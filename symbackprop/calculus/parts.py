@@ -52,7 +52,7 @@ def part_of(expr: Expr, values: frozenset[str] = frozenset()) -> Part | None:
     elements = reads - targets
     if expr.has(*Reduction):
         return None
-    if len(scalars := _variables(expr)) == 2 and not targets:
+    if len(scalars := variables(expr)) == 2 and not targets:
         return _of_product(expr, scalars, values)
     if len(elements) != 1 or len(targets) > 1:
         return None
@@ -69,7 +69,7 @@ def part_of(expr: Expr, values: frozenset[str] = frozenset()) -> Part | None:
     return Part(made, back, {e: x for x, e in back.items()})
 
 
-def _variables(expr: Expr) -> list[Expr]:
+def variables(expr: Expr) -> list[Expr]:
     """Return the array elements and scalars that an expression reads."""
     reads = expr.atoms(Indexed)
     inside = {s for e in reads for s in e.free_symbols}
