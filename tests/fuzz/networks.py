@@ -110,7 +110,7 @@ REASONS = ("never reaches", "nothing to learn", "would learn nothing", "which do
 FUNCTIONS = ("tanh", "sin", "exp", "sigmoid")
 BITS = 500
 DIGITS = {name: getattr(mp, name) for name in ("exp", "expm1", "log", "log1p", "sqrt", "sin", "cos", "tanh", "atan")}
-DIGITS |= {"sigmoid": lambda a: 1 / (1 + mp.exp(-a)), "softplus": lambda a: mp.log1p(mp.exp(a))}
+DIGITS |= {"isfinite": mp.isfinite, "sigmoid": lambda a: 1 / (1 + mp.exp(-a)), "softplus": lambda a: mp.log1p(mp.exp(a))}
 
 
 class Grammar:
@@ -348,6 +348,12 @@ def agree(case):
     return True
 
 
+def _with_tiny_steps(problem):
+    tiny = mp.mpf(2) ** -99
+    state = {name: tiny * values for name, values in problem.state.items()}  # a velocity is a step too
+    return replace(problem, settings=problem.settings | {"learning_rate": tiny}, state=state)
+
+
 def literal(value):
     """Return the fraction that a module's constant stands for: 16/25 is written as 0.64."""
     return fraction(value) if isinstance(value, int) else Fraction(value).limit_denominator(10**6)
@@ -361,9 +367,7 @@ def compare_orders(few, many, module):
     """
     with mp.workprec(BITS):
         vars(module).update({name: f for name, f in DIGITS.items() if hasattr(module, name)})
-        small = {"learning_rate": mp.mpf(2) ** -99}
-        few, many = (p.cast(np.vectorize(mp.mpf, otypes=[object])) for p in (few, many))
-        few, many = (replace(p, settings=p.settings | small) for p in (few, many))
+        few, many = (_with_tiny_steps(p.cast(np.vectorize(mp.mpf, otypes=[object]))) for p in (few, many))
         difference, kernels = _updates(few, many, module)
         assert not difference > 2.0 ** -(BITS - 100), (kernels, difference)
 
