@@ -7,6 +7,7 @@ them decides whether its form is better: that is measured (`calculus.choice`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import prod
 
 from sympy import (
     Abs,
@@ -49,6 +50,7 @@ from symbackprop.symbols import accurate_exp, decay, gauss, normal, plus, scaled
 
 LARGEST_POWER = 12  # of any symbol in a quotient: the work grows with it
 LARGEST_FORMULA = 400  # operations
+MOST_TERMS = 64  # of what is multiplied out: a dozen factors of two terms each are thousands
 
 
 def by_sign(above: Expr, below: Expr, x: Symbol) -> Expr:
@@ -207,10 +209,11 @@ def _is_small(f: Expr) -> bool:
 
 def _polished(f: Expr, E: Symbol) -> Expr:
     """Return a quotient, reduced, its two sides in factors, each factor a polynomial in E."""
-    numbers = {n: Dummy(positive=True) for n in _irrational(f)}
-    above, below = fraction(cancel(together(f.xreplace(numbers))))
+    outside, inside = f.as_independent(E, as_Add=False)  # multiplied out, a dozen factors are thousands of terms
+    numbers = {n: Dummy(positive=True) for n in _irrational(inside)}
+    above, below = fraction(cancel(together(inside.xreplace(numbers))))
     back = {d: n for n, d in numbers.items()}
-    return (_product(above, E) / _product(below, E)).xreplace(back)
+    return outside * (_product(above, E) / _product(below, E)).xreplace(back)
 
 
 def _irrational(f: Expr) -> list[Expr]:
@@ -379,9 +382,11 @@ def normals(f: Expr, x: Symbol) -> Iterator[Expr]:
         yield kept_in_order(gaussian.xreplace({d: normal(expand(sqrt(2) * e.args[0])) for e, d in P.items()}), x)
 
 
-def in_terms(f: Expr, _: Symbol) -> Expr:
+def in_terms(f: Expr, _: Symbol) -> Expr | None:
     """Multiply out: (x cos x - sin x)/x² is cos(x)/x - sin(x)/x², where x² may overflow."""
-    return expand(f, power_exp=False, log=False)
+    sums = prod(len(u.args) ** abs(int(n)) if isinstance(u, Add) and n.is_Integer else 1
+                for u, n in (g.as_base_exp() for g in Mul.make_args(f)))  # fmt: skip
+    return expand(f, power_exp=False, log=False) if sums <= MOST_TERMS else None
 
 
 def reflected(f: Expr, x: Symbol) -> Expr | None:

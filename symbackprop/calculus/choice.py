@@ -46,6 +46,7 @@ POINTS, HELD_OUT = (1000, 300), (1000, 300)  # of float32, of float64
 FEWER = ((400, 160), (200, 80))
 CHOOSING, JUDGING = 1, 2  # seeds
 MOST = 12  # candidates
+LARGEST_PART = 100  # operations; of what is larger no form is looked for, which could take minutes
 SECONDS = 8.0  # after which no further kind of candidate is made: the best so far is taken
 TARGETS = (0.0, 0.3, 1.0)
 Recipe = tuple[str, ...]  # the names of the candidates of the regimes, see `assembled`
@@ -198,7 +199,7 @@ def choose(
         How many points of float32 and of float64 it is chosen at, and how many it is judged at.
     """
     derived = by_rule(f)
-    if needs_none(f):
+    if needs_none(f) or f.count_ops() > LARGEST_PART:
         return Choice(f, derived)
     values = dict.fromkeys(targets, TARGETS)
     known = _samples(f, x, values, counts[0], CHOOSING)

@@ -116,9 +116,11 @@ def _reading(equation: Equation, patches: list[_Patch]) -> Equation:
 
 def _spread(equation: Equation) -> tuple[Equation, ...]:
     """Return an update of windows along short rows in two steps: what is summed first, and what is added where."""
+    if not equation.is_scattered or not _is_short(equation):
+        return (equation,)
     value = (equation.rhs - equation.lhs).expand()
-    target = [s for i in getattr(equation.lhs, "indices", ()) for s in i.free_symbols]
-    if not equation.is_scattered or not isinstance(value, Mul) or not _is_short(equation):
+    target = [s for i in equation.lhs.indices for s in i.free_symbols]
+    if not isinstance(value, Mul):
         return (equation,)
     summed = [axis for axis in equation.over if axis.index not in target]
     elements = sorted(value.atoms(Indexed), key=lambda e: (-len(e.indices), str(e)))
