@@ -405,6 +405,7 @@ def test_strong_decay_is_plain_to_rounding(ρ):
                 found = other.parameters[name]
                 assert np.isfinite(found).all()
                 assert np.abs(found - value).max() <= 1e-12 * max(1, np.abs(value).max())
+                found[...] = value  # the next epoch from the same place: at ρ = -1 each magnifies roundings a hundred times
 
 
 def test_decay_that_weakens_with_the_step_is_plain_to_rounding():
