@@ -18,11 +18,11 @@ class _Bound(ExprWithLimits):
     def __new__(cls, body: Any, *limits: Any, **assumptions: Any) -> Any:
         if type(body) is cls:
             return cls(body.function, *body.limits, *limits)
-        hidden = [node for node in outermost(sympy.sympify(body), *Reduction) if node.has(Piecewise)]
-        back = {Dummy(real=True): node for node in hidden}
-        made = super().__new__(cls, body.xreplace({n: d for d, n in back.items()}) if hidden else body, *limits,
-                               **assumptions)  # fmt: skip
-        return made if not hidden else _with_body(made, made.function.xreplace(back))
+        body = sympy.sympify(body, strict=True)  # a number of Python's, and never a text
+        hidden = {node: Dummy(real=True) for node in outermost(body, *Reduction) if node.has(Piecewise)}
+        made = super().__new__(cls, body.xreplace(hidden), *limits, **assumptions)
+        back = {dummy: node for node, dummy in hidden.items()}
+        return _with_body(made, made.function.xreplace(back)) if back else made
 
 
 class Sum(_Bound, sympy.Sum):  # noqa: TID251 (here it is mended)

@@ -409,7 +409,7 @@ def test_many_layers_are_told_before_they_are_generated(run, monkeypatch, capsys
     monkeypatch.setattr(symbackprop, "build", lambda *_, **__: told.append(capsys.readouterr().err) or 1 / 0)
     cli.run(["generate", "--hidden-layers", "100", "-o", "m.py"])
     (line,) = told
-    assert line.startswith("symbackprop: warning: 100 hidden layers are written out one by one, in about 20,000 lines")
+    assert line.startswith("symbackprop: warning: 100 hidden layers are written out one by one, in about 23,000 lines")
 
 
 def test_a_default_in_words_stands_in_one_pair_of_brackets(run):

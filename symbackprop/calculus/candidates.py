@@ -6,7 +6,7 @@ them decides whether its form is better: that is measured (`calculus.choice`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import prod
 
 from sympy import (
@@ -437,8 +437,13 @@ COSTLY: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
 
 def inner(f: Expr, x: Symbol) -> list[Expr]:
     """Return what the functions and roots of a formula are of, and what it divides by, where that is delicate too."""
-    found = dict.fromkeys(u for e in f.atoms(Function, Pow) for u in _inside(e) if _is_delicate(u, x, e) and u != f)
-    return [u for u in found if not any(u != other and other.has(u) for other in found)]
+    return largest(u for e in f.atoms(Function, Pow) for u in _inside(e) if _is_delicate(u, x, e) and u != f)
+
+
+def largest(nodes: Iterable[Expr]) -> list[Expr]:
+    """Return those of some nodes that lie in no other of them, in an order that is always the same."""
+    found = sorted(set(nodes), key=str)
+    return [e for e in found if not any(e != other and other.has(e) for other in found)]
 
 
 def _is_delicate(u: Expr, x: Symbol, outside: Expr) -> bool:
@@ -450,8 +455,7 @@ def whole(f: Expr, x: Symbol) -> list[Expr]:
     """Return the functions and roots in a formula that may stay whole, those that grow like exponentials aside."""
     nodes = [e for e in f.atoms(Function, Pow) if e.has(x) and not isinstance(e, Piecewise | Abs | exp) and e != f]
     nodes = [e for e in nodes if not _is_square(e) and not (isinstance(e, tanh | sinh | cosh) and e.args[0] == x)]
-    nodes = [e for e in nodes if not (isinstance(e, Pow) and e.exp.is_Integer)]
-    return sorted((e for e in nodes if not any(e != other and other.has(e) for other in nodes)), key=str)
+    return largest(e for e in nodes if not (isinstance(e, Pow) and e.exp.is_Integer))
 
 
 def _inside(e: Expr) -> tuple[Expr, ...]:

@@ -27,6 +27,7 @@ from symbackprop.calculus.candidates import (
     decay_of,
     inner,
     kept_in_order,
+    largest,
     normals,
     squares_out,
     whole,
@@ -130,7 +131,7 @@ _NUMBERS = ("error", "error_after", "wrong", "still_wrong")
 def is_measure(known: Any) -> bool:
     """Whether what was remembered is what `measured` returned."""
     match known:
-        case [float(), int()] | (float(), int()):
+        case [float(), int()]:
             return True
     return False
 
@@ -248,10 +249,9 @@ def _of_inside(g: Expr, u: Expr, x: Symbol) -> dict[str, Expr]:
     rest = {e: Dummy("w", real=True) for e in whole_of(h, v, x)} | {x: Dummy("w", real=True)}
     back = {d: e for e, d in rest.items()}
     h = h.xreplace(rest)
-    kinds = {"saturated": candidates(h, v, h, ("saturated",)), "": candidates(h, v, h)}
-    forms = {name: form for found in kinds.values() for name, form in found.items() if name != "derived"}
+    forms = candidates(h, v, h, ("saturated", *FORMS))
     made = {}
-    for name, form in forms.items():
+    for name, form in [*forms.items()][1:]:  # behind h itself
         form = form.xreplace(back).xreplace({v: u})  # noqa: PLW2901
         made[name] = kept_in_order(form.replace(decay, decay_of), x)
     return made
@@ -259,8 +259,7 @@ def _of_inside(g: Expr, u: Expr, x: Symbol) -> dict[str, Expr]:
 
 def whole_of(h: Expr, v: Symbol, x: Symbol) -> list[Expr]:
     """Return the largest functions and roots of x in h that do not read v."""
-    nodes = [e for e in h.atoms(Function, Pow) if e.has(x) and not e.has(v)]
-    return sorted((e for e in nodes if not any(e != other and other.has(e) for other in nodes)), key=str)
+    return largest(e for e in h.atoms(Function, Pow) if e.has(x) and not e.has(v))
 
 
 def _around(f: Expr, x: Symbol, by_rule: Callable[[Expr], Expr]) -> dict[str, Expr]:

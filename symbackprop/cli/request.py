@@ -83,7 +83,7 @@ def built(asked: dict[str, Any], name: str | None = None) -> Any:
     """Return the module for a request; what it is advised against stands in its SPEC."""
     depth = len(asked["activations"])
     if depth > MANY:
-        lines = f"{200 * depth:,} lines of kernels"
+        lines = f"{230 * depth:,} lines of kernels"
         advise([f"{depth} hidden layers are written out one by one, in about {lines}: this takes minutes, or more"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AdviceWarning)

@@ -70,12 +70,20 @@ ERRORS = {
 }
 SAMPLES = {"float32": "every float32", "float64": "200,000 float64"}
 
-REDUCE = """\
+NEAREST = """\
 m = t * {log2_e} + {magic}  # rounds to an integer, n, kept in the low bits of m
-    n = m - {magic}
-    r = (t - n * {ln2_high}) - n * {ln2_low}  # the first product is exact
-    {polynomial}
-    k = np.{real}(m).view(np.{integer}) - {magic_bits}"""
+    n = m - {magic}"""
+
+REDUCE = f"""\
+{NEAREST}
+    r = (t - n * {{ln2_high}}) - n * {{ln2_low}}  # the first product is exact
+    {{polynomial}}
+    k = np.{{real}}(m).view(np.{{integer}}) - {{magic_bits}}"""
+
+RAISED = """\
+half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
+    y = ({one} + (r + r2 * q)) * np.{integer}((half + {bias}) << {shift}).view(np.{real})
+    return y * np.{integer}((k - half + {bias}) << {shift}).view(np.{real})"""
 
 LOG_SUM = """\
 s = f / ({two} + f)
@@ -94,9 +102,7 @@ def exp(x):
     """
     t = min(max(x, {exp_low}), {exp_high})
     {reduce}
-    half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
-    y = ({one} + (r + r2 * q)) * np.{integer}((half + {bias}) << {shift}).view(np.{real})
-    return y * np.{integer}((k - half + {bias}) << {shift}).view(np.{real})
+    {raised}
 ''',
     "expm1": '''
 @elementary
@@ -244,8 +250,7 @@ def product_error(x, y, p):
 def exp_error(x, y):
     """What is to be added to y, which is exp(x) as computed: 2ⁿ (1 + r + r²/2 + r³ q(r)) - y, q of degree {degree}."""
     t = min(max(x, {exp_low}), {exp_high})
-    m = t * {log2_e} + {magic}  # rounds to an integer, n, kept in the low bits of m
-    n = m - {magic}
+    {nearest}
     high, low = t - n * {ln2_high}, -n * {ln2_low}
     r = high + low
     lost = (high - r) + low
@@ -263,14 +268,11 @@ def exp_error(x, y):
 def exp_of_sum(x, low):
     """exp(x + low) = 2ⁿ eʳ, low added to r, where x is reduced; as exp, and without low where that is no number."""
     t = min(max(x, {exp_low}), {exp_high})
-    m = t * {log2_e} + {magic}  # rounds to an integer, n, kept in the low bits of m
-    n = m - {magic}
+    {nearest}
     r = ((t - n * {ln2_high}) - n * {ln2_low}) + ((low if abs(low) < {half} else {zero}) if t == x else {zero})
     {polynomial}
     k = np.{real}(m).view(np.{integer}) - {magic_bits}
-    half = k >> 1  # by two halves, for 2ⁿ itself may overflow or be subnormal
-    y = ({one} + (r + r2 * q)) * np.{integer}((half + {bias}) << {shift}).view(np.{real})
-    return y * np.{integer}((k - half + {bias}) << {shift}).view(np.{real})
+    {raised}
 ''',
     "sqrt": '''
 @elementary
@@ -334,7 +336,9 @@ def constants(f: Format) -> dict[str, object]:
 def function(name: str, dtype: str) -> str:
     """The source text of one function, without the one it calls."""
     f = FORMATS[dtype]
-    text = TEXTS[name].replace("{reduce}", REDUCE).replace("{log_sum}", LOG_SUM)
+    text = TEXTS[name]
+    for place, shared in {"{nearest}": NEAREST, "{reduce}": REDUCE, "{raised}": RAISED, "{log_sum}": LOG_SUM}.items():
+        text = text.replace(place, shared)
     if name in ORDERED:
         return text
     words = dict(constants(f))

@@ -12,7 +12,6 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
-from typing import Any
 from zlib import crc32
 
 from mpmath import mp
@@ -20,6 +19,7 @@ from sympy import Abs, Add, Expr, Mul, Pow, S, Symbol, exp
 
 from symbackprop.emit.approximation import DIGITS, FORMATS, Format
 from symbackprop.notation import formula
+from symbackprop.reductions import outermost
 from symbackprop.symbols import accurate_exp, scalar
 
 LETTERS = "xyzuvw"
@@ -30,19 +30,16 @@ _SPOKEN = {"-": " minus ", "+": " plus ", "/": " over ", "√": " root "}
 
 def accurate_exponents(values: Iterable[Expr]) -> dict[str, Expr]:
     """Return the exponents that some formulas have, each with x, y, ... for what it reads, by the function's name."""
-    found = {template(e)[0] for value in values for e in outermost(value)}
+    found = {template(e)[0] for value in values for e in exponentials(value)}
     return {name_of_exponent(e): e for e in sorted(found, key=str)}
 
 
-def outermost(expr: Any) -> Iterator[Expr]:
-    """Yield the accurate exponentials of a formula, without those in the exponents of others."""
-    if isinstance(expr, accurate_exp):
-        yield expr
-        for leaf in template(expr)[1]:
-            yield from outermost(leaf)
-        return
-    for part in expr.args:
-        yield from outermost(part)
+def exponentials(expr: Expr) -> Iterator[Expr]:
+    """Yield the accurate exponentials that a formula calls; one that is an operation of another's exponent is not."""
+    for node in outermost(expr, accurate_exp):
+        yield node
+        for leaf in template(node)[1]:
+            yield from exponentials(leaf)
 
 
 def template(expr: accurate_exp) -> tuple[Expr, list[Expr]]:

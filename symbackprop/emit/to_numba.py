@@ -31,7 +31,7 @@ from sympy.core.function import Function
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom
 
-from symbackprop.emit.exponents import accurate_exponents, name_of_exponent, outermost, template
+from symbackprop.emit.exponents import accurate_exponents, exponentials, name_of_exponent, template
 from symbackprop.emit.wrap import parts, wrap
 from symbackprop.loops.ir import (
     Accumulate,
@@ -81,7 +81,7 @@ def exponents(kernels: Iterable[Kernel]) -> dict[str, Expr]:
 
 def _without_exponents(expr: Expr) -> Expr:
     """Return a formula with what accurate exponentials read in the place of these."""
-    return expr.xreplace({e: Add(*(_without_exponents(leaf) for leaf in template(e)[1])) for e in outermost(expr)})
+    return expr.xreplace({e: Add(*(_without_exponents(leaf) for leaf in template(e)[1])) for e in exponentials(expr)})
 
 
 def number(value: Expr) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 
-from sympy import Basic
+from sympy import preorder_traversal
 
 from symbackprop.explain.arrays import Diagonal, Diagonally, Inner, Ones, TraceOf, Unit, UnitMatrix
 from symbackprop.explain.outline import Line, Outline, distinct
@@ -62,15 +62,9 @@ def _in_vectors(line: Line, sizes: Sizes) -> Line:
 def _preface(lines: Iterable[Line]) -> str:
     """Return what the signs mean that occur in some lines."""
     lines = list(lines)
-    nodes = [node for line in lines for side in (line.target, *line.sides) for node in _nodes(side)]
+    nodes = [node for line in lines for side in (line.target, *line.sides) for node in preorder_traversal(side)]
     kinds = {type(node) for node in nodes}
     words = ["∇v is ∂l/∂v; ⊙, ⊘ and functions go element by element"]
     words += [meaning for kind, meaning in _SIGNS.items() if kind in kinds]
     words += ["what has no such form stands in index form"] if any(_INDEX_FORM in line.note for line in lines) else []
     return "; ".join(words) + "."
-
-
-def _nodes(expr: Basic) -> Iterator[Basic]:
-    yield expr
-    for arg in expr.args:
-        yield from _nodes(arg)

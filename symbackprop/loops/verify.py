@@ -44,10 +44,10 @@ def _verify(body: Body, bound: set[str], kernel: Kernel) -> None:
                     raise ValueError(f"kernel {kernel.name}: {array} is read before it is bound")
                 bound.add(name)
             case Loop(index):
-                outside = frozenset({index.name}) & bound
-                bound |= {index.name} | _carried(statement)
+                own = {index.name} - bound
+                bound |= own | _carried(statement)
                 _verify(statement.body, bound, kernel)
-                bound -= {index.name} - outside  # after the loop there is no such index
+                bound -= own  # after the loop there is no such index
             case _ if hasattr(statement, "body"):
                 _verify(statement.body, bound, kernel)
 

@@ -50,7 +50,7 @@ def request(
         "weighted": weighted,
         "dropout": dropout,
     }
-    return {name: value for name, value in more.items() if value or value == ""} | {
+    return {name: value for name, value in more.items() if value or value == ""} | {  # an empty name is refused later
         "activations": list(activations),
         "loss": loss,
         "penalty": penalty,
