@@ -7,7 +7,6 @@ some points and holds only if at others it is no worse than the formula as deriv
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -48,7 +47,6 @@ FEWER = ((400, 160), (200, 80))
 CHOOSING, JUDGING = 1, 2  # seeds
 MOST = 12  # candidates
 LARGEST_PART = 90  # operations; of what is larger no form is looked for, which could take minutes
-SECONDS = 8.0  # after which no further kind of candidate is made: the best so far is taken
 TARGETS = (0.0, 0.3, 1.0)
 Recipe = tuple[str, ...]  # the names of the candidates of the regimes, see `assembled`
 
@@ -108,14 +106,10 @@ def _shown(error: float) -> str:
     return f"{error:.1f}" if error < 100 else f"{error:.1e}"
 
 
-def candidates(
-    f: Expr, x: Symbol, derived: Expr, kinds: Iterable[str] = FORMS, until: float = np.inf
-) -> dict[str, Expr]:
+def candidates(f: Expr, x: Symbol, derived: Expr, kinds: Iterable[str] = FORMS) -> dict[str, Expr]:
     """Return the formula as derived (and made safe by rule), and every form of it of some kinds, by name."""
     found = {"derived": derived}
     for name, form in ((name, (FORMS | COSTLY)[name]) for name in kinds):
-        if time.process_time() > until:
-            break
         try:
             for n, made in enumerate(islice(form(f, x), MOST)):
                 if made is not None and made not in found.values():
@@ -204,13 +198,12 @@ def choose(
         return Choice(f, derived)
     values = dict.fromkeys(targets, TARGETS)
     known = _samples(f, x, values, counts[0], CHOOSING)
-    until = time.process_time() + SECONDS
-    found = candidates(f, x, derived, until=until)
+    found = candidates(f, x, derived)
     errors = _errors(found, known)
     recipe, worst = _recipe(found, errors, known.points(x))
     chosen_ends: list[End] = []
     if worst > ENOUGH and not targets:
-        found |= candidates(f, x, derived, COSTLY, until) | _nested(f, x, derived, by_rule, until)
+        found |= candidates(f, x, derived, COSTLY) | _nested(f, x, derived, by_rule)
         errors |= _errors({name: form for name, form in found.items() if name not in errors}, known)
         recipe, worst = _recipe(found, errors, known.points(x))
     if worst > TOLERATED and not targets:
@@ -227,13 +220,13 @@ def choose(
     return _judged(f, _patched(made, x, patches), derived, about, held_out)
 
 
-def _nested(f: Expr, x: Symbol, derived: Expr, by_rule: Callable[[Expr], Expr], until: float) -> dict[str, Expr]:
+def _nested(f: Expr, x: Symbol, derived: Expr, by_rule: Callable[[Expr], Expr]) -> dict[str, Expr]:
     """Return forms of f in which what its functions are of is in a form of its own, and f in forms of that."""
     made = _around(f, x, by_rule)
     plain = {"inside": derived} | {f"normal {n} inside": g for n, g in enumerate(normals(f, x))}
     for kind, g in plain.items():
         parts = inner(g, x)
-        if not parts or time.process_time() > until:
+        if not parts:
             continue
         forms = {u: _form_inside(u, x, by_rule) for u in parts}
         made[kind] = squares_out(g.xreplace(forms), x)

@@ -1,8 +1,9 @@
-"""How far a formula of one number is from its exact value in floats, over all magnitudes; the same on every machine.
+"""How far a formula of one number is from its exact value in floats, over all magnitudes.
 
 Truth is mpmath's value of the formula as derived. A candidate is computed in the type of its points: sums, products,
 quotients and square roots as IEEE 754 has them, each other function in a wider type and rounded, so that no machine's
-float32 library has a say in what is chosen.
+library has a say in what is chosen. Where `long double` is no wider than float64 (Windows, macOS on ARM), its library
+has a say of an ULP in float64.
 """
 
 from __future__ import annotations
