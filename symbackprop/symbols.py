@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sympy import Abs, Basic, Eq, Expr, Function, Indexed, IndexedBase, Piecewise, S, Symbol, erfc, exp, sqrt
+from sympy import (
+    Abs,
+    Add,
+    Basic,
+    Eq,
+    Expr,
+    Function,
+    Indexed,
+    IndexedBase,
+    Mul,
+    Piecewise,
+    Pow,
+    S,
+    Symbol,
+    erfc,
+    exp,
+    sqrt,
+)
 from sympy.logic.boolalg import BooleanFunction
 from sympy.printing.precedence import PRECEDENCE
 
@@ -76,6 +93,29 @@ class accurate_exp(_Defined):
     def meaning(self) -> Expr:
         """Return exp(u)."""
         return exp(self.args[0])
+
+    def reads(self) -> Iterator[Expr]:
+        """Yield what the exponent is computed from, as it is: of the operations on it the roundings are known."""
+        yield from _read_by(self.args[0])
+
+
+def _read_by(u: Expr) -> Iterator[Expr]:
+    if u.is_number:
+        return
+    if _has_known_rounding(u):
+        for part in u.args:
+            yield from _read_by(part)
+    else:
+        yield u
+
+
+def _has_known_rounding(u: Expr) -> bool:
+    if isinstance(u, Pow):
+        return bool(u.exp == S.Half or (u.exp.is_Integer and abs(u.exp) <= _LARGEST_POWER))
+    return isinstance(u, Add | Mul | Abs | exp | accurate_exp)
+
+
+_LARGEST_POWER = 12
 
 
 class gauss(_Defined):

@@ -32,6 +32,34 @@ def test_values_and_slopes_are_those_of_mpmath(tree):
     assert formulas.fault("activation", tree) is None
 
 
+def one(kind, *args):
+    return Node(kind, tuple(Node(arg) if isinstance(arg, str) else arg for arg in args))
+
+
+CUBE = one("**", a, "3")
+ONCE_WRONG = {  # each was found by a random formula, and shrunk
+    "an exponential of an exponential is of a form of its own": one("softplus", one("expm1", CUBE)),
+    "an exponent with what cannot be compensated": one("sigmoid", one("sinh", a)),
+    "a square under a tangent": one("*", one("tanh", a), one("**", one("tanh", one("*", a, a)), "-2")),
+    "the slope of a tangent through its value": one("tan", a),
+    "a lost angle": one("sin", one("+", "1", a)),
+}
+SLOWLY = {
+    "conditions within": one("softplus", one("expm1", one("if", one(">", a, "100"), one("erf", "3"), CUBE))),
+    "a root of what decays": one("**", one("erfc", a), "0.5"),
+}
+
+
+@pytest.mark.parametrize("name", [*ONCE_WRONG, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOWLY)])
+def test_formulas_that_once_were_wrong(name):
+    assert formulas.fault("activation", (ONCE_WRONG | SLOWLY)[name], points=200) is None
+
+
+def test_a_loss_that_is_not_real_between_is_told_in_a_line():
+    tree = one("erfc", one("abs", one("asin", Node("f"))))
+    assert formulas.fault("loss", tree) is None
+
+
 THROUGH_THE_STORED_VALUE = [
     Node("tanh", (a,)), Node("sigmoid", (a,)), Node("if", (Node(">", (a, Node("0"))), a, Node("*", (Node("0.1"), Node("expm1", (a,)))))),
 ]  # fmt: skip

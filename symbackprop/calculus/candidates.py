@@ -12,6 +12,7 @@ from math import prod
 from sympy import (
     Abs,
     Add,
+    Basic,
     Dummy,
     Expr,
     Function,
@@ -335,11 +336,12 @@ def _polished_by(f: Expr, t: Symbol) -> Expr:
     return made.xreplace({d: p for p, d in roots_.items()})
 
 
-def complements(f: Expr, _: Symbol) -> Iterator[Expr]:
-    """Yield erf u as 1 - erfc u, and as erfc(-u) - 1: what cancels is gone."""
+def complements(f: Expr, x: Symbol) -> Iterator[Expr]:
+    """Yield erf u as 1 - erfc u, and as erfc(-u) - 1: what cancels is gone; and both with exponentials by halves."""
     if f.has(erf):
-        yield expand(f.replace(erf, lambda u: 1 - erfc(u)))
-        yield expand(f.replace(erf, lambda u: erfc(-u) - 1))
+        made = [expand(f.replace(erf, lambda u, s=s: s - s * erfc(s * u))) for s in (1, -1)]
+        yield from made
+        yield from (accurate_halves(g, x) for g in made)
 
 
 def half_angles(f: Expr, _: Symbol) -> Expr | None:
@@ -438,6 +440,20 @@ COSTLY: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
 def inner(f: Expr, x: Symbol) -> list[Expr]:
     """Return what the functions and roots of a formula are of, and what it divides by, where that is delicate too."""
     return largest(u for e in f.atoms(Function, Pow) for u in _inside(e) if _is_delicate(u, x, e) and u != f)
+
+
+def exponents(f: Expr, x: Symbol) -> list[Expr]:
+    """Return what exponentials within exponentials are of: of each f may be known as a function."""
+    found = {e.args[0] for e in f.atoms(exp, tanh, sinh, cosh)}
+    return sorted((u for u in found if u.atoms(Function, Pow) and _is_delicate(u, x, f)), key=str)
+
+
+def in_cases(f: Expr) -> list[tuple[Expr, Basic]]:
+    """Return a formula with conditions in it as one for each case of the first of them; nothing where it has none."""
+    choices = largest(f.atoms(Piecewise))
+    conditions = [c for _, c in choices[0].args] if choices else []
+    alike = [p for p in choices if [c for _, c in p.args] == conditions]
+    return [(f.xreplace({p: p.args[n].expr for p in alike}), c) for n, c in enumerate(conditions)]
 
 
 def largest(nodes: Iterable[Expr]) -> list[Expr]:

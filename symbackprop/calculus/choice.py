@@ -22,8 +22,11 @@ from symbackprop.calculus.algebra import cost
 from symbackprop.calculus.candidates import (
     COSTLY,
     FORMS,
+    accurate,
     by_sign,
     decay_of,
+    exponents,
+    in_cases,
     inner,
     kept_in_order,
     largest,
@@ -203,7 +206,7 @@ def choose(
     recipe, worst = _recipe(found, errors, known.points(x))
     chosen_ends: list[End] = []
     if worst > ENOUGH and not targets:
-        found |= candidates(f, x, derived, COSTLY) | _nested(f, x, derived, by_rule)
+        found |= candidates(f, x, derived, COSTLY) | _nested(f, x, derived, by_rule) | _by_piece(f, x, by_rule)
         errors |= _errors({name: form for name, form in found.items() if name not in errors}, known)
         recipe, worst = _recipe(found, errors, known.points(x))
     if worst > TOLERATED and not targets:
@@ -232,7 +235,25 @@ def _nested(f: Expr, x: Symbol, derived: Expr, by_rule: Callable[[Expr], Expr]) 
         made[kind] = squares_out(g.xreplace(forms), x)
         for u in parts:
             made |= {f"{kind} {name}": form.xreplace(forms) for name, form in _of_inside(g, u, x).items()}
+    for g in (f, derived) if not derived.has(Piecewise) else (f,):
+        made |= _of_exponents(g, x)
     return made
+
+
+def _of_exponents(f: Expr, x: Symbol) -> dict[str, Expr]:
+    """Return forms of f as a function of what an exponential within it is of, where that is delicate itself."""
+    made: dict[str, Expr] = {}
+    for u in exponents(f, x):
+        forms = _of_inside(f, u, x)
+        made |= {f"of {formula(u)} {name}": form for name, form in forms.items()}
+        made |= {f"of {formula(u)} {name}, accurate": accurate(form, x) for name, form in forms.items()}
+    return made
+
+
+def _by_piece(f: Expr, x: Symbol, by_rule: Callable[[Expr], Expr]) -> dict[str, Expr]:
+    """Return f with its conditions outside of all else, and each piece in a form of its own."""
+    pieces = [(_form_inside(piece, x, by_rule), c) for piece, c in in_cases(f)]
+    return {"by piece": Piecewise(*pieces)} if pieces else {}
 
 
 def _of_inside(g: Expr, u: Expr, x: Symbol) -> dict[str, Expr]:
@@ -269,6 +290,8 @@ def _around(f: Expr, x: Symbol, by_rule: Callable[[Expr], Expr]) -> dict[str, Ex
 
 @cache
 def _form_inside(u: Expr, x: Symbol, by_rule: Callable[[Expr], Expr]) -> Expr:
+    if not u.has(x):
+        return u
     form = choose(u, x, (), by_rule, FEWER).after
     return form.args[-1].expr if form.has(AtInfinity) else form
 
@@ -389,8 +412,8 @@ def _cost(form: Expr) -> int:
 
 def _best(errors: Mapping[str, Array], costs: Mapping[str, int], where: Array) -> str:
     worst = {name: float(np.max(e[where], initial=0.0)) for name, e in errors.items()}
-    good = [name for name, e in worst.items() if e <= GOOD]
-    return min(good or worst, key=lambda name: (0 if good else worst[name], costs[name], name != "derived", name))
+    bad = {name: (w, int(np.sum(errors[name][where] > GOOD))) if w > GOOD else (0, 0) for name, w in worst.items()}
+    return min(worst, key=lambda name: (bad[name], costs[name], name != "derived", name))
 
 
 def _together(

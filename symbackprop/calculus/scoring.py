@@ -52,6 +52,14 @@ def _within(u: Any, bound: Any) -> Any:
     return max(-bound, min(u, bound))
 
 
+def _erfc(u: Any) -> Any:
+    """Return erfc u, far out as the first term of its expansion: beside exp(u) it must not saturate earlier."""
+    return mp.erfc(max(u, -_FAR)) if u < _FAR else _exp(-u * u) / (u * mp.sqrt(mp.pi))
+
+
+_FAR = mp.ldexp(1, 80)  # beyond it that term is erfc to 160 bits
+
+
 _EXACT: dict[str, Callable[..., Any]] = {
     "exp": _exp,
     "accurate_exp": _exp,
@@ -66,8 +74,8 @@ _EXACT: dict[str, Callable[..., Any]] = {
     "log1p": lambda u: mp.log(1 + u),
     "expm1": lambda u: _exp(u) - 1,
     "gauss": lambda u: _exp(-u * u / 2),
-    "erfc": lambda u: mp.erfc(_within(u, 2**80)),
-    "normal": lambda u: mp.erfc(-_within(u, 2**80) / mp.sqrt(2)) / 2,
+    "erfc": _erfc,
+    "normal": lambda u: _erfc(-u / mp.sqrt(2)) / 2,
     "decay": lambda u: _exp(-abs(u)),
     "scaled": lambda m, h: m * h * h,
     "plus": operator.add,
@@ -82,13 +90,15 @@ def exact(expr: Expr, at: Mapping[Expr, Any]) -> Any:
         value = _exact(expr, dict(at))
     except (ZeroDivisionError, ValueError, OverflowError):
         return mp.nan
-    return value if isinstance(value, mp.mpf) else mp.mpf(value) if not isinstance(value, mp.mpc) else mp.nan
+    return value if isinstance(value, mp.mpf) else mp.mpf(value)
 
 
 def _exact(expr: Any, known: dict[Expr, Any]) -> Any:
     """Return the value of an expression and note it, for the parts of a derivative come more than once."""
     if expr not in known:
         known[expr] = _evaluated(expr, known)
+    if isinstance(known[expr], mp.mpc):
+        raise ValueError(f"{expr} is not real")  # noqa: TRY004 (a value; (√-1)² is NaN to a kernel)
     return known[expr]
 
 
@@ -130,10 +140,27 @@ def _normal(u: Any) -> Any:
     return (np.vectorize(math.erfc, otypes=[float])(-near) + np.exp(-u * u) * (u - near) * 2 / math.sqrt(math.pi)) / 2
 
 
+def _without_errors(function: Callable[[float], float]) -> Callable[[float], float]:
+    """Return a function of Python's that gives NaN or infinity where it would raise, as a compiled one does."""
+
+    def value(u: float) -> float:
+        try:
+            return function(u)
+        except ValueError:
+            return math.nan
+        except OverflowError:
+            return math.inf
+
+    return value
+
+
 _FLOAT: dict[str, Callable[..., Any]] = {
-    **{name: getattr(np, name) for name in ("exp", "log", "log1p", "expm1", "tanh", "sinh", "cosh", "sin", "cos")},
-    **{name: np.vectorize(getattr(math, name), otypes=[float]) for name in ("erf", "erfc")},
-    "atan": np.arctan,
+    **{
+        name: getattr(np, name)
+        for name in ("exp", "log", "log1p", "expm1", "tanh", "sinh", "cosh", "sin", "cos", "tan", "sign")
+    },
+    **{name: getattr(np, f"arc{name[1:]}") for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh")},
+    **{name: np.vectorize(_without_errors(getattr(math, name)), otypes=[float]) for name in ("erf", "erfc", "gamma")},
     "gauss": lambda u: np.exp(-u * u / 2),
     "normal": lambda u: _normal(u / np.sqrt(u.dtype.type(2))),
     "decay": lambda u: np.exp(-abs(u)),
@@ -180,7 +207,8 @@ class _Arithmetic:
 
     def _function(self, expr: Expr) -> Any:
         if isinstance(expr, accurate_exp):
-            wide = _Arithmetic({s: self.wider(v) for s, v in self.at.items()}, self.wider, self.wider)
+            read = {u: self.wider(self.value(u)) for u in expr.reads()}
+            wide = _Arithmetic(read, self.wider, self.wider)
             return np.exp(wide.value(expr.args[0])).astype(self.real)
         inner = [self.value(a) for a in expr.args]
         match expr:
@@ -225,7 +253,7 @@ class _Arithmetic:
         values = [self.value(f) for f in in_order(expr)]
         total = reduce(operator.mul, values)
         # the compiler may take the number to any factor first: 2 x E is NaN where 2 x overflows and E is 0
-        overflows = [np.isinf(number * v) & np.isfinite(v) for v in values]
+        overflows = [np.isinf(number * v) & np.isfinite(v) & ~np.isinf(total) for v in values]
         nan = self.real(np.nan)
         return np.where(reduce(np.logical_or, overflows), nan, total) if len(values) > 2 else total
 

@@ -15,7 +15,7 @@ from functools import reduce
 from zlib import crc32
 
 from mpmath import mp
-from sympy import Abs, Add, Expr, Mul, Pow, S, Symbol, exp
+from sympy import Abs, Add, Expr, Mul, Pow, S, Symbol
 
 from symbackprop.emit.approximation import DIGITS, FORMATS, Format
 from symbackprop.notation import formula
@@ -23,7 +23,6 @@ from symbackprop.reductions import outermost
 from symbackprop.symbols import accurate_exp, scalar
 
 LETTERS = "xyzuvw"
-_LARGEST_POWER = 12
 _LONGEST = 40  # characters of a name
 _SPOKEN = {"-": " minus ", "+": " plus ", "/": " over ", "√": " root "}
 
@@ -44,25 +43,9 @@ def exponentials(expr: Expr) -> Iterator[Expr]:
 
 def template(expr: accurate_exp) -> tuple[Expr, list[Expr]]:
     """Return the exponent with a letter for each value that it reads, and those values."""
-    leaves = sorted(set(_leaves(expr.args[0])), key=str)
+    leaves = sorted(set(expr.reads()), key=str)
     letters = [scalar(letter) for letter in LETTERS[: len(leaves)]]
     return expr.args[0].xreplace(dict(zip(leaves, letters, strict=True))), leaves
-
-
-def _leaves(u: Expr) -> Iterator[Expr]:
-    if u.is_number:
-        return
-    if _is_operation(u):
-        for part in u.args:
-            yield from _leaves(part)
-    else:
-        yield u
-
-
-def _is_operation(u: Expr) -> bool:
-    if isinstance(u, Pow):
-        return bool(u.exp == S.Half or (u.exp.is_Integer and abs(u.exp) <= _LARGEST_POWER))
-    return isinstance(u, Add | Mul | Abs | exp | accurate_exp)
 
 
 def name_of_exponent(exponent: Expr) -> str:

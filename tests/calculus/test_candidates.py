@@ -6,7 +6,7 @@ from sympy import Abs, Max, Piecewise, cosh, erf, exp, log, sinh, sqrt, tanh
 
 from symbackprop.calculus import forms
 from symbackprop.calculus.candidates import FORMS
-from symbackprop.calculus.choice import candidates
+from symbackprop.calculus.choice import _by_piece, _nested, candidates
 from symbackprop.calculus.scoring import exact
 from symbackprop.calculus.stability import by_rules
 from symbackprop.symbols import decay, plus
@@ -55,6 +55,20 @@ def test_a_form_with_a_target_has_the_same_value_and_adds_up_the_target_first(ta
             for text in POINTS:
                 right, found = (exact(e, {x: mp.mpf(text), **t}) for e in (f, form))
                 assert abs(found - right) <= mp.mpf("1e-80"), (form, text)
+
+
+NESTED = (log(1 + exp(exp(x**3) - 1)), 3 * x**2 * tanh(sinh(x)) * cosh(x), erf(Piecewise((x, x > 1), (exp(x), True))) - 1)
+
+
+@pytest.mark.parametrize("f", NESTED, ids=str)
+def test_every_form_of_what_is_within_has_the_same_value(f):
+    made = _nested(f, x, by_rules(f), by_rules) | _by_piece(f, x, by_rules)
+    assert any(name.startswith(("of ", "by piece")) for name in made)
+    with mp.workprec(400):
+        for form in made.values():
+            for text in ("-2.5", "-0.75", "0.001", "1.5"):
+                right, found = (exact(e, {x: mp.mpf(text)}) for e in (f, form))
+                assert abs(found - right) <= mp.mpf("1e-25") * (1 + abs(right)), (form, text)
 
 
 def test_every_kind_of_form_is_made_for_some_formula():

@@ -5,13 +5,35 @@ import json
 import numpy as np
 import pytest
 from mpmath import mp
-from sympy import Abs, Piecewise, Rational, cosh, exp, log, sin, sqrt, tanh
+from sympy import (
+    Abs,
+    Piecewise,
+    Rational,
+    acos,
+    acosh,
+    asin,
+    asinh,
+    atan,
+    atanh,
+    cosh,
+    erfc,
+    exp,
+    gamma,
+    log,
+    sign,
+    sin,
+    sinh,
+    sqrt,
+    tan,
+    tanh,
+)  # fmt: skip
 
 from symbackprop.calculus import forms
 from symbackprop.calculus.choice import HELD_OUT, choose, needs_none, recalled
 from symbackprop.calculus.points import points
 from symbackprop.calculus.scoring import LARGEST, WRONG, computed, exact, sample, ulps
 from symbackprop.calculus.stability import by_rules
+from symbackprop.symbols import accurate_exp, normal
 from tests.calculus.test_candidates import FORMULAS
 
 x, T = forms.X, forms.T
@@ -113,6 +135,30 @@ def test_points_are_of_every_magnitude():
     assert exponents.min() < -100
     assert exponents.max() == 128
     assert (found == np.sort(found)).all()
+
+
+@pytest.mark.parametrize("at", ["1e20", "1e30", "1e100", "1e300"])
+def test_what_decays_faster_than_an_exponential_grows_is_0_beside_it(at):
+    with mp.workprec(4000):
+        assert exact(exp(x) * erfc(x), {x: mp.mpf(at)}) < mp.mpf("1e-1000")
+        assert exact(exp(x) * normal(-x), {x: mp.mpf(at)}) < mp.mpf("1e-1000")
+
+
+def test_what_a_kernel_does_not_compensate_in_an_exponent_is_scored_so():
+    known = sample(exp(sinh(x)), x, {}, 200, 3)
+    assert known.errors(accurate_exp(sinh(x))).max() > 20
+    assert known.errors(accurate_exp(exp(x) / 2 - exp(-x) / 2)).max() < 4
+
+
+@pytest.mark.parametrize("function", [tan, asin, acos, atan, asinh, acosh, atanh, gamma, sign], ids=str)
+def test_every_function_that_can_be_typed_is_scored(function):
+    known = sample(function(x), x, {}, 100, 3)
+    assert known.errors(function(x)).max() < 1
+
+
+def test_an_overflow_that_another_factor_shares_is_no_fault():
+    at = {x: np.array([1.5e19, 1e30], np.float32)}
+    assert (computed(3 * x**2 * exp(x), at) == np.inf).all()
 
 
 def test_towers_of_exponentials_have_an_end():
