@@ -7,6 +7,7 @@ derivation (layer ``k``), its instances (layer ``2``), the printed text (``Wâ½á
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from sympy import Add, Eq, Expr, Function, Indexed, Mul, Piecewise, S, Symbol, fraction
 from sympy.printing.precedence import PRECEDENCE, precedence
@@ -274,6 +275,7 @@ def in_order(product: Expr) -> list[Expr]:
     return [*numbers, *factors]
 
 
+@lru_cache(maxsize=4096)
 def by_size(term: Expr) -> tuple[bool, int, int, str]:
     """Positive terms first, then numbers, then the shorter."""
     return (is_negative(term), 0 if term.is_Number else 1, term.count_ops(), str(term))

@@ -42,6 +42,9 @@ ONCE_WRONG = {  # each was found by a random formula, and shrunk
     "an exponent with what cannot be compensated": one("sigmoid", one("sinh", a)),
     "a square under a tangent": one("*", one("tanh", a), one("**", one("tanh", one("*", a, a)), "-2")),
     "the slope of a tangent through its value": one("tan", a),
+    "a hyperbolic sine of a rounded number": one("sinh", one("-", a, "3")),
+    "0 beside 0, a factor infinite": one("erf", one("**", a, "-1")),
+    "a slope that is a step": one("max", one("*", "100", a), a),
     "a lost angle": one("sin", one("+", "1", a)),
 }
 SLOWLY = {

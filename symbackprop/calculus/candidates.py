@@ -400,8 +400,13 @@ def reflected(f: Expr, x: Symbol) -> Expr | None:
 
 
 def accurate(f: Expr, _: Symbol) -> Expr:
-    """Compute each exponent with what its roundings lost."""
-    return f.replace(exp, accurate_exp)
+    """Compute each exponent with what its roundings lost; sinh u and cosh u by e^(u - log 2), which is as large."""
+
+    def halves(node: Expr) -> Expr:
+        up, down = (accurate_exp(s * node.args[0] - log(2)) for s in (1, -1))
+        return up - down if isinstance(node, sinh) else up + down
+
+    return f.replace(lambda e: isinstance(e, sinh | cosh), halves).replace(exp, accurate_exp)
 
 
 def accurate_halves(f: Expr, x: Symbol) -> Expr:

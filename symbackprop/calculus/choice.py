@@ -16,7 +16,22 @@ from typing import Any
 
 import numpy as np
 from mpmath import mp
-from sympy import Abs, Dummy, Eq, Expr, Function, Integer, Piecewise, PolynomialError, Pow, Rational, Symbol
+from sympy import (
+    Abs,
+    Dummy,
+    Eq,
+    Expr,
+    Function,
+    Integer,
+    Piecewise,
+    PolynomialError,
+    Pow,
+    Rational,
+    Symbol,
+    cosh,
+    exp,
+    sinh,
+)
 
 from symbackprop.calculus.algebra import cost
 from symbackprop.calculus.candidates import (
@@ -162,9 +177,12 @@ _PROBES = ("0.3125", "-0.6875", "2.4375", "-3.1875")  # on both sides of 0 and o
 
 
 def needs_none(f: Expr) -> bool:
-    """Whether a formula has only sums, products and pieces, or is one elementary function: nothing to gain."""
+    """Whether a formula has only sums, products and pieces, or is one elementary function: nothing to gain.
+
+    An exponential of a rounded number is no such function: e^u has |u| times the relative error of u.
+    """
     if isinstance(f, Function) and not f.args[0].has(Function, Pow) and not isinstance(f, Piecewise):
-        return True
+        return not isinstance(f, exp | sinh | cosh) or f.args[0].is_Symbol or f.args[0] == -f.free_symbols.pop()
     return is_simple(f)
 
 

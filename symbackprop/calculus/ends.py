@@ -157,7 +157,7 @@ def _expansion(f: Values, *, at_zero: bool) -> _Expansion | None:
     if any(mp.isnan(v) for v in values):
         return None
     if all(abs(v) < mp.ldexp(1, -(2**40)) for v in values):
-        return _of_decay(f) if not at_zero else None
+        return _of_decay(f) if not at_zero else _Expansion(S.Zero, (S.Zero,))
     if not at_zero and all(abs(v) > mp.ldexp(1, 2**40) for v in values):
         return _of_decay(f)
     power = _half(mp.log(abs(values[1] / values[0]), 2)) if values[0] and values[1] else None

@@ -17,7 +17,7 @@ from mpmath import mp
 Array = np.ndarray[Any, Any]
 
 HALVINGS = 12  # of the way between a point where the value is a normal number and one where it is not
-FALLEN = 0.1  # part of |f| that is left at 1/3000 of the distance from a root: of √|x - 3|, 1/55
+FALLEN = 0.1  # part of |f| that is left at 1/3500 of the distance from a root: of √|x - 3|, 1/55
 
 
 def points(count: int, seed: int, dtype: str = "float32") -> Array:
@@ -105,15 +105,27 @@ def _touching(xs: Array, truths: list[Any], n: int, f: Callable[[Any], Any]) -> 
         return None
     if max(sizes) < 1.01 * sizes[1]:  # what a constant's roundings are
         return None
-    low, high = _narrowed(mp.mpf(float(xs[n - 1])), mp.mpf(float(xs[n + 1])), 100, f)
-    last = abs(f((low + high) / 2))
-    low, high = _narrowed(low, high, 20, f)
-    return float(low) if abs(f((low + high) / 2)) < FALLEN * last else None
+    low, high = _narrowed(mp.mpf(float(xs[n - 1])), mp.mpf(float(xs[n + 1])), 50, f)
+    for _ in range(2):
+        last = abs(f((low + high) / 2))
+        low, high = _narrowed(low, high, 17, f)
+        if not abs(f((low + high) / 2)) < FALLEN * last:
+            return None
+    return float(low)
 
 
 def _narrowed(low: Any, high: Any, steps: int, f: Callable[[Any], Any]) -> tuple[Any, Any]:
-    """Return where |f| is least between two points, after some steps that leave two thirds each."""
+    """Return where |f| is least between two points, by golden sections: a step leaves 0.618 and takes one value."""
+    part = (mp.sqrt(5) - 1) / 2
+    left, right = high - part * (high - low), low + part * (high - low)
+    at_left, at_right = abs(f(left)), abs(f(right))
     for _ in range(steps):
-        third = (high - low) / 3
-        low, high = (low, high - third) if abs(f(low + third)) < abs(f(high - third)) else (low + third, high)
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - part * (high - low)
+            at_left = abs(f(left))
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + part * (high - low)
+            at_right = abs(f(right))
     return low, high

@@ -10,7 +10,7 @@ from sympy import Expr, Indexed, Rational
 
 from symbackprop.calculus.forms import Change
 from symbackprop.calculus.parts import X
-from symbackprop.calculus.rules import slope
+from symbackprop.calculus.rules import desugar, slope
 from symbackprop.calculus.scoring import exact
 from symbackprop.notation import split
 from symbackprop.symbols import array, name_of
@@ -70,7 +70,7 @@ def _name(value: str, argument: str) -> str | None:
 
 def _multiple(f: Expr, g: Expr) -> Rational | None:
     """Return c where f = c g', found by values; None where there is none."""
-    derivative = slope(g, X)
+    derivative = slope(desugar(g), X)
     with mp.workprec(200):
         pairs = [[exact(e, {X: mp.mpf(at)}) for e in (f, derivative)] for at in _PLACES]
         ratio = next((u / v for u, v in pairs if v), mp.nan)
