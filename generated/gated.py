@@ -91,7 +91,7 @@ Regenerate with:
     symbackprop generate --network gated.toml -o gated.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 3dbcfc20c46bfee1.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8316d0f78c3c1814.
 """
 
 import hashlib
@@ -610,7 +610,7 @@ def backward(
     total = zero
     for i in range(48):
         total += da1[i] * g1[i] * r1[i]
-    dv1 = -ratio(total, real(2) * (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
+    dv1 = -ratio(real(0.5) * total, (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
     # dr1[i] = dv1 r1[i]/24 + da1[i] g1[i]/√(1e-05 + v1)
     dv12 = real(0.041666666666666664) * dv1
     for i in range(48):
@@ -809,7 +809,7 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         total = zero
         for i in range(48):
             total += da1[i] * g1[i] * r1[i]
-        dv1 = -ratio(total, real(2) * (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
+        dv1 = -ratio(real(0.5) * total, (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
         # dr1[i] = dv1 r1[i]/24 + da1[i] g1[i]/√(1e-05 + v1)
         dv12 = real(0.041666666666666664) * dv1
         for i in range(48):
@@ -1048,7 +1048,7 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
         total = zero
         for i in range(48):
             total += da1[i] * g1[i] * r1[i]
-        dv1 = -ratio(total, real(2) * (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
+        dv1 = -ratio(real(0.5) * total, (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
         # dr1[i] = dv1 r1[i]/24 + da1[i] g1[i]/√(1e-05 + v1)
         dv12 = real(0.041666666666666664) * dv1
         constant = ratio(one, sqrt(real(1e-05) + v1))
@@ -1496,7 +1496,7 @@ def sgd_deferred(
             total = zero
             for i in range(48):
                 total += da1[i] * g1[i] * r1[i]
-            dv1 = -ratio(total, real(2) * (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
+            dv1 = -ratio(real(0.5) * total, (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
             # dr1[i] = dv1 r1[i]/24 + da1[i] g1[i]/√(1e-05 + v1)
             dv12 = real(0.041666666666666664) * dv1
             constant = ratio(one, sqrt(real(1e-05) + v1))
@@ -1807,7 +1807,9 @@ def sgd_minibatch(
             total = zero
             for i in range(48):
                 total += r1[r, i] * da1[r, i] * g1[i]
-            dv1[r] = -ratio(total, real(2) * (real(1e-05) + v1[r]) * sqrt(real(1e-05) + v1[r]))
+            dv1[r] = (
+                -ratio(real(0.5) * total, (real(1e-05) + v1[r]) * sqrt(real(1e-05) + v1[r]))
+            )
         # dr1[r,i] = r1[r,i] dv1[r]/24 + da1[r,i] g1[i]/√(1e-05 + v1[r])
         for r in range(count):
             dv1_r = real(0.041666666666666664) * dv1[r]

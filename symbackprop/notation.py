@@ -275,6 +275,15 @@ def in_order(product: Expr) -> list[Expr]:
     return [*numbers, *factors]
 
 
+def quotient(product: Expr) -> tuple[Expr, Expr]:
+    """Return what is divided, and by what: 851/500 x/y is (1.702 x)/y, for 500 y may overflow where x/y does not."""
+    number, rest = product.as_coeff_Mul()
+    above, below = fraction(rest, exact=True)
+    if number.is_Rational and not below.is_number and number.q != 1 and (number.p != 1 or above != 1):
+        return number * above, below
+    return fraction(product, exact=True)
+
+
 @lru_cache(maxsize=4096)
 def by_size(term: Expr) -> tuple[bool, int, int, str]:
     """Positive terms first, then numbers, then the shorter."""

@@ -45,6 +45,7 @@ ONCE_WRONG = {  # each was found by a random formula, and shrunk
     "a hyperbolic sine of a rounded number": one("sinh", one("-", a, "3")),
     "0 beside 0, a factor infinite": one("erf", one("**", a, "-1")),
     "a slope that is a step": one("max", one("*", "100", a), a),
+    "a divisor that overflows": one("*", one("sign", a), one("/", "1.702", a)),
     "a lost angle": one("sin", one("+", "1", a)),
 }
 SLOWLY = {

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice, product
 from typing import Any
 
@@ -317,7 +317,13 @@ def _form_inside(u: Expr, x: Symbol, by_rule: Callable[[Expr], Expr]) -> Expr:
 def _samples(
     f: Expr, x: Symbol, values: Mapping[Symbol, tuple[float, ...]], counts: Iterable[int], seed: int
 ) -> Samples:
-    return Samples(tuple(sample(f, x, values, n, seed, dtype) for n, dtype in zip(counts, FORMATS, strict=True)))
+    return _sampled(f, x, tuple(values.items()), tuple(counts), seed)
+
+
+@lru_cache(maxsize=4)  # what a form is chosen and judged at is measured again through a stored value
+def _sampled(f: Expr, x: Symbol, values: tuple[Any, ...], counts: tuple[int, ...], seed: int) -> Samples:
+    both = zip(counts, FORMATS, strict=True)
+    return Samples(tuple(sample(f, x, dict(values), n, seed, dtype) for n, dtype in both))
 
 
 def _errors(found: Mapping[str, Expr], known: Samples) -> dict[str, Array]:

@@ -71,12 +71,14 @@ def _is_normal(value: Any, normal: tuple[Any, Any]) -> bool:
 
 def near_roots(xs: Array, truths: list[Any], f: Callable[[Any], Any], within: float = 0.25) -> Array:
     """Return which of some sorted points are within a quarter of a root of f beside 0: no form has few ULP there."""
-    roots = [r for n in range(xs.size - 1) if (r := _crossing(xs, truths, n, f)) is not None]
-    roots += [r for n in range(1, xs.size - 1) if (r := _touching(xs, truths, n, f)) is not None]
     near = np.zeros(xs.size, bool)
-    with np.errstate(over="ignore"):  # the largest floats are far from everything
-        for root in roots:
-            near |= abs(xs.astype(np.longdouble) - root) <= within * abs(root)
+    for find, first in ((_crossing, 0), (_touching, 1)):
+        for n in range(first, xs.size - 1):
+            if near[n - first : n + 2].all():  # as everywhere far out, where a function oscillates
+                continue
+            if (root := find(xs, truths, n, f)) is not None:
+                with np.errstate(over="ignore"):  # the largest floats are far from everything
+                    near |= abs(xs.astype(np.longdouble) - root) <= within * abs(root)
     return near
 
 

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 from mpmath import mp
-from sympy import Abs, Add, Expr, Max, Min, Mul, Piecewise, Pow, S, Symbol, fraction
+from sympy import Abs, Add, Expr, Max, Min, Mul, Piecewise, Pow, S, Symbol
 from sympy.core.function import Function
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Not, Or
 
 from symbackprop.calculus.points import at_edges, near_roots, points
-from symbackprop.notation import by_size, in_order, is_negative
+from symbackprop.notation import by_size, in_order, is_negative, quotient
 from symbackprop.symbols import AtInfinity, accurate_exp, plus, scaled
 
 Array = np.ndarray[Any, Any]
@@ -246,7 +246,7 @@ class _Arithmetic:
         return total if common == 1 else total * self.real(float(common))
 
     def _product(self, expr: Mul) -> Any:
-        above, below = fraction(expr, exact=True)
+        above, below = quotient(expr)
         if not below.is_number:
             return self.value(above) / self.value(below)
         number = self.real(float(expr.as_coeff_Mul()[0]))

@@ -47,7 +47,7 @@ from symbackprop.loops.ir import (
     Statement,
     walk,
 )
-from symbackprop.notation import by_size, identifier, in_order, is_negative
+from symbackprop.notation import by_size, identifier, in_order, is_negative, quotient
 from symbackprop.symbols import AtInfinity, Finite, accurate_exp, decay, name_of
 
 WIDTH = 100
@@ -181,7 +181,7 @@ def _sum(expr: Add) -> str:
 def _product(expr: Mul) -> tuple[str, int]:
     if is_negative(expr):
         return "-" + real(-expr, _PRODUCT), _SUM
-    above, below = fraction(expr, exact=True)
+    above, below = quotient(expr)
     if below != 1 and not below.is_number:
         return _quotient(above, below)
     return " * ".join(real(f, _PRODUCT) for f in in_order(expr)), _PRODUCT
