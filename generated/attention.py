@@ -67,7 +67,7 @@ Regenerate with:
     symbackprop generate --network attention.toml -o attention.py, or build(Network([...]))
         in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: a57b9232733a4646.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 3db2bbeda2a4d3c3.
 """
 
 import hashlib
@@ -455,7 +455,7 @@ def backward(x, y, W1, b1, W2, W3, b3, dW1, db1, dW2, dW3, db3, l2):
     for i in range(32):
         shared = exp(-abs(a1[i]))
         shared2 = shared * shared
-        dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
     # s_2[i] = Σ_j<32 W2[i,j] h1[j]
     for i in range(32):
         total = zero
@@ -598,7 +598,7 @@ def sgd(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t):
         for i in range(32):
             shared = exp(-abs(a1[i]))
             shared2 = shared * shared
-            dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # s_2[i] = Σ_j<32 W2[i,j] h1[j]
         for i in range(32):
             total = zero
@@ -747,7 +747,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t)
             h1[i] = tanh(a1_i)
             shared = exp(-abs(a1_i))
             shared2 = shared * shared
-            dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # s_2[i] = Σ_j<32 W2[i,j] h1[j]
         for i in range(32):
             total = zero
@@ -1125,7 +1125,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
                 h1[i] = tanh(a1_i)
                 shared = exp(-abs(a1_i))
                 shared2 = shared * shared
-                dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+                dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
             # s_2[i] = Σ_j<32 W2[i,j] h1[j]
             for i in range(32):
                 total = zero
@@ -1261,7 +1261,7 @@ def each_decay_c187(A, B, count):
     for i in range(count):
         shared = exp(-abs(B[i]))
         shared2 = shared * shared
-        A[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        A[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
 
 
 @kernel

@@ -65,7 +65,7 @@ Regenerate with:
     symbackprop generate --network autoencoder.toml -o autoencoder.py, or
         build(Network([...])) in Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 9342c312584928b7.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: d22da70f215b82dd.
 """
 
 import hashlib
@@ -243,10 +243,10 @@ def forward(X, W1, b1, W2, b2, b3, b4, F):
         # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
         #     + exp(-|a1[i]|/2)²) otherwise}
         for i in range(128):
+            shared = exp(-abs(real(0.5) * a1[i]))
             h1[i] = (
                 zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-                + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+                else scaled(a1[i], shared)) / (one + shared * shared)
             )
         # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
         for i in range(16):
@@ -264,10 +264,10 @@ def forward(X, W1, b1, W2, b2, b3, b4, F):
         # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
         #     + exp(-|a3[i]|/2)²) otherwise}
         for i in range(128):
+            shared = exp(-abs(real(0.5) * a3[i]))
             h3[i] = (
                 zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
-                else scaled(a3[i], exp(-abs(real(0.5) * a3[i])))) / (one
-                + exp(-abs(real(0.5) * a3[i])) * exp(-abs(real(0.5) * a3[i])))
+                else scaled(a3[i], shared)) / (one + shared * shared)
             )
         # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
         for i in range(64):
@@ -305,10 +305,10 @@ def loss(X, Y, W1, b1, W2, b2, b3, b4):
         # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
         #     + exp(-|a1[i]|/2)²) otherwise}
         for i in range(128):
+            shared = exp(-abs(real(0.5) * a1[i]))
             h1[i] = (
                 zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-                + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+                else scaled(a1[i], shared)) / (one + shared * shared)
             )
         # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
         for i in range(16):
@@ -326,10 +326,10 @@ def loss(X, Y, W1, b1, W2, b2, b3, b4):
         # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
         #     + exp(-|a3[i]|/2)²) otherwise}
         for i in range(128):
+            shared = exp(-abs(real(0.5) * a3[i]))
             h3[i] = (
                 zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
-                else scaled(a3[i], exp(-abs(real(0.5) * a3[i])))) / (one
-                + exp(-abs(real(0.5) * a3[i])) * exp(-abs(real(0.5) * a3[i])))
+                else scaled(a3[i], shared)) / (one + shared * shared)
             )
         # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
         for i in range(64):
@@ -374,10 +374,10 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
     # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
     #     + exp(-|a1[i]|/2)²) otherwise}
     for i in range(128):
+        shared = exp(-abs(real(0.5) * a1[i]))
         h1[i] = (
             zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-            else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-            + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+            else scaled(a1[i], shared)) / (one + shared * shared)
         )
     # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
     for i in range(16):
@@ -395,10 +395,10 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
     # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
     #     + exp(-|a3[i]|/2)²) otherwise}
     for i in range(128):
+        shared = exp(-abs(real(0.5) * a3[i]))
         h3[i] = (
             zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
-            else scaled(a3[i], exp(-abs(real(0.5) * a3[i])))) / (one
-            + exp(-abs(real(0.5) * a3[i])) * exp(-abs(real(0.5) * a3[i])))
+            else scaled(a3[i], shared)) / (one + shared * shared)
         )
     # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
     for i in range(64):
@@ -427,13 +427,12 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
     #     if a3[i] > 0; (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 +
     #     exp(-|a3[i]|/2)²)² otherwise}
     for i in range(128):
+        shared = exp(-abs(real(0.5) * a3[i]))
         da3[i] = (
             dh3[i] * (one if a3[i] == real(np.inf) else zero if a3[i] == -real(np.inf)
-            else (one + scaled(one + a3[i], exp(-abs(real(0.5) * a3[i]))) if a3[i] > zero
-            else scaled(one + a3[i] + exp(-abs(real(0.5) * a3[i])) * exp(-abs(real(0.5)
-            * a3[i])), exp(-abs(real(0.5) * a3[i])))) / ((one + exp(-abs(real(0.5) * a3[i]))
-            * exp(-abs(real(0.5) * a3[i]))) * (one + exp(-abs(real(0.5) * a3[i]))
-            * exp(-abs(real(0.5) * a3[i])))))
+            else (one + scaled(one + a3[i], shared) if a3[i] > zero else scaled(one + a3[i]
+            + shared * shared, shared)) / ((one + shared * shared) * (one
+            + shared * shared)))
         )
     # dh2[i] = Σ_j<128 W2[i,j] da3[j]
     for i in range(16):
@@ -452,13 +451,12 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
     #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
     #     exp(-|a1[i]|/2)²)² otherwise}
     for i in range(128):
+        shared = exp(-abs(real(0.5) * a1[i]))
         da1[i] = (
             dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-            else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
-            else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
-            * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
-            * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
-            * exp(-abs(real(0.5) * a1[i])))))
+            else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
+            + shared * shared, shared)) / ((one + shared * shared) * (one
+            + shared * shared)))
         )
     # dW1[i,j] = da1[i] x[j] + da4[j] h3[i]
     for i in range(128):
@@ -520,10 +518,10 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
         # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
         #     + exp(-|a1[i]|/2)²) otherwise}
         for i in range(128):
+            shared = exp(-abs(real(0.5) * a1[i]))
             h1[i] = (
                 zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-                + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+                else scaled(a1[i], shared)) / (one + shared * shared)
             )
         # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
         for i in range(16):
@@ -541,10 +539,10 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
         # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
         #     + exp(-|a3[i]|/2)²) otherwise}
         for i in range(128):
+            shared = exp(-abs(real(0.5) * a3[i]))
             h3[i] = (
                 zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
-                else scaled(a3[i], exp(-abs(real(0.5) * a3[i])))) / (one
-                + exp(-abs(real(0.5) * a3[i])) * exp(-abs(real(0.5) * a3[i])))
+                else scaled(a3[i], shared)) / (one + shared * shared)
             )
         # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
         for i in range(64):
@@ -573,13 +571,12 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
         #     if a3[i] > 0; (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 +
         #     exp(-|a3[i]|/2)²)² otherwise}
         for i in range(128):
+            shared = exp(-abs(real(0.5) * a3[i]))
             da3[i] = (
                 dh3[i] * (one if a3[i] == real(np.inf) else zero if a3[i] == -real(np.inf)
-                else (one + scaled(one + a3[i], exp(-abs(real(0.5) * a3[i]))) if a3[i] > zero
-                else scaled(one + a3[i] + exp(-abs(real(0.5) * a3[i])) * exp(-abs(real(0.5)
-                * a3[i])), exp(-abs(real(0.5) * a3[i])))) / ((one + exp(-abs(real(0.5) * a3[i]))
-                * exp(-abs(real(0.5) * a3[i]))) * (one + exp(-abs(real(0.5) * a3[i]))
-                * exp(-abs(real(0.5) * a3[i])))))
+                else (one + scaled(one + a3[i], shared) if a3[i] > zero else scaled(one + a3[i]
+                + shared * shared, shared)) / ((one + shared * shared) * (one
+                + shared * shared)))
             )
         # dh2[i] = Σ_j<128 W2[i,j] da3[j]
         for i in range(16):
@@ -598,13 +595,12 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
         #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
         #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(128):
+            shared = exp(-abs(real(0.5) * a1[i]))
             da1[i] = (
                 dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-                else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
-                else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
-                * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i])))))
+                else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
+                + shared * shared, shared)) / ((one + shared * shared) * (one
+                + shared * shared)))
             )
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
@@ -674,10 +670,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
         # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
         #     + exp(-|a1[i]|/2)²) otherwise}
         for i in range(128):
+            a1_i = a1[i]
+            shared = exp(-abs(real(0.5) * a1_i))
             h1[i] = (
-                zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-                + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+                zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
+                else scaled(a1_i, shared)) / (one + shared * shared)
             )
         # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
         for i in range(16):
@@ -695,10 +692,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
         # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
         #     + exp(-|a3[i]|/2)²) otherwise}
         for i in range(128):
+            a3_i = a3[i]
+            shared = exp(-abs(real(0.5) * a3_i))
             h3[i] = (
-                zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
-                else scaled(a3[i], exp(-abs(real(0.5) * a3[i])))) / (one
-                + exp(-abs(real(0.5) * a3[i])) * exp(-abs(real(0.5) * a3[i])))
+                zero if a3_i == -real(np.inf) else (a3_i if a3_i > zero
+                else scaled(a3_i, shared)) / (one + shared * shared)
             )
         # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
         for i in range(64):
@@ -744,13 +742,13 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
         #     if a3[i] > 0; (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 +
         #     exp(-|a3[i]|/2)²)² otherwise}; b3[i] ← b3[i] - step da3[i]
         for i in range(128):
+            a3_i = a3[i]
+            shared = exp(-abs(real(0.5) * a3_i))
             da3[i] = (
-                dh3[i] * (one if a3[i] == real(np.inf) else zero if a3[i] == -real(np.inf)
-                else (one + scaled(one + a3[i], exp(-abs(real(0.5) * a3[i]))) if a3[i] > zero
-                else scaled(one + a3[i] + exp(-abs(real(0.5) * a3[i])) * exp(-abs(real(0.5)
-                * a3[i])), exp(-abs(real(0.5) * a3[i])))) / ((one + exp(-abs(real(0.5) * a3[i]))
-                * exp(-abs(real(0.5) * a3[i]))) * (one + exp(-abs(real(0.5) * a3[i]))
-                * exp(-abs(real(0.5) * a3[i])))))
+                dh3[i] * (one if a3_i == real(np.inf) else zero if a3_i == -real(np.inf)
+                else (one + scaled(one + a3_i, shared) if a3_i > zero else scaled(one + a3_i
+                + shared * shared, shared)) / ((one + shared * shared) * (one
+                + shared * shared)))
             )
             b3[i] -= step * da3[i]
         # dh2[i] = Σ_j<128 W2[i,j] da3[j]; b2[i] ← b2[i] - step dh2[i]
@@ -789,13 +787,13 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
         #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
         #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(128):
+            a1_i = a1[i]
+            shared = exp(-abs(real(0.5) * a1_i))
             da1[i] = (
-                dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-                else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
-                else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
-                * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i])))))
+                dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
+                else (one + scaled(one + a1_i, shared) if a1_i > zero else scaled(one + a1_i
+                + shared * shared, shared)) / ((one + shared * shared) * (one
+                + shared * shared)))
             )
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
@@ -943,10 +941,10 @@ def each_decay_scaled(A, B, count):
     """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 +
     exp(-|B[i]|/2)²) otherwise}."""
     for i in range(count):
+        shared = exp(-abs(real(0.5) * B[i]))
         A[i] = (
             zero if B[i] == -real(np.inf) else (B[i] if B[i] > zero
-            else scaled(B[i], exp(-abs(real(0.5) * B[i])))) / (one
-            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])))
+            else scaled(B[i], shared)) / (one + shared * shared)
         )
 
 
@@ -1038,13 +1036,12 @@ def each_decay_scaled_494e(A, B, C, count):
     """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0;
     (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
     for i in range(count):
+        shared = exp(-abs(real(0.5) * B[i]))
         A[i] = (
             C[i] * (one if B[i] == real(np.inf) else zero if B[i] == -real(np.inf) else (one
-            + scaled(one + B[i], exp(-abs(real(0.5) * B[i]))) if B[i] > zero else scaled(one
-            + B[i] + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])),
-            exp(-abs(real(0.5) * B[i])))) / ((one + exp(-abs(real(0.5) * B[i]))
-            * exp(-abs(real(0.5) * B[i]))) * (one + exp(-abs(real(0.5) * B[i]))
-            * exp(-abs(real(0.5) * B[i])))))
+            + scaled(one + B[i], shared) if B[i] > zero else scaled(one + B[i]
+            + shared * shared, shared)) / ((one + shared * shared) * (one
+            + shared * shared)))
         )
 
 

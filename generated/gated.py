@@ -91,7 +91,7 @@ Regenerate with:
     symbackprop generate --network gated.toml -o gated.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8316d0f78c3c1814.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 2cf2441db5d3ec08.
 """
 
 import hashlib
@@ -333,10 +333,10 @@ def forward(X, W1, b1, g1, U2, V2, c2, d2, W3, b3, F):
         # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
         #     + exp(-|a1[i]|/2)²) otherwise}
         for i in range(48):
+            shared = exp(-abs(real(0.5) * a1[i]))
             h1[i] = (
                 zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-                + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+                else scaled(a1[i], shared)) / (one + shared * shared)
             )
         # z2[i] = Σ_j<48 U2[i,j] h1[j]
         for i in range(32):
@@ -420,10 +420,10 @@ def loss(X, Y, W1, b1, g1, U2, V2, c2, d2, W3, b3):
         # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
         #     + exp(-|a1[i]|/2)²) otherwise}
         for i in range(48):
+            shared = exp(-abs(real(0.5) * a1[i]))
             h1[i] = (
                 zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-                + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+                else scaled(a1[i], shared)) / (one + shared * shared)
             )
         # z2[i] = Σ_j<48 U2[i,j] h1[j]
         for i in range(32):
@@ -516,10 +516,10 @@ def backward(
     # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
     #     + exp(-|a1[i]|/2)²) otherwise}
     for i in range(48):
+        shared = exp(-abs(real(0.5) * a1[i]))
         h1[i] = (
             zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-            else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-            + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+            else scaled(a1[i], shared)) / (one + shared * shared)
         )
     # z2[i] = Σ_j<48 U2[i,j] h1[j]
     for i in range(32):
@@ -598,13 +598,12 @@ def backward(
     #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
     #     exp(-|a1[i]|/2)²)² otherwise}
     for i in range(48):
+        shared = exp(-abs(real(0.5) * a1[i]))
         da1[i] = (
             dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-            else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
-            else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
-            * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
-            * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
-            * exp(-abs(real(0.5) * a1[i])))))
+            else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
+            + shared * shared, shared)) / ((one + shared * shared) * (one
+            + shared * shared)))
         )
     # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
     total = zero
@@ -715,10 +714,10 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
         #     + exp(-|a1[i]|/2)²) otherwise}
         for i in range(48):
+            shared = exp(-abs(real(0.5) * a1[i]))
             h1[i] = (
                 zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-                + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+                else scaled(a1[i], shared)) / (one + shared * shared)
             )
         # z2[i] = Σ_j<48 U2[i,j] h1[j]
         for i in range(32):
@@ -797,13 +796,12 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
         #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(48):
+            shared = exp(-abs(real(0.5) * a1[i]))
             da1[i] = (
                 dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-                else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
-                else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
-                * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i])))))
+                else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
+                + shared * shared, shared)) / ((one + shared * shared) * (one
+                + shared * shared)))
             )
         # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
         total = zero
@@ -924,12 +922,13 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
         #     > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
         constant = ratio(one, sqrt(real(1e-05) + v1))
         for i in range(48):
-            a1[i] = b1[i] + constant * g1[i] * r1[i]
+            a1_i = b1[i] + constant * g1[i] * r1[i]
+            shared = exp(-abs(real(0.5) * a1_i))
             h1[i] = (
-                zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-                + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+                zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
+                else scaled(a1_i, shared)) / (one + shared * shared)
             )
+            a1[i] = a1_i
         # z2[i] = Σ_j<48 U2[i,j] h1[j]; w2[i] = Σ_j<48 V2[i,j] h1[j]; h2[i] = (c2[i] +
         #     w2[i])/(1 + exp(-d2[i] - z2[i]))
         for i in range(32):
@@ -1036,13 +1035,13 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
         #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
         #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(48):
+            a1_i = a1[i]
+            shared = exp(-abs(real(0.5) * a1_i))
             da1[i] = (
-                dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-                else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
-                else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
-                * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i])))))
+                dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
+                else (one + scaled(one + a1_i, shared) if a1_i > zero else scaled(one + a1_i
+                + shared * shared, shared)) / ((one + shared * shared) * (one
+                + shared * shared)))
             )
         # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
         total = zero
@@ -1364,12 +1363,13 @@ def sgd_deferred(
             #     > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
             constant = ratio(one, sqrt(real(1e-05) + v1))
             for i in range(48):
-                a1[i] = b1[i] + constant * g1[i] * r1[i]
+                a1_i = b1[i] + constant * g1[i] * r1[i]
+                shared = exp(-abs(real(0.5) * a1_i))
                 h1[i] = (
-                    zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                    else scaled(a1[i], exp(-abs(real(0.5) * a1[i])))) / (one
-                    + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5) * a1[i])))
+                    zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
+                    else scaled(a1_i, shared)) / (one + shared * shared)
                 )
+                a1[i] = a1_i
             # z2[i] = Σ_j<48 U2[i,j] h1[j]; w2[i] = Σ_j<48 V2[i,j] h1[j]; h2[i] = (c2[i] +
             #     w2[i])/(1 + exp(-d2[i] - z2[i]))
             for i in range(32):
@@ -1484,13 +1484,13 @@ def sgd_deferred(
             #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
             #     exp(-|a1[i]|/2)²)² otherwise}
             for i in range(48):
+                a1_i = a1[i]
+                shared = exp(-abs(real(0.5) * a1_i))
                 da1[i] = (
-                    dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-                    else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
-                    else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
-                    * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
-                    * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
-                    * exp(-abs(real(0.5) * a1[i])))))
+                    dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
+                    else (one + scaled(one + a1_i, shared) if a1_i > zero else scaled(one + a1_i
+                    + shared * shared, shared)) / ((one + shared * shared) * (one
+                    + shared * shared)))
                 )
             # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
             total = zero
@@ -1546,10 +1546,10 @@ def each_decay_scaled(A, B, count):
     """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 +
     exp(-|B[i]|/2)²) otherwise}."""
     for i in range(count):
+        shared = exp(-abs(real(0.5) * B[i]))
         A[i] = (
             zero if B[i] == -real(np.inf) else (B[i] if B[i] > zero
-            else scaled(B[i], exp(-abs(real(0.5) * B[i])))) / (one
-            + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])))
+            else scaled(B[i], shared)) / (one + shared * shared)
         )
 
 
@@ -1641,13 +1641,12 @@ def each_decay_scaled_494e(A, B, C, count):
     """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0;
     (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
     for i in range(count):
+        shared = exp(-abs(real(0.5) * B[i]))
         A[i] = (
             C[i] * (one if B[i] == real(np.inf) else zero if B[i] == -real(np.inf) else (one
-            + scaled(one + B[i], exp(-abs(real(0.5) * B[i]))) if B[i] > zero else scaled(one
-            + B[i] + exp(-abs(real(0.5) * B[i])) * exp(-abs(real(0.5) * B[i])),
-            exp(-abs(real(0.5) * B[i])))) / ((one + exp(-abs(real(0.5) * B[i]))
-            * exp(-abs(real(0.5) * B[i]))) * (one + exp(-abs(real(0.5) * B[i]))
-            * exp(-abs(real(0.5) * B[i])))))
+            + scaled(one + B[i], shared) if B[i] > zero else scaled(one + B[i]
+            + shared * shared, shared)) / ((one + shared * shared) * (one
+            + shared * shared)))
         )
 
 

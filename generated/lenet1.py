@@ -63,7 +63,7 @@ Regenerate with:
     symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 87aca699bd8c47c0.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 2c46345bd9c9fd56.
 """
 
 import hashlib
@@ -562,7 +562,7 @@ def each_decay_8f73(A, B, C, count):
     for i in range(count):
         shared = exp(-abs(B[i]))
         shared2 = shared * shared
-        A[i] = real(4) * shared2 * C[i] / ((one + shared2) * (one + shared2))
+        A[i] = shared2 * C[i] * real(4) / ((one + shared2) * (one + shared2))
 
 
 @kernel
@@ -1348,7 +1348,7 @@ def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
                     shared = exp(-abs(a3[o, p, q]))
                     shared2 = shared * shared
                     da3[o, p, q] = (
-                        real(4) * shared2 * dh3[o, p, q] / ((one + shared2) * (one + shared2))
+                        shared2 * dh3[o, p, q] * real(4) / ((one + shared2) * (one + shared2))
                     )
         # dh2[c,p,q] = 0
         for c in range(4):
@@ -1384,7 +1384,7 @@ def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
                     shared = exp(-abs(a1[o, p, q]))
                     shared2 = shared * shared
                     da1[o, p, q] = (
-                        real(4) * shared2 * dh1[o, p, q] / ((one + shared2) * (one + shared2))
+                        shared2 * dh1[o, p, q] * real(4) / ((one + shared2) * (one + shared2))
                     )
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):

@@ -80,7 +80,7 @@ Regenerate with:
     symbackprop generate --network residual.toml -o residual.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 16b85a1af38b95f2.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: de981508c1f67427.
 """
 
 import hashlib
@@ -458,7 +458,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     for i in range(32):
         shared = exp(-abs(a1[i]))
         shared2 = shared * shared
-        dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
     # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]
     for i in range(32):
         total = zero
@@ -472,7 +472,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     for i in range(32):
         shared = exp(-abs(a2[i]))
         shared2 = shared * shared
-        dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
     # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]
     for i in range(32):
         total = zero
@@ -486,7 +486,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     for i in range(32):
         shared = exp(-abs(a3[i]))
         shared2 = shared * shared
-        dh3_da3[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        dh3_da3[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
     # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
     for i in range(10):
         total = zero
@@ -623,7 +623,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for i in range(32):
             shared = exp(-abs(a1[i]))
             shared2 = shared * shared
-            dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]
         for i in range(32):
             total = zero
@@ -637,7 +637,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for i in range(32):
             shared = exp(-abs(a2[i]))
             shared2 = shared * shared
-            dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]
         for i in range(32):
             total = zero
@@ -651,7 +651,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for i in range(32):
             shared = exp(-abs(a3[i]))
             shared2 = shared * shared
-            dh3_da3[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh3_da3[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
         for i in range(10):
             total = zero
@@ -794,7 +794,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
             h1[i] = tanh(a1_i)
             shared = exp(-abs(a1_i))
             shared2 = shared * shared
-            dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]; h2[i] = tanh(a2[i]); dh2_da2[i] = 4
         #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
         for i in range(32):
@@ -805,7 +805,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
             h2[i] = tanh(a2[i])
             shared = exp(-abs(a2[i]))
             shared2 = shared * shared
-            dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]; h3[i] = tanh(a3[i]); dh3_da3[i] = 4
         #     exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
         for i in range(32):
@@ -816,7 +816,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
             h3[i] = tanh(a3[i])
             shared = exp(-abs(a3[i]))
             shared2 = shared * shared
-            dh3_da3[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh3_da3[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
         for i in range(10):
             total3 = zero
@@ -1190,7 +1190,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                 h1[i] = tanh(a1_i)
                 shared = exp(-abs(a1_i))
                 shared2 = shared * shared
-                dh1_da1[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+                dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
             # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]; h2[i] = tanh(a2[i]); dh2_da2[i] = 4
             #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
             for i in range(32):
@@ -1201,7 +1201,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                 h2[i] = tanh(a2[i])
                 shared = exp(-abs(a2[i]))
                 shared2 = shared * shared
-                dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+                dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
             # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]; h3[i] = tanh(a3[i]); dh3_da3[i] = 4
             #     exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
             for i in range(32):
@@ -1212,7 +1212,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                 h3[i] = tanh(a3[i])
                 shared = exp(-abs(a3[i]))
                 shared2 = shared * shared
-                dh3_da3[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+                dh3_da3[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
             # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
             for i in range(10):
                 total3 = zero
@@ -1341,7 +1341,7 @@ def each_decay_c187(A, B, count):
     for i in range(count):
         shared = exp(-abs(B[i]))
         shared2 = shared * shared
-        A[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        A[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
 
 
 @kernel

@@ -57,7 +57,7 @@ Regenerate with:
     symbackprop generate --network series.toml -o series.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: d8dfe46df753d706.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 8039de9eae0763e8.
 """
 
 import hashlib
@@ -488,7 +488,7 @@ def each_decay_8f73(A, B, C, count):
     for i in range(count):
         shared = exp(-abs(B[i]))
         shared2 = shared * shared
-        A[i] = real(4) * shared2 * C[i] / ((one + shared2) * (one + shared2))
+        A[i] = shared2 * C[i] * real(4) / ((one + shared2) * (one + shared2))
 
 
 @kernel
@@ -1121,7 +1121,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
             for p in range(8):
                 shared = exp(-abs(a2[o, p]))
                 shared2 = shared * shared
-                da2[o, p] = real(4) * shared2 * dh2[o, p] / ((one + shared2) * (one + shared2))
+                da2[o, p] = shared2 * dh2[o, p] * real(4) / ((one + shared2) * (one + shared2))
         # dh1[o,q] = 0
         for o in range(8):
             for q in range(14):
@@ -1138,7 +1138,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
             for q in range(14):
                 shared = exp(-abs(a1[o, q]))
                 shared2 = shared * shared
-                da1[o, q] = real(4) * shared2 * dh1[o, q] / ((one + shared2) * (one + shared2))
+                da1[o, q] = shared2 * dh1[o, q] * real(4) / ((one + shared2) * (one + shared2))
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break

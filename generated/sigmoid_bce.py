@@ -58,7 +58,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: aac6e8276b31bf22.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 35ff664b67ea0ac5.
 """
 
 import hashlib
@@ -298,10 +298,8 @@ def loss(X, Y, W1, b1, W2, b2):
         #     - a2[i] y[i] otherwise}
         l = zero
         for i in range(n2):
-            l += (
-                a2[i] * (one - y[i]) + log1p(exp(-abs(a2[i]))) if a2[i] > zero
-                else log1p(exp(-abs(a2[i]))) - a2[i] * y[i]
-            )
+            shared = log1p(exp(-abs(a2[i])))
+            l += shared + a2[i] * (one - y[i]) if a2[i] > zero else shared - a2[i] * y[i]
         mean += l
     return mean / real(N)
 
@@ -346,16 +344,15 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     #     - a2[i] y[i] otherwise}
     l = zero
     for i in range(n2):
-        l += (
-            a2[i] * (one - y[i]) + log1p(exp(-abs(a2[i]))) if a2[i] > zero
-            else log1p(exp(-abs(a2[i]))) - a2[i] * y[i]
-        )
+        shared = log1p(exp(-abs(a2[i])))
+        l += shared + a2[i] * (one - y[i]) if a2[i] > zero else shared - a2[i] * y[i]
     # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0; -y[i] - (y[i] - 1)
     #     exp(-|a2[i]|) otherwise}/(1 + exp(-|a2[i]|))
     for i in range(n2):
+        shared = exp(-abs(a2[i]))
         da2[i] = (
-            (plus(one - y[i], -y[i] * exp(-abs(a2[i]))) if a2[i] > zero else -y[i]
-            - exp(-abs(a2[i])) * (y[i] - one)) / (one + exp(-abs(a2[i])))
+            (plus(one - y[i], -shared * y[i]) if a2[i] > zero else -y[i] - shared * (y[i]
+            - one)) / (one + shared)
         )
     # dh1[j] = Σ_i W2[i,j] da2[i]
     for j in range(n1):
@@ -434,16 +431,15 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         #     - a2[i] y[i] otherwise}
         l = zero
         for i in range(n2):
-            l += (
-                a2[i] * (one - y[i]) + log1p(exp(-abs(a2[i]))) if a2[i] > zero
-                else log1p(exp(-abs(a2[i]))) - a2[i] * y[i]
-            )
+            shared = log1p(exp(-abs(a2[i])))
+            l += shared + a2[i] * (one - y[i]) if a2[i] > zero else shared - a2[i] * y[i]
         # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0; -y[i] - (y[i] - 1)
         #     exp(-|a2[i]|) otherwise}/(1 + exp(-|a2[i]|))
         for i in range(n2):
+            shared = exp(-abs(a2[i]))
             da2[i] = (
-                (plus(one - y[i], -y[i] * exp(-abs(a2[i]))) if a2[i] > zero else -y[i]
-                - exp(-abs(a2[i])) * (y[i] - one)) / (one + exp(-abs(a2[i])))
+                (plus(one - y[i], -shared * y[i]) if a2[i] > zero else -y[i] - shared * (y[i]
+                - one)) / (one + shared)
             )
         # dh1[j] = Σ_i W2[i,j] da2[i]
         for j in range(n1):
@@ -526,10 +522,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
                 total += W2[i, j] * h1[j]
             a2[i] = b2[i] + total
             f[i] = one / (one + exp(-a2[i]))
-            l += (
-                a2[i] * (one - y[i]) + log1p(exp(-abs(a2[i]))) if a2[i] > zero
-                else log1p(exp(-abs(a2[i]))) - a2[i] * y[i]
-            )
+            shared = log1p(exp(-abs(a2[i])))
+            l += shared + a2[i] * (one - y[i]) if a2[i] > zero else shared - a2[i] * y[i]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -539,9 +533,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0; -y[i] - (y[i] - 1)
         #     exp(-|a2[i]|) otherwise}/(1 + exp(-|a2[i]|)); b2[i] ← b2[i] - step da2[i]
         for i in range(n2):
+            a2_i = a2[i]
+            shared = exp(-abs(a2_i))
             da2[i] = (
-                (plus(one - y[i], -y[i] * exp(-abs(a2[i]))) if a2[i] > zero else -y[i]
-                - exp(-abs(a2[i])) * (y[i] - one)) / (one + exp(-abs(a2[i])))
+                (plus(one - y[i], -shared * y[i]) if a2_i > zero else -y[i] - shared * (y[i]
+                - one)) / (one + shared)
             )
             b2[i] -= step * da2[i]
         # dh1[j] = Σ_i W2[i,j] da2[i]
@@ -820,10 +816,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                     total += W2[i, j] * h1[j]
                 a2[i] = b2[i] + total
                 f[i] = one / (one + exp(-a2[i]))
-                l += (
-                    a2[i] * (one - y[i]) + log1p(exp(-abs(a2[i]))) if a2[i] > zero
-                    else log1p(exp(-abs(a2[i]))) - a2[i] * y[i]
-                )
+                shared = log1p(exp(-abs(a2[i])))
+                l += shared + a2[i] * (one - y[i]) if a2[i] > zero else shared - a2[i] * y[i]
             # nothing is learnt from a loss that is not finite
             if not isfinite(l):
                 break
@@ -833,9 +827,11 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
             # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0; -y[i] - (y[i] - 1)
             #     exp(-|a2[i]|) otherwise}/(1 + exp(-|a2[i]|)); b2[i] ← b2[i] - step da2[i]
             for i in range(n2):
+                a2_i = a2[i]
+                shared = exp(-abs(a2_i))
                 da2[i] = (
-                    (plus(one - y[i], -y[i] * exp(-abs(a2[i]))) if a2[i] > zero else -y[i]
-                    - exp(-abs(a2[i])) * (y[i] - one)) / (one + exp(-abs(a2[i])))
+                    (plus(one - y[i], -shared * y[i]) if a2_i > zero else -y[i] - shared * (y[i]
+                    - one)) / (one + shared)
                 )
                 b2[i] -= step * da2[i]
             # dh1[j] = Σ_i W2[i,j] da2[i]
@@ -1036,19 +1032,22 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
         for r in range(count):
             total = zero
             for i in range(n2):
+                a2_r_i = a2[r, i]
+                shared = log1p(exp(-abs(a2_r_i)))
                 total += (
-                    a2[r, i] * (one - y[r, i]) + log1p(exp(-abs(a2[r, i]))) if a2[r, i] > zero
-                    else log1p(exp(-abs(a2[r, i]))) - a2[r, i] * y[r, i]
+                    shared + a2_r_i * (one - y[r, i]) if a2_r_i > zero else shared
+                    - a2_r_i * y[r, i]
                 )
             l[r] = total
         # da2[r,i] = {(1 - y[r,i]) - y[r,i] exp(-|a2[r,i]|) if a2[r,i] > 0; -y[r,i] - (y[r,i]
         #     - 1) exp(-|a2[r,i]|) otherwise}/(1 + exp(-|a2[r,i]|))
         for r in range(count):
             for i in range(n2):
+                a2_r_i = a2[r, i]
+                shared = exp(-abs(a2_r_i))
                 da2[r, i] = (
-                    (plus(one - y[r, i], -y[r, i] * exp(-abs(a2[r, i]))) if a2[r, i] > zero
-                    else -y[r, i] - exp(-abs(a2[r, i])) * (y[r, i] - one)) / (one
-                    + exp(-abs(a2[r, i])))
+                    (plus(one - y[r, i], -shared * y[r, i]) if a2_r_i > zero else -y[r, i]
+                    - shared * (y[r, i] - one)) / (one + shared)
                 )
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
         contract_pk_kq(dh1, da2, W2, count, n1, n2)

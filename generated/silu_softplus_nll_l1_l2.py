@@ -67,7 +67,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: c52e3ea9c38f22d6.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5749c75f00d36e84.
 """
 
 import hashlib
@@ -313,10 +313,10 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
         # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
         #     + exp(-|a1[j]|/2)²) otherwise}
         for j in range(n1):
+            shared = exp(-abs(real(0.5) * a1[j]))
             h1[j] = (
                 zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
-                else scaled(a1[j], exp(-abs(real(0.5) * a1[j])))) / (one
-                + exp(-abs(real(0.5) * a1[j])) * exp(-abs(real(0.5) * a1[j])))
+                else scaled(a1[j], shared)) / (one + shared * shared)
             )
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
@@ -326,7 +326,8 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
             a2[i] = b2[i] + total
         # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
         for j in range(n2):
-            h2[j] = a2[j] + log1p(exp(-abs(a2[j]))) if a2[j] > zero else log1p(exp(-abs(a2[j])))
+            shared = log1p(exp(-abs(a2[j])))
+            h2[j] = a2[j] + shared if a2[j] > zero else shared
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(n3):
             total = zero
@@ -378,10 +379,10 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
         # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
         #     + exp(-|a1[j]|/2)²) otherwise}
         for j in range(n1):
+            shared = exp(-abs(real(0.5) * a1[j]))
             h1[j] = (
                 zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
-                else scaled(a1[j], exp(-abs(real(0.5) * a1[j])))) / (one
-                + exp(-abs(real(0.5) * a1[j])) * exp(-abs(real(0.5) * a1[j])))
+                else scaled(a1[j], shared)) / (one + shared * shared)
             )
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
@@ -391,7 +392,8 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
             a2[i] = b2[i] + total
         # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
         for j in range(n2):
-            h2[j] = a2[j] + log1p(exp(-abs(a2[j]))) if a2[j] > zero else log1p(exp(-abs(a2[j])))
+            shared = log1p(exp(-abs(a2[j])))
+            h2[j] = a2[j] + shared if a2[j] > zero else shared
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(n3):
             total = zero
@@ -447,10 +449,10 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
     # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
     #     + exp(-|a1[j]|/2)²) otherwise}
     for j in range(n1):
+        shared = exp(-abs(real(0.5) * a1[j]))
         h1[j] = (
             zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
-            else scaled(a1[j], exp(-abs(real(0.5) * a1[j])))) / (one
-            + exp(-abs(real(0.5) * a1[j])) * exp(-abs(real(0.5) * a1[j])))
+            else scaled(a1[j], shared)) / (one + shared * shared)
         )
     # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
     for i in range(n2):
@@ -460,7 +462,8 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
         a2[i] = b2[i] + total
     # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
     for j in range(n2):
-        h2[j] = a2[j] + log1p(exp(-abs(a2[j]))) if a2[j] > zero else log1p(exp(-abs(a2[j])))
+        shared = log1p(exp(-abs(a2[j])))
+        h2[j] = a2[j] + shared if a2[j] > zero else shared
     # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
     for i in range(n3):
         total = zero
@@ -508,13 +511,12 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
     #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
     #     exp(-|a1[i]|/2)²)² otherwise}
     for i in range(n1):
+        shared = exp(-abs(real(0.5) * a1[i]))
         da1[i] = (
             dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-            else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
-            else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
-            * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
-            * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
-            * exp(-abs(real(0.5) * a1[i])))))
+            else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
+            + shared * shared, shared)) / ((one + shared * shared) * (one
+            + shared * shared)))
         )
     # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j] + l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0
     #     otherwise}
@@ -593,10 +595,10 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
         # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
         #     + exp(-|a1[j]|/2)²) otherwise}
         for j in range(n1):
+            shared = exp(-abs(real(0.5) * a1[j]))
             h1[j] = (
                 zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
-                else scaled(a1[j], exp(-abs(real(0.5) * a1[j])))) / (one
-                + exp(-abs(real(0.5) * a1[j])) * exp(-abs(real(0.5) * a1[j])))
+                else scaled(a1[j], shared)) / (one + shared * shared)
             )
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
@@ -606,7 +608,8 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
             a2[i] = b2[i] + total
         # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
         for j in range(n2):
-            h2[j] = a2[j] + log1p(exp(-abs(a2[j]))) if a2[j] > zero else log1p(exp(-abs(a2[j])))
+            shared = log1p(exp(-abs(a2[j])))
+            h2[j] = a2[j] + shared if a2[j] > zero else shared
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(n3):
             total = zero
@@ -654,13 +657,12 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
         #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
         #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(n1):
+            shared = exp(-abs(real(0.5) * a1[i]))
             da1[i] = (
                 dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-                else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
-                else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
-                * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i])))))
+                else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
+                + shared * shared, shared)) / ((one + shared * shared) * (one
+                + shared * shared)))
             )
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
@@ -747,10 +749,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
         #     + exp(-|a1[j]|/2)²) otherwise}
         for j in range(n1):
+            a1_j = a1[j]
+            shared = exp(-abs(real(0.5) * a1_j))
             h1[j] = (
-                zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
-                else scaled(a1[j], exp(-abs(real(0.5) * a1[j])))) / (one
-                + exp(-abs(real(0.5) * a1[j])) * exp(-abs(real(0.5) * a1[j])))
+                zero if a1_j == -real(np.inf) else (a1_j if a1_j > zero
+                else scaled(a1_j, shared)) / (one + shared * shared)
             )
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
@@ -760,7 +763,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             a2[i] = b2[i] + total
         # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
         for j in range(n2):
-            h2[j] = a2[j] + log1p(exp(-abs(a2[j]))) if a2[j] > zero else log1p(exp(-abs(a2[j])))
+            a2_j = a2[j]
+            shared = log1p(exp(-abs(a2_j)))
+            h2[j] = a2_j + shared if a2_j > zero else shared
         # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
         for i in range(n3):
             total2 = zero
@@ -893,13 +898,13 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
         #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(n1):
+            a1_i = a1[i]
+            shared = exp(-abs(real(0.5) * a1_i))
             da1[i] = (
-                dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-                else (one + scaled(one + a1[i], exp(-abs(real(0.5) * a1[i]))) if a1[i] > zero
-                else scaled(one + a1[i] + exp(-abs(real(0.5) * a1[i])) * exp(-abs(real(0.5)
-                * a1[i])), exp(-abs(real(0.5) * a1[i])))) / ((one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i]))) * (one + exp(-abs(real(0.5) * a1[i]))
-                * exp(-abs(real(0.5) * a1[i])))))
+                dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
+                else (one + scaled(one + a1_i, shared) if a1_i > zero else scaled(one + a1_i
+                + shared * shared, shared)) / ((one + shared * shared) * (one
+                + shared * shared)))
             )
         row = order[min(n + 1, updates - 1)]
         x_next = X[row]
@@ -1261,10 +1266,11 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         #     otherwise}/(1 + exp(-|a1[r,j]|/2)²) otherwise}
         for r in range(count):
             for j in range(n1):
+                a1_r_j = a1[r, j]
+                shared = exp(-abs(real(0.5) * a1_r_j))
                 h1[r, j] = (
-                    zero if a1[r, j] == -real(np.inf) else (a1[r, j] if a1[r, j] > zero
-                    else scaled(a1[r, j], exp(-abs(real(0.5) * a1[r, j])))) / (one
-                    + exp(-abs(real(0.5) * a1[r, j])) * exp(-abs(real(0.5) * a1[r, j])))
+                    zero if a1_r_j == -real(np.inf) else (a1_r_j if a1_r_j > zero
+                    else scaled(a1_r_j, shared)) / (one + shared * shared)
                 )
         # a2[r,i] = Σ_j W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, n2, n1)
@@ -1276,10 +1282,9 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         #     otherwise}
         for r in range(count):
             for j in range(n2):
-                h2[r, j] = (
-                    a2[r, j] + log1p(exp(-abs(a2[r, j]))) if a2[r, j] > zero
-                    else log1p(exp(-abs(a2[r, j])))
-                )
+                a2_r_j = a2[r, j]
+                shared = log1p(exp(-abs(a2_r_j)))
+                h2[r, j] = a2_r_j + shared if a2_r_j > zero else shared
         # a3[r,i] = Σ_j W3[i,j] h2[r,j]
         contract_pk_qk(a3, h2, W3, count, n3, n2)
         # a3[r,i] ← a3[r,i] + b3[i]
@@ -1327,14 +1332,13 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
         for r in range(count):
             for i in range(n1):
+                a1_r_i = a1[r, i]
+                shared = exp(-abs(real(0.5) * a1_r_i))
                 da1[r, i] = (
-                    dh1[r, i] * (one if a1[r, i] == real(np.inf) else zero
-                    if a1[r, i] == -real(np.inf) else (one + scaled(one + a1[r, i],
-                    exp(-abs(real(0.5) * a1[r, i]))) if a1[r, i] > zero else scaled(one + a1[r, i]
-                    + exp(-abs(real(0.5) * a1[r, i])) * exp(-abs(real(0.5) * a1[r, i])),
-                    exp(-abs(real(0.5) * a1[r, i])))) / ((one + exp(-abs(real(0.5) * a1[r, i]))
-                    * exp(-abs(real(0.5) * a1[r, i]))) * (one + exp(-abs(real(0.5) * a1[r, i]))
-                    * exp(-abs(real(0.5) * a1[r, i])))))
+                    dh1[r, i] * (one if a1_r_i == real(np.inf) else zero if a1_r_i == -real(np.inf)
+                    else (one + scaled(one + a1_r_i, shared) if a1_r_i > zero else scaled(one
+                    + a1_r_i + shared * shared, shared)) / ((one + shared * shared) * (one
+                    + shared * shared)))
                 )
         # total_l = Σ_r l[r]
         total_l = zero

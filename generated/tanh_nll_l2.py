@@ -59,7 +59,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2
         --initializer glorot --step-size inverse --dtype float32 -o tanh_nll_l2.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5a4bde13289959c5.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 92f58726bd60808c.
 """
 
 import hashlib
@@ -375,7 +375,7 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
     for j in range(n1):
         shared = exp(-abs(a1[j]))
         shared2 = shared * shared
-        dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
     # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
     for i in range(n2):
         total = zero
@@ -469,7 +469,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for j in range(n1):
             shared = exp(-abs(a1[j]))
             shared2 = shared * shared
-            dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
@@ -569,7 +569,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
             h1[j] = tanh(a1_j)
             shared = exp(-abs(a1_j))
             shared2 = shared * shared
-            dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
@@ -896,7 +896,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 h1[j] = tanh(a1_j)
                 shared = exp(-abs(a1_j))
                 shared2 = shared * shared
-                dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+                dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
             # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
             for i in range(n2):
                 total = zero
@@ -1121,7 +1121,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
             for j in range(n1):
                 shared = exp(-abs(a1[r, j]))
                 shared2 = shared * shared
-                dh1_da1[r, j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+                dh1_da1[r, j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a2[r,i] = Σ_j W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, n2, n1)
         # a2[r,i] ← a2[r,i] + b2[i]

@@ -52,7 +52,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss squared --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o tanh_squared.py
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: dc2e09f293b132fb.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: a42ecfece2144fb4.
 """
 
 import hashlib
@@ -322,7 +322,7 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     for j in range(n1):
         shared = exp(-abs(a1[j]))
         shared2 = shared * shared
-        dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
     # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
     for i in range(n2):
         total = zero
@@ -403,7 +403,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         for j in range(n1):
             shared = exp(-abs(a1[j]))
             shared2 = shared * shared
-            dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
@@ -491,7 +491,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
             h1[j] = tanh(a1_j)
             shared = exp(-abs(a1_j))
             shared2 = shared * shared
-            dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # l = Σ_i (a2[i] - y[i])²
         l = zero
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = a2[i]
@@ -778,7 +778,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                 h1[j] = tanh(a1_j)
                 shared = exp(-abs(a1_j))
                 shared2 = shared * shared
-                dh1_da1[j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+                dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
             # l = Σ_i (a2[i] - y[i])²
             l = zero
             # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = a2[i]
@@ -982,7 +982,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
             for j in range(n1):
                 shared = exp(-abs(a1[r, j]))
                 shared2 = shared * shared
-                dh1_da1[r, j] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+                dh1_da1[r, j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a2[r,i] = Σ_j W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, n2, n1)
         # a2[r,i] ← a2[r,i] + b2[i]

@@ -50,7 +50,7 @@ Regenerate with:
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: 5d6251c4ced481c2.
+By symbackprop 0.1.0 and SymPy 1.14.0; digest of what follows: b6233dff1dce72d0.
 """
 
 import hashlib
@@ -404,7 +404,7 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
     for i in range(32):
         shared = exp(-abs(a2[i]))
         shared2 = shared * shared
-        dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
     # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
     for i in range(4):
         total = zero
@@ -524,7 +524,7 @@ def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         for i in range(32):
             shared = exp(-abs(a2[i]))
             shared2 = shared * shared
-            dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
         for i in range(4):
             total = zero
@@ -645,7 +645,7 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
             h2[i] = tanh(a2[i])
             shared = exp(-abs(a2[i]))
             shared2 = shared * shared
-            dh2_da2[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+            dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
         for i in range(4):
             total2 = zero
@@ -850,7 +850,7 @@ def each_decay_c187(A, B, count):
     for i in range(count):
         shared = exp(-abs(B[i]))
         shared2 = shared * shared
-        A[i] = real(4) * shared2 / ((one + shared2) * (one + shared2))
+        A[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
 
 
 @kernel

@@ -270,9 +270,19 @@ def in_order(product: Expr) -> list[Expr]:
     number, rest = product.as_independent(*product.free_symbols, as_Add=False)
     factors = sorted(Mul.make_args(rest), key=by_kind)
     numbers = [] if number == 1 else [number]
-    if any(type(e).__name__ in {"accurate_exp", "decay", "gauss"} for f in factors for e in f.atoms(Function)):
+    if any(map(_may_be_tiny, factors)):
         return [*sorted(factors, key=lambda f: f.is_Add), *numbers]
     return [*numbers, *factors]
+
+
+def _may_be_tiny(factor: Expr) -> bool:
+    """Whether a factor has an exponential that decays, or a value that is computed first under the name `SHARED`."""
+    functions = {type(e).__name__ for e in factor.atoms(Function)}
+    named = any(s.name.startswith(SHARED) for s in factor.atoms(Symbol))
+    return named or bool(functions & {"accurate_exp", "decay", "gauss"})
+
+
+SHARED = "shared"
 
 
 def quotient(product: Expr) -> tuple[Expr, Expr]:

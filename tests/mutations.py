@@ -110,7 +110,7 @@ MUTATIONS = tuple(
          "if any(_may_meet(e, t) for e in counts for t in stored if e != t and e.base == t.base):", "if False:",
          "loops/passes/test_scalarize.py"),
         ("what a condition guards is read before it", "loops/passes/cse.py",
-         "guarded = {Dummy(real=True): p for p in outermost(value, Piecewise) if _guards_reads(p)}", "guarded = {}",
+         "if _guards_reads(p) or _may_raise(p)}", "if _may_raise(p)}",
          "loops/passes/test_cse.py"),
         # orders of computation
         ("an update before the last read of its weights", "scheduled.py",

@@ -1,7 +1,7 @@
 """cse: an expensive subexpression that occurs twice in one value is computed once, under a name.
 
 Precondition: the values hold no reductions; `lower` has turned them into loops. What is only read where a condition on
-indices holds stays where it is.
+indices holds stays where it is, and what Python's own functions, which may raise, compute where a condition holds.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sympy import Dummy, Expr, Function, Piecewise, Pow, cse
+from sympy import Dummy, Expr, Function, Indexed, Piecewise, Pow, cse
 
 from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement
+from symbackprop.notation import SHARED
 from symbackprop.reductions import outermost
 from symbackprop.symbols import scalar
 
@@ -32,13 +33,16 @@ def share(body: Body) -> Body:
 
 
 def _shared(value: Expr) -> tuple[list[Assign], Expr]:
-    guarded = {Dummy(real=True): p for p in outermost(value, Piecewise) if _guards_reads(p)}
+    guarded = {Dummy(real=True): p for p in outermost(value, Piecewise) if _guards_reads(p) or _may_raise(p)}
     found, (rest,) = cse([value.xreplace({p: place for place, p in guarded.items()})], list=True)
+    chosen = bool(value.atoms(Piecewise) - set(guarded.values()))
     keep: list[Assign] = []
     back: dict[Expr, Expr] = {}
     for name, expr in found:
         value = expr.xreplace(back)
         is_dear = _is_function(value) or (isinstance(value, Pow) and bool(value.exp.is_negative))
+        if chosen and isinstance(value, Pow) and not value.base.is_positive:
+            is_dear = False  # it may be 0 where it does not divide
         if isinstance(value, Pow) and _is_function(value.base):
             value, is_dear = _kept(value.base, keep, guarded) ** value.exp, True
         back[name] = _kept(value, keep, guarded) if is_dear else value
@@ -48,12 +52,21 @@ def _shared(value: Expr) -> tuple[list[Assign], Expr]:
 def _guards_reads(choice: Expr) -> bool:
     """Whether a choice depends on an index: what it reads may not exist where it is not chosen."""
     conditions = [c for p in choice.atoms(Piecewise) for _, c in p.args]
-    return any(s.is_integer for c in conditions for s in c.free_symbols)
+    values = [c.xreplace({e: Dummy(real=True) for e in c.atoms(Indexed)}) for c in conditions]
+    return any(s.is_integer for c in values for s in c.free_symbols)
+
+
+def _may_raise(choice: Expr) -> bool:
+    """Whether a choice has functions that Python's `math` does not compute of every number."""
+    return any(type(f).__name__ in _RAISE for f in choice.atoms(Function))
+
+
+_RAISE = {"sin", "cos", "tan", "asin", "acos", "acosh", "atanh", "sinh", "cosh", "gamma"}
 
 
 def _kept(value: Expr, keep: list[Assign], guarded: Mapping[Expr, Expr]) -> Expr:
     """Return the name under which a value is computed first."""
-    target = scalar(f"shared{len(keep) + 1}" if keep else "shared")
+    target = scalar(f"{SHARED}{len(keep) + 1}" if keep else SHARED)
     keep.append(Assign(target, value.xreplace(guarded)))
     return target
 

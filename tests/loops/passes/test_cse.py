@@ -1,13 +1,14 @@
 """A function or quotient that a value uses twice is computed once; the numbers stay the same."""
 
+import pytest
 from hypothesis import given, strategies
 from mpmath import mp
-from sympy import Add, Mul, Piecewise, exp, sin, tanh
+from sympy import Add, Mul, Piecewise, asin, exp, sin, tanh
 
 from symbackprop.emit.to_numba import lines
 from symbackprop.loops.ir import Accumulate, Assign, If, walk
 from symbackprop.loops.passes.cse import share
-from symbackprop.symbols import scalar
+from symbackprop.symbols import decay, scalar, scaled
 from tests.calculus import values
 from tests.calculus.test_algebra import quotients
 from tests.loops.passes.programs import a, assert_same, b, c, i, j, loop, n, programs, s
@@ -77,3 +78,16 @@ def test_statements_within_conditions_are_shared_too():
     inner = Assign(a[j], exp(b[j]) * sin(exp(b[j])))
     (made,) = share((If(s > 0, (inner,)),))
     assert [statement.target for statement in made.body] == [scalar("shared"), a[j]]
+
+
+def test_what_a_condition_on_values_chooses_shares_its_functions():
+    """Where the loop takes many elements at a time, each form of each case is computed for all of them."""
+    E = decay(b[i])
+    made = share((loop(Assign(a[i], Piecewise((b[i], b[i] > 0), (scaled(b[i], E), True)) / (1 + E**2))),))
+    assert sum(line.count("exp(") for line in lines(made)) == 1
+
+
+@pytest.mark.parametrize("f", [asin(b[i]), sin(b[i]), 1 / b[i], 1 / (b[i] - 3)], ids=str)
+def test_what_may_raise_stays_where_its_condition_holds(f):
+    body = (loop(Assign(a[i], Piecewise((f * (2 + f), b[i] > 4), (0, True)))),)
+    assert share(body) == body
