@@ -19,7 +19,7 @@ from symbackprop import Network, build
 from symbackprop.bench.task import make_task
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.train import find_module
-from symbackprop.train.files import write_text
+from symbackprop.train.files.atomic import write_text
 
 TYPED = {
     "mish": "a*tanh(log(1+exp(a)))",

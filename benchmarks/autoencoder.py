@@ -13,7 +13,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from symbackprop import Network, build
-from symbackprop.definitions.preactivations import dense, tied
+from symbackprop.definitions.layers import dense, tied
 from symbackprop.train import find_module
 
 TRAINING = 1347

@@ -17,14 +17,14 @@ import warnings
 import numpy as np
 from sklearn.neural_network import MLPClassifier
 
-from symbackprop.estimator import SymbolicMLPClassifier
+from symbackprop.estimators.sklearn import SymbolicMLPClassifier
 
 TRAIN, PART = 32152, 10
 START = """
 import time; start = time.perf_counter()
 import numpy as np, sklearn.neural_network, sklearn.model_selection
 known = time.perf_counter()
-from symbackprop.estimator import SymbolicMLPClassifier
+from symbackprop.estimators.sklearn import SymbolicMLPClassifier
 imported = time.perf_counter()
 generator = np.random.default_rng(0)
 X, y = generator.normal(size=(200, 128)), generator.integers(26, size=200)

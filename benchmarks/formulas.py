@@ -12,14 +12,14 @@ from collections.abc import Callable
 from sympy import Expr
 
 from symbackprop import Network
-from symbackprop.audit import measured
-from symbackprop.calculus.choice import choose
-from symbackprop.calculus.forms import X
-from symbackprop.calculus.scoring import FORMATS, WRONG, sample
-from symbackprop.calculus.stability import by_rules
+from symbackprop.check.accuracy import measured
 from symbackprop.definitions.activations import a
-from symbackprop.soundness import derivative
-from symbackprop.train.files import write_text
+from symbackprop.derivation.validate import derivative
+from symbackprop.precision.apply import X
+from symbackprop.precision.max_shift import by_rules
+from symbackprop.precision.search import choose
+from symbackprop.precision.ulp_error import FORMATS, WRONG, sample
+from symbackprop.train.files.atomic import write_text
 
 FORMULAS = (
     "a*erf(log(1+exp(a)))", "exp(-exp(-a))", "a*tanh(exp(a))", "a*exp(-a**2)", "(exp(a)-1)/a",

@@ -15,7 +15,7 @@ import time
 import numpy as np
 
 from symbackprop import Network, build
-from symbackprop.definitions.preactivations import averagepool, conv, dense
+from symbackprop.definitions.layers import averagepool, conv, dense
 from symbackprop.train import find_module
 
 LAYERS = [conv(4, 5), "tanh", averagepool(2), conv(12, 5), "tanh", averagepool(2), dense(10)]

@@ -10,11 +10,11 @@ import numpy as np
 from mpmath import mp
 
 from symbackprop import Network, build
-from symbackprop.audit import FORMATS, SEED, Errors, audit, compare, floats, truths
-from symbackprop.calculus.scoring import BITS, exact
-from symbackprop.symbols import scalar
+from symbackprop.check.accuracy import FORMATS, SEED, Errors, audit, compare, floats, truths
+from symbackprop.expr.symbols import scalar
+from symbackprop.precision.ulp_error import BITS, exact
 from symbackprop.train import find_module
-from symbackprop.train.files import write_text
+from symbackprop.train.files.atomic import write_text
 
 FORMULAS = {
     "sigmoid": "sigmoid", "tanh": "tanh", "softplus": "softplus", "ELU": "elu", "SELU": "selu", "SiLU": "silu",

@@ -27,8 +27,8 @@ import numpy as np
 
 from symbackprop import Network, build
 from symbackprop.train import find_module
-from symbackprop.train.archive import read_arrays
-from symbackprop.train.files import apart
+from symbackprop.train.files.archive import read_arrays
+from symbackprop.train.files.atomic import apart
 
 ROWS, INPUTS, CLASSES = 52152, 128, 26
 PARTS = {"train": slice(0, 32152), "validation": slice(32152, 42152), "test": slice(42152, ROWS)}

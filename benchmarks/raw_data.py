@@ -17,7 +17,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
-from symbackprop.estimator import SymbolicMLPClassifier, SymbolicMLPRegressor
+from symbackprop.estimators.sklearn import SymbolicMLPClassifier, SymbolicMLPRegressor
 
 OURS = {False: SymbolicMLPClassifier, True: SymbolicMLPRegressor}
 THEIRS = {False: MLPClassifier, True: MLPRegressor}

@@ -14,10 +14,10 @@ import time
 def measure(text):
     """Return the milliseconds that each part takes once everything is imported."""
     from symbackprop import Network  # noqa: PLC0415 (what is imported before the clock starts)
-    from symbackprop.calculus.parts import X  # noqa: PLC0415
     from symbackprop.definitions.activations import a  # noqa: PLC0415
-    from symbackprop.forms import remembered_forms  # noqa: PLC0415
-    from symbackprop.soundness import derivative  # noqa: PLC0415
+    from symbackprop.derivation.validate import derivative  # noqa: PLC0415
+    from symbackprop.precision.memory import remembered_forms  # noqa: PLC0415
+    from symbackprop.precision.parts import X  # noqa: PLC0415
 
     times = [time.perf_counter()]
     g = Network((text,)).scalar_activation(text)

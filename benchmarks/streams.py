@@ -15,9 +15,9 @@ import numpy as np
 from river import linear_model, preprocessing
 from sklearn.neural_network import MLPClassifier
 
-from symbackprop.estimator import SymbolicMLPClassifier
-from symbackprop.online import OnlineNetwork
-from symbackprop.river import Classifier
+from symbackprop.estimators.online import OnlineNetwork
+from symbackprop.estimators.river import Classifier
+from symbackprop.estimators.sklearn import SymbolicMLPClassifier
 
 FEATURES, HIDDEN = 30, 32
 
@@ -57,7 +57,7 @@ def made():
     return {
         "OnlineNetwork, array": (online.learn_one, 1, "array"),
         "OnlineNetwork, dict": (named.learn_one, 1, "dict"),
-        "symbackprop.river.Classifier": (river.learn_one, 1, "dict"),
+        "symbackprop.estimators.river.Classifier": (river.learn_one, 1, "dict"),
         "River StandardScaler, LogisticRegression": (pipeline.learn_one, 2, "dict"),
         "SymbolicMLPClassifier.partial_fit": (
             lambda x, y: ours.partial_fit(x[None], [y], classes=[0, 1]), 10, "array",

@@ -18,7 +18,7 @@ from sklearn.ensemble import BaggingClassifier
 from sklearn.model_selection import cross_val_score
 from threadpoolctl import threadpool_limits
 
-from symbackprop.estimator import SymbolicMLPClassifier
+from symbackprop.estimators.sklearn import SymbolicMLPClassifier
 
 INPUTS, CLASSES, FITS = 64, 10, 4
 

@@ -8,7 +8,12 @@
 Public names are found when they are first used, so that ``import symbackprop.train`` never loads SymPy.
 """
 
+import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -19,22 +24,22 @@ _LAYERS = (
 )  # fmt: skip
 _PUBLIC = {
     "Network": "symbackprop.definitions.network",
-    "derive": "symbackprop.derivation",
-    "build": "symbackprop.pipeline",
-    "Module": "symbackprop.pipeline",
-    "backpropagate": "symbackprop.calculus.chain",
-    "Wanted": "symbackprop.calculus.chain",
-    "check_module": "symbackprop.check",
+    "derive": "symbackprop.derivation.network",
+    "build": "symbackprop.compiler",
+    "Module": "symbackprop.compiler",
+    "backpropagate": "symbackprop.calculus.chain_rule",
+    "Wanted": "symbackprop.calculus.chain_rule",
+    "check_module": "symbackprop.check.gradients",
     "render": "symbackprop.explain",
-    "network_of_file": "symbackprop.network_file",
+    "network_of_file": "symbackprop.definitions.network_file",
     "layer": "symbackprop.definitions.layer",
-    "sum_over": "symbackprop.index_formula",
-    "max_over": "symbackprop.index_formula",
-    **dict.fromkeys(_LAYERS, "symbackprop.definitions.preactivations"),
-    "Axis": "symbackprop.symbols",
-    "Derivation": "symbackprop.terms",
-    "Equation": "symbackprop.terms",
-    "Step": "symbackprop.terms",
+    "sum_over": "symbackprop.parse.index_equation",
+    "max_over": "symbackprop.parse.index_equation",
+    **dict.fromkeys(_LAYERS, "symbackprop.definitions.layers"),
+    "Axis": "symbackprop.expr.symbols",
+    "Derivation": "symbackprop.expr.equations",
+    "Equation": "symbackprop.expr.equations",
+    "Step": "symbackprop.expr.equations",
 }
 __all__ = [  # noqa: PLE0604 (found by `__getattr__`)
     "__version__",
@@ -42,10 +47,37 @@ __all__ = [  # noqa: PLE0604 (found by `__getattr__`)
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
-    return getattr(import_module(_PUBLIC[name]), name)
+def offers(package: str, public: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a package that finds each of its public names in the module that has it."""
+
+    def find(name: str) -> Any:
+        if name not in public:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return getattr(import_module(public[name]), name)
+
+    return find
+
+
+__getattr__ = offers(__name__, _PUBLIC)
+
+
+class _Elsewhere(MetaPathFinder, Loader):
+    """Public modules by the paths they had before they had a room."""
+
+    modules = {  # noqa: RUF012 (nobody changes it)
+        "symbackprop.estimator": "symbackprop.estimators.sklearn",
+        "symbackprop.online": "symbackprop.estimators.online",
+        "symbackprop.river": "symbackprop.estimators.river",
+    }
+
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name in self.modules else None
+
+    def exec_module(self, module: ModuleType) -> None:
+        sys.modules[module.__name__] = import_module(self.modules[module.__name__])
+
+
+sys.meta_path.append(_Elsewhere())
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,7 @@
 """Networks with each kind of layer, small enough for every check: rational activations where fractions should be exact."""
 
 from symbackprop.definitions.layer import layer
-from symbackprop.definitions.preactivations import (
+from symbackprop.definitions.layers import (
     averagepool,
     conv,
     conv1d,

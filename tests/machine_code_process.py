@@ -17,7 +17,7 @@ from types import ModuleType
 import numba
 import numpy as np
 
-from symbackprop.train.modules import import_module
+from symbackprop.train.files.modules import import_module
 
 X = np.array([[1.0, 2.0], [3.0, -4.0]])
 

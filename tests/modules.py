@@ -16,13 +16,13 @@ import sympy
 from scipy import special
 
 from symbackprop import build
-from symbackprop.derivation import sections
+from symbackprop.derivation.network import sections
+from symbackprop.derivation.training_step import stages_of
 from symbackprop.emit.exponents import LETTERS
-from symbackprop.emit.to_numba import exponents, functions, kernel_text
-from symbackprop.forms import remembered_forms
-from symbackprop.kernels import backward_kernel, forward_kernel, loss_kernel
-from symbackprop.notation import identifier
-from symbackprop.stages import stages_of
+from symbackprop.emit.numba_text import exponents, functions, kernel_text
+from symbackprop.expr.printing import identifier
+from symbackprop.kernels.plain import backward_kernel, forward_kernel, loss_kernel
+from symbackprop.precision.memory import remembered_forms
 
 FOLDER = Path(__file__).parent.parent / ".pytest_cache" / "modules"
 NUMPY_FUNCTIONS = {  # the elementary functions by the names they have in a module: overflow is inf, not an error

@@ -4,7 +4,7 @@ import pytest
 from mpmath import mpf
 
 from symbackprop import Network, build, layer
-from symbackprop.problem import draw, interpreted
+from symbackprop.check.cases import draw, interpreted
 from tests.fuzz import networks
 from tests.fuzz.networks import Case, OwnLayer, agree
 from tests.fuzz.tape import Number, slopes

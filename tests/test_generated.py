@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from symbackprop import Network, build, check, check_module, cli, network_of_file
-from symbackprop.train.modules import import_module
+from symbackprop import Network, build, check_module, cli, network_of_file
+from symbackprop.check import gradients
+from symbackprop.train.files.modules import import_module
 
 FOLDER = Path(__file__).parent.parent / "generated"
 CANONICAL = {
@@ -38,7 +39,7 @@ def test_committed_module_is_what_the_generator_writes(name, request):
 @pytest.fixture
 def _few_differences(monkeypatch):
     """Gradients are compared for less time than a user is given: entries drawn at random, each kind of them."""
-    monkeypatch.setattr(check, "SECONDS", 0.5)
+    monkeypatch.setattr(gradients, "SECONDS", 0.5)
 
 
 def require_passed(results):
@@ -51,7 +52,7 @@ def require_passed(results):
 def test_committed_module_passes_its_check_in_every_order_compiled(name):
     module = import_module(FOLDER / f"{name}.py")
     orders = [name for name in vars(module) if name.startswith("sgd_")]
-    require_passed(check_module(module, compiled=(*check.KERNELS, *orders)))
+    require_passed(check_module(module, compiled=(*gradients.KERNELS, *orders)))
 
 
 @pytest.mark.slow

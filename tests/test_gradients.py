@@ -13,7 +13,7 @@ from symbackprop import Network
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.losses import LOSSES
 from symbackprop.definitions.penalties import PENALTIES
-from symbackprop.emit.to_numba import kernel_text
+from symbackprop.emit.numba_text import kernel_text
 from tests import modules, reference
 
 SIZES = {0: (4, 3), 1: (2, 4, 3), 2: (2, 4, 5, 3), 3: (2, 3, 4, 2, 3)}

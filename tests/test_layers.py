@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from symbackprop import Network, build, check_module, cli
-from symbackprop.definitions.preactivations import PREACTIVATIONS, averagepool, conv, dense, maxpool
-from symbackprop.layered import derive_layers
-from symbackprop.train.modules import import_module
+from symbackprop.definitions.layers import PREACTIVATIONS, averagepool, conv, dense, maxpool
+from symbackprop.derivation.layers import derive_layers
+from symbackprop.train.files.modules import import_module
 from tests.layer_cases import BUILT_IN, ONE, OWN
 
 ALL = BUILT_IN | OWN | {f"one element: {name}": case for name, case in ONE.items()}

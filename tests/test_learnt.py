@@ -13,7 +13,7 @@ from sympy import Piecewise, Symbol, exp, log, tanh
 from symbackprop import Network, build, check_module, derive, render
 from symbackprop.definitions.activations import PARAMETRIC
 from symbackprop.explain import FORMS
-from symbackprop.notation import formula
+from symbackprop.expr.printing import formula
 from tests import modules, reference
 
 SIZES = {1: (2, 4, 3), 2: (2, 4, 5, 3), 3: (2, 3, 4, 2, 3)}

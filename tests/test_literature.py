@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from symbackprop import Network, build, check, check_module, conv1d, dense, layer
+from symbackprop import Network, build, check_module, conv1d, dense, layer
+from symbackprop.check import gradients
 from tests.test_generated import FOLDER
 
 ROW = re.compile(r"^\| ([^|`]+) \| [^|]+ \| `([^`|]+)` \| h\[([\d,]+)\]([^|]*) \|$", re.MULTILINE)
@@ -31,7 +32,7 @@ def test_the_table_is_read():
 @pytest.mark.parametrize(("number", "name"), [*enumerate(TABLE)])
 def test_every_layer_passes_in_every_order(number, name, monkeypatch):
     """Compiled, in float32, every third; which are compiled does not matter: the loops are of one kind."""
-    monkeypatch.setattr(check, "SECONDS", 0.5)
+    monkeypatch.setattr(gradients, "SECONDS", 0.5)
     kernels = ("forward", "loss", "backward") if number % 3 == 0 else ()
     results = check_module(build(network(name), dtype="float32" if kernels else "float64"), compiled=kernels)
     assert all(r.passed for r in results), [str(r) for r in results if not r.passed]

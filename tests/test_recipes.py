@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from symbackprop.train.modules import import_module
+from symbackprop.train.files.modules import import_module
 from tests.test_generated import FOLDER
 
 pytestmark = pytest.mark.slow

@@ -5,10 +5,10 @@ import pytest
 from sympy import exp
 
 from symbackprop import Network, build
-from symbackprop.calculus.stability import in_one_equation
 from symbackprop.definitions.layer import layer
-from symbackprop.definitions.preactivations import dense
-from symbackprop.stages import stages_of_network
+from symbackprop.definitions.layers import dense
+from symbackprop.derivation.training_step import stages_of_network
+from symbackprop.precision.max_shift import in_one_equation
 from tests import modules
 
 SCORES = "s[i,j] = g*h[i]*h[j]; "

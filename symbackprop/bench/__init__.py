@@ -8,8 +8,8 @@ from pathlib import Path
 
 from symbackprop.bench.machine import one_thread
 from symbackprop.bench.task import parse_sizes
-from symbackprop.train.files import check_writable
-from symbackprop.train.pictures import check_picture
+from symbackprop.train.files.atomic import check_writable
+from symbackprop.train.files.pictures import check_picture
 
 __all__ = ["NETWORKS", "bench"]
 

@@ -12,7 +12,7 @@ from symbackprop.bench.peers import OURS, PEERS, Peer
 from symbackprop.bench.plot import plot
 from symbackprop.bench.side_by_side import Comparison, compare
 from symbackprop.bench.task import make_task, parse_sizes
-from symbackprop.train.files import write_text
+from symbackprop.train.files.atomic import write_text
 
 
 def main(options: dict[str, Any]) -> int:

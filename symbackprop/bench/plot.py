@@ -6,7 +6,7 @@ from typing import Any
 
 from symbackprop.bench.report import sgemm, times
 from symbackprop.bench.side_by_side import Comparison
-from symbackprop.train.pictures import new_figure, write_picture
+from symbackprop.train.files.pictures import new_figure, write_picture
 
 _COLORS = {("ours", 1): "#3465a4", ("peer", 1): "#a0a0a0", ("ours", 32): "#a9c1e4", ("peer", 32): "#dadada"}
 _LEGEND = (

@@ -5,8 +5,8 @@ from types import ModuleType
 from typing import Any
 
 from symbackprop.bench.task import Parameters, Run, Task
+from symbackprop.compiler import build
 from symbackprop.definitions.network import Network
-from symbackprop.pipeline import build
 from symbackprop.train import find_module
 
 

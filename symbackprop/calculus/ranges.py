@@ -14,7 +14,7 @@ def proven(condition: Basic, ranges: Ranges) -> Basic:
     """Return a condition with every comparison in it that the ranges decide replaced by its answer.
 
     >>> from sympy import Integer
-    >>> from symbackprop.symbols import Axis
+    >>> from symbackprop.expr.symbols import Axis
     >>> j = Axis("j", Integer(5)).index
     >>> proven((j >= 0) & (j < 5), {j: (Integer(0), Integer(4))}), proven(j > 3, {j: (Integer(0), Integer(4))})
     (True, j > 3)

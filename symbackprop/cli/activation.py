@@ -10,8 +10,8 @@ from symbackprop.cli import say
 from symbackprop.cli.options import Constant, Learn, LearnPerUnit, Quiet, check_seed, option
 from symbackprop.cli.request import named
 from symbackprop.cli.say import tell, waiting
-from symbackprop.train.files import shown
-from symbackprop.train.pictures import check_picture
+from symbackprop.train.files.atomic import shown
+from symbackprop.train.files.pictures import check_picture
 
 _Texts = list[str] | None
 
@@ -26,8 +26,8 @@ def plot_activation(
     quiet: Quiet = False,  # noqa: FBT002 (a flag)
 ) -> None:
     """Draw an activation and its derivative, and say where they have kinks."""
+    from symbackprop.derivation.validate import advise, kinks  # noqa: PLC0415
     from symbackprop.explain.plot import plot_activation as draw  # noqa: PLC0415 (it loads SymPy)
-    from symbackprop.soundness import advise, kinks  # noqa: PLC0415
 
     check_picture(output)
     network = _network(activation, constant, learn, learn_per_unit)
@@ -51,8 +51,8 @@ def audit(
     quiet: Quiet = False,  # noqa: FBT002 (a flag)
 ) -> None:
     """Measure the errors of an activation and its derivative, as compiled, over all floats, against mpmath."""
-    from symbackprop.audit import audit as measure  # noqa: PLC0415 (few commands need it)
-    from symbackprop.audit import plot_audit, report  # noqa: PLC0415
+    from symbackprop.check.accuracy import audit as measure  # noqa: PLC0415 (few commands need it)
+    from symbackprop.check.accuracy import plot_audit, report  # noqa: PLC0415
 
     check_picture(output)
     network = _network(activation, constant, learn, learn_per_unit)

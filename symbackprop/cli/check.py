@@ -9,7 +9,7 @@ import symbackprop
 from symbackprop.cli.options import Quiet, check_seed, option
 from symbackprop.cli.say import waiting
 from symbackprop.train import import_module
-from symbackprop.train.files import shown
+from symbackprop.train.files.atomic import shown
 
 
 def check(

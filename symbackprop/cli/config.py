@@ -7,8 +7,8 @@ from typing import Any
 
 import typer
 
-from symbackprop.train.network_file import read_toml
-from symbackprop.words import did_you_mean
+from symbackprop.expr.suggest import did_you_mean
+from symbackprop.train.request.network_file import read_toml
 
 _NOT_IN_FILES = {"config", "quiet", "help"}
 

@@ -8,7 +8,7 @@ import symbackprop
 from symbackprop.cli.options import NetworkConfig, flag, option, with_network
 from symbackprop.cli.request import asked_for, network_of
 from symbackprop.cli.say import waiting
-from symbackprop.words import did_you_mean
+from symbackprop.expr.suggest import did_you_mean
 
 FORMS = ("text", "latex", "markdown")
 

@@ -11,8 +11,8 @@ import typer
 from symbackprop.cli.options import NetworkConfig, Quiet, flag, option, with_network
 from symbackprop.cli.request import asked_for, built
 from symbackprop.cli.say import advise, tell, waiting
-from symbackprop.train.files import check_writable, shown, write_text
-from symbackprop.train.modules import spec_of
+from symbackprop.train.files.atomic import check_writable, shown, write_text
+from symbackprop.train.files.modules import spec_of
 
 _TAKEN = sys.stdlib_module_names | {"numpy", "numba", "llvmlite"}  # which a module, or Numba, imports
 

@@ -9,12 +9,12 @@ from symbackprop.cli.options import ModulePath, Quiet, flag, option
 from symbackprop.cli.request import module_for
 from symbackprop.cli.say import tell
 from symbackprop.train import import_module, load_model, read_inputs
-from symbackprop.train.contract import Array
-from symbackprop.train.files import apart, check_writable, shown, write_text
-from symbackprop.train.model import Model
-from symbackprop.train.predictions import as_csv, predictions, scores_of
-from symbackprop.train.read import read_scored
-from symbackprop.train.scores import report
+from symbackprop.train.data.read import read_scored
+from symbackprop.train.files.atomic import apart, check_writable, shown, write_text
+from symbackprop.train.files.model import Model
+from symbackprop.train.protocol import Array
+from symbackprop.train.run.predictions import as_csv, predictions, scores_of
+from symbackprop.train.run.scores import report
 
 
 def predict(

@@ -10,9 +10,10 @@ import typer
 import symbackprop
 from symbackprop.cli.config import option_name
 from symbackprop.cli.say import advise
-from symbackprop.train import choices, find_module
-from symbackprop.train.advice import AdviceWarning, advice_of
-from symbackprop.train.network_file import read_network
+from symbackprop.train import find_module
+from symbackprop.train.request import choices
+from symbackprop.train.request.advice import AdviceWarning, advice_of
+from symbackprop.train.request.network_file import read_network
 
 MANY = 32  # hidden layers that are generated within a minute
 _FIELDS = {  # what a request and a network file call an option, where it is another name

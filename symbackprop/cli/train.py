@@ -14,20 +14,21 @@ from symbackprop.cli.config import settings_text
 from symbackprop.cli.options import NETWORK, ModulePath, Quiet, config, flag, option, with_network
 from symbackprop.cli.request import asked_for, built, field_of, refuse_both, typed
 from symbackprop.cli.say import advise, say, silent, waiting
-from symbackprop.train import choices, digits, find_module, import_module, progress_report, read_data
-from symbackprop.train.advice import advice_of
-from symbackprop.train.constants import check_constants, constants_of
-from symbackprop.train.data import Dataset
-from symbackprop.train.files import apart, check_writable, shown, write_text
-from symbackprop.train.history import Report, Settings
-from symbackprop.train.job import train_model
-from symbackprop.train.modules import spec_of
-from symbackprop.train.network_file import read_network
-from symbackprop.train.outcome import Say, write_outcome
-from symbackprop.train.pictures import check_picture
-from symbackprop.train.read import existing
-from symbackprop.train.scores import report as report_of
-from symbackprop.train.store import recall, record
+from symbackprop.train import digits, find_module, import_module, progress_report, read_data
+from symbackprop.train.data.examples import Dataset
+from symbackprop.train.data.read import existing
+from symbackprop.train.files.atomic import apart, check_writable, shown, write_text
+from symbackprop.train.files.modules import spec_of
+from symbackprop.train.files.pictures import check_picture
+from symbackprop.train.files.store import recall, record
+from symbackprop.train.request import choices
+from symbackprop.train.request.advice import advice_of
+from symbackprop.train.request.constants import check_constants, constants_of
+from symbackprop.train.request.network_file import read_network
+from symbackprop.train.run.history import Report, Settings
+from symbackprop.train.run.job import train_model
+from symbackprop.train.run.outcome import Say, write_outcome
+from symbackprop.train.run.scores import report as report_of
 
 _MODEL, _PLOT = Path("out/model.npz"), Path("out/learning_curve.png")
 _Texts = list[str] | None

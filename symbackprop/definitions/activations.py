@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from sympy import Abs, Expr, Piecewise, Rational, atan, erf, exp, log, sin, sqrt, tanh
 
-from symbackprop.symbols import scalar
+from symbackprop.expr.symbols import scalar
 
 a = scalar("a")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from sympy import Expr, Float, Rational, S
 
-from symbackprop.conditions import normalised
+from symbackprop.expr.conditions import normalised
 
 
 def exact(made: Any) -> Expr:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from sympy import Add, Expr, Indexed, Mul, Symbol, preorder_traversal
 
-from symbackprop.definitions.shapes import (
+from symbackprop.definitions.shape_inference import (
     accesses,
 )
-from symbackprop.index_formula import IndexEquation
-from symbackprop.reductions import Maximum, Sum
+from symbackprop.expr.reductions import Maximum, Sum
+from symbackprop.parse.index_equation import IndexEquation
 
 
 def is_added(element: Expr, made: IndexEquation) -> bool:

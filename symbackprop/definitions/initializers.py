@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from sympy import Expr, sqrt
 
-from symbackprop.symbols import scalar
+from symbackprop.expr.symbols import scalar
 
 fan_in, fan_out, deviation = map(scalar, ("fan_in", "fan_out", "deviation"))
 

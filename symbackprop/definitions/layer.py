@@ -11,17 +11,17 @@ from typing import Any
 from sympy import Indexed
 
 from symbackprop.definitions.exact import exact
-from symbackprop.definitions.shapes import (
+from symbackprop.definitions.shape_inference import (
     accesses,
     letters,
 )
-from symbackprop.index_formula import NAME, IndexEquation, as_equation, parse_equations
-from symbackprop.notation import formula
-from symbackprop.symbols import (
+from symbackprop.expr.printing import formula
+from symbackprop.expr.symbols import (
     name_of,
     names_in,
     scalar,
 )
+from symbackprop.parse.index_equation import NAME, IndexEquation, as_equation, parse_equations
 
 
 @dataclass(frozen=True)

@@ -9,26 +9,26 @@ from typing import Any, TypeAlias
 
 from sympy import Add, Expr, Indexed, Integer, Mul, nan, oo, zoo
 
+from symbackprop.definitions.activation_parameters import Values, applied, as_texts, check_used, values_of
 from symbackprop.definitions.activations import ACTIVATIONS, PARAMETRIC, Parametric, a
 from symbackprop.definitions.exact import exact
 from symbackprop.definitions.initializers import INITIALIZERS, Initializer
-from symbackprop.definitions.learnt import Values, applied, as_texts, check_used, values_of
+from symbackprop.definitions.instantiate import place
+from symbackprop.definitions.layers import PREACTIVATIONS, made
 from symbackprop.definitions.losses import LOSSES, OUTPUTS, Loss
 from symbackprop.definitions.penalties import PENALTIES, w
-from symbackprop.definitions.placing import place
-from symbackprop.definitions.preactivations import PREACTIVATIONS, made
-from symbackprop.definitions.schedules import FACTORS, step_size
-from symbackprop.definitions.sequence import InPlace, as_layer, has_layers, in_place
-from symbackprop.definitions.typed import exact_constants, is_typed, require_used, typed, typed_loss
-from symbackprop.definitions.updates import Update, update_of
-from symbackprop.indices import fresh, named
-from symbackprop.names import apart, require_apart
-from symbackprop.notation import formula, split
-from symbackprop.reductions import Sum
-from symbackprop.spelling import normalised
-from symbackprop.symbols import LABEL, Axis, array, scalar, size
-from symbackprop.terms import Equation
-from symbackprop.words import did_you_mean
+from symbackprop.definitions.sequential import InPlace, as_layer, has_layers, in_place
+from symbackprop.definitions.step_sizes import FACTORS, step_size
+from symbackprop.definitions.update_rules import Update, update_of
+from symbackprop.definitions.user_formulas import exact_constants, is_typed, require_used, typed, typed_loss
+from symbackprop.expr.equations import Equation
+from symbackprop.expr.indices import fresh, named
+from symbackprop.expr.names import apart, require_apart
+from symbackprop.expr.printing import formula, split
+from symbackprop.expr.reductions import Sum
+from symbackprop.expr.suggest import did_you_mean
+from symbackprop.expr.symbols import LABEL, Axis, array, scalar, size
+from symbackprop.parse.lexer import normalised
 
 Formula: TypeAlias = str | Expr | Callable[..., Expr]
 WEIGHT = "weight"  # of an example, a factor of its loss
@@ -41,7 +41,7 @@ class Network:
     """A feed-forward network of L hidden layers and an output layer, with everything SGD needs to know.
 
     Each field takes a name from its table in `symbackprop.definitions`, or a formula: a SymPy expression, a function
-    that returns one, or, for activations, the loss and the penalty, a text (see `symbackprop.formula.parse`).
+    that returns one, or, for activations, the loss and the penalty, a text (see `symbackprop.parse.formula.parse`).
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ An entry maps each coefficient to the formula p of one weight `w` that it multip
 
 from sympy import Abs, Expr
 
-from symbackprop.symbols import scalar
+from symbackprop.expr.symbols import scalar
 
 w = scalar("w")
 

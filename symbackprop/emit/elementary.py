@@ -30,7 +30,7 @@ from functools import cache
 
 from mpmath import mp
 
-from symbackprop.emit.approximation import (
+from symbackprop.emit.minimax import (
     CENTRE,
     DIGITS,
     FORMATS,

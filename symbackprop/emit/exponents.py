@@ -17,10 +17,10 @@ from zlib import crc32
 from mpmath import mp
 from sympy import Abs, Add, Expr, Mul, Pow, S, Symbol
 
-from symbackprop.emit.approximation import DIGITS, FORMATS, Format
-from symbackprop.notation import formula
-from symbackprop.reductions import outermost
-from symbackprop.symbols import accurate_exp, scalar
+from symbackprop.emit.minimax import DIGITS, FORMATS, Format
+from symbackprop.expr.printing import formula
+from symbackprop.expr.reductions import outermost
+from symbackprop.expr.symbols import accurate_exp, scalar
 
 LETTERS = "xyzuvw"
 _LONGEST = 40  # characters of a name

@@ -15,10 +15,10 @@ from sympy import Expr, pycode
 
 from symbackprop.emit.elementary import AVAILABLE, DECORATOR, ORDERED, helpers
 from symbackprop.emit.exponents import called_by, exponent_function
-from symbackprop.emit.to_numba import exponents, functions, kernel_text, real
+from symbackprop.emit.numba_text import exponents, functions, kernel_text, real
 from symbackprop.emit.wrap import wrap
+from symbackprop.expr.symbols import scalar
 from symbackprop.loops.ir import Assign, Call, Kernel, walk
-from symbackprop.symbols import scalar
 
 MARKER = "# --- copied from here ---\n"
 WIDTH = 100
@@ -103,7 +103,7 @@ def _preamble(spec: Mapping[str, Any], called: Sequence[str], *, plain: bool) ->
     if called:
         imports.append(f"from math import {', '.join(called)}")
     imports += ["from pathlib import Path", "", "import numpy as np", "from numba import njit"]
-    constants = _CONSTANTS.format(dtype=spec["dtype"], cached_njit=_copied("machine_code.py"))
+    constants = _CONSTANTS.format(dtype=spec["dtype"], cached_njit=_copied("emit/machine_code.py"))
     return "\n\n".join(["\n".join(imports), _spec_text(spec), constants])
 
 

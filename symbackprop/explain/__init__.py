@@ -5,7 +5,7 @@ from symbackprop.explain.markdown import as_markdown
 from symbackprop.explain.outline import outline
 from symbackprop.explain.text import as_text
 from symbackprop.explain.vector_form import in_vector_form
-from symbackprop.terms import Derivation
+from symbackprop.expr.equations import Derivation
 
 __all__ = ["FORMS", "render"]
 

@@ -23,8 +23,8 @@ from symbackprop.explain.arrays import (
     is_array,
     shape,
 )
-from symbackprop.notation import by_kind, is_decimal, is_negative
-from symbackprop.symbols import plus, scaled
+from symbackprop.expr.printing import by_kind, is_decimal, is_negative
+from symbackprop.expr.symbols import plus, scaled
 
 _ATOMS = (Whole, Ones, Unit, UnitMatrix, Transposed, Diagonal, Diagonally, Inner, Largest, TraceOf, Application)
 

@@ -7,7 +7,7 @@ from typing import Any
 from sympy import Expr, Integer, Mul, S, Symbol
 from sympy.printing.precedence import PRECEDENCE
 
-from symbackprop.symbols import Partial, scalar
+from symbackprop.expr.symbols import Partial, scalar
 
 GRADIENT = "∂l/∂"  # what the name of a stored derivative of the loss begins with
 

@@ -11,7 +11,7 @@ from symbackprop.explain.array_printer import ArrayPrinter
 from symbackprop.explain.arrays import GRADIENT, Transposed, Whole
 from symbackprop.explain.outline import Line, Outline, Section
 from symbackprop.explain.printer import MathLatexPrinter, decimal, label, letters, named, plain
-from symbackprop.notation import split
+from symbackprop.expr.printing import split
 
 
 class ArrayLatexPrinter(ArrayPrinter, MathLatexPrinter):

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from sympy import Expr
 
-from symbackprop.notation import formula
-from symbackprop.symbols import Axis, Partial, array, scalar, size
-from symbackprop.terms import Derivation, Equation, Step
+from symbackprop.expr.equations import Derivation, Equation, Step
+from symbackprop.expr.printing import formula
+from symbackprop.expr.symbols import Axis, Partial, array, scalar, size
 
 
 @dataclass(frozen=True)

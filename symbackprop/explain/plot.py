@@ -9,9 +9,9 @@ import numpy as np
 
 from symbackprop.definitions.activations import a
 from symbackprop.definitions.network import Network
-from symbackprop.notation import formula
-from symbackprop.soundness import derivative, kinks, refuse, values
-from symbackprop.train.pictures import new_figure, write_picture
+from symbackprop.derivation.validate import derivative, kinks, refuse, values
+from symbackprop.expr.printing import formula
+from symbackprop.train.files.pictures import new_figure, write_picture
 
 _COLORS = {"g": "#3465a4", "g′": "#c4601d"}
 _LONGEST = 90  # of a formula in the picture

@@ -1,4 +1,4 @@
-"""Formulas and words in LaTeX, with the conventions of `symbackprop.notation`: layers above, indices below."""
+"""Formulas and words in LaTeX, with the conventions of `symbackprop.expr.printing`: layers above, indices below."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sympy import Eq, Expr, Indexed, Integer, Mul, Piecewise, Rational, S, fract
 from sympy.printing.latex import LatexPrinter, accepted_latex_functions
 from sympy.printing.precedence import PRECEDENCE
 
-from symbackprop.notation import by_kind, by_size, is_negative, split
-from symbackprop.reductions import Maximum, Sum
-from symbackprop.symbols import Partial
+from symbackprop.expr.printing import by_kind, by_size, is_negative, split
+from symbackprop.expr.reductions import Maximum, Sum
+from symbackprop.expr.symbols import Partial
 
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "θ": "theta", "λ": "lambda", "μ": "mu", "π": "pi",
@@ -61,7 +61,7 @@ def named(name: str, indices: str = "") -> str:
 
 
 class MathLatexPrinter(LatexPrinter):
-    """Print expressions in LaTeX as `symbackprop.notation.MathPrinter` prints them in Unicode."""
+    """Print expressions in LaTeX as `symbackprop.expr.printing.MathPrinter` prints them in Unicode."""
 
     def _print_Symbol(self, expr: Any, style: str = "plain") -> str:  # noqa: ARG002 (SymPy's signature)
         return named(expr.name)

@@ -12,7 +12,7 @@ from symbackprop.explain.array_printer import ArrayPrinter
 from symbackprop.explain.arrays import GRADIENT
 from symbackprop.explain.outline import Line, Outline, Section
 from symbackprop.explain.printer import is_derivative
-from symbackprop.notation import MathPrinter, by_kind, mathematical, subscript
+from symbackprop.expr.printing import MathPrinter, by_kind, mathematical, subscript
 
 WIDTH = 100
 _BREAK = re.compile(r" (?=[-+⊙⊘] )|(?<=;) | (?=if |otherwise)")  # before a term, after a piece, before its condition

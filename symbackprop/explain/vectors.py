@@ -29,8 +29,8 @@ from symbackprop.explain.arrays import (
     whole,
 )
 from symbackprop.explain.outline import Line
-from symbackprop.reductions import Maximum, Reduction, Sum
-from symbackprop.symbols import Partial, plus
+from symbackprop.expr.reductions import Maximum, Reduction, Sum
+from symbackprop.expr.symbols import Partial, plus
 
 Sizes = Mapping[tuple[str, int], set[Expr]]
 

@@ -15,7 +15,7 @@ Range = tuple[Symbol, Expr, Expr]  # an index, its first value, and the one afte
 def guarded(value: Expr) -> tuple[Expr, tuple[Basic, ...]]:
     """Return a product without the conditions on indices under which it is not 0, and these.
 
-    >>> from symbackprop.symbols import Axis, array
+    >>> from symbackprop.expr.symbols import Axis, array
     >>> i, h = Axis("i", Integer(3)).index, array("h")
     >>> guarded(2 * Piecewise((h[i - 1], i > 0), (0, True)))
     (2*h[i - 1], (i > 0,))

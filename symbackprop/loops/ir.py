@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from sympy import Basic, Expr, Indexed, Integer, Symbol
 
-from symbackprop.symbols import name_of, names_in
+from symbackprop.expr.symbols import name_of, names_in
 
 
 @dataclass(frozen=True)

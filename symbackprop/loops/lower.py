@@ -8,12 +8,12 @@ from itertools import count
 
 from sympy import Add, Basic, Dummy, Expr, Indexed, Integer, Ne, Or, Piecewise, Symbol, collect, expand
 
-from symbackprop.indices import opaque
+from symbackprop.expr.equations import Equation
+from symbackprop.expr.indices import opaque
+from symbackprop.expr.reductions import Place, Reduction, Sum, outermost
+from symbackprop.expr.symbols import scalar
 from symbackprop.loops.bounds import guarded, nest
 from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement
-from symbackprop.reductions import Place, Reduction, Sum, outermost
-from symbackprop.symbols import scalar
-from symbackprop.terms import Equation
 
 
 def totals() -> Iterator[Symbol]:

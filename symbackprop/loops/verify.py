@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from sympy import Basic, Indexed, IndexedBase, Symbol
 
+from symbackprop.expr.printing import identifier
+from symbackprop.expr.symbols import name_of, names_in
 from symbackprop.loops.ir import Accumulate, Assign, Body, Call, If, Kernel, Loop, Row, expressions, walk
-from symbackprop.notation import identifier
-from symbackprop.symbols import name_of, names_in
 
 
 def verify(kernel: Kernel, functions: Collection[str] = ()) -> None:

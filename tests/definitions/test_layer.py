@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from sympy import Eq, IndexedBase, Integer, Symbol
 
 from symbackprop import Network, build, sum_over
+from symbackprop.definitions.instantiate import place
 from symbackprop.definitions.layer import layer
-from symbackprop.definitions.placing import place
-from symbackprop.definitions.preactivations import conv, dense, embedding, maxout, tied
+from symbackprop.definitions.layers import conv, dense, embedding, maxout, tied
 from tests import modules
 
 

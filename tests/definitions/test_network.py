@@ -8,8 +8,8 @@ from symbackprop import Network
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.losses import LOSSES, OUTPUTS
 from symbackprop.definitions.penalties import PENALTIES
-from symbackprop.definitions.schedules import FACTORS
-from symbackprop.notation import formula
+from symbackprop.definitions.step_sizes import FACTORS
+from symbackprop.expr.printing import formula
 
 UNKNOWN = {
     "activation": ({"activations": ("tahn",)}, "unknown activation 'tahn': did you mean tanh", ACTIVATIONS),

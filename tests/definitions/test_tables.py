@@ -11,14 +11,14 @@ from sympy import Derivative, Symbol, lambdify
 import symbackprop.definitions
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.initializers import INITIALIZERS
+from symbackprop.definitions.layers import PREACTIVATIONS
 from symbackprop.definitions.losses import LOSSES, OUTPUTS
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.penalties import PENALTIES, w
-from symbackprop.definitions.preactivations import PREACTIVATIONS
-from symbackprop.definitions.schedules import FACTORS, step_size, t, α, δ
-from symbackprop.symbols import Axis, array, size
+from symbackprop.definitions.step_sizes import FACTORS, step_size, t, α, δ
+from symbackprop.expr.symbols import Axis, array, size
 from tests import reference
-from tests.calculus import values
+from tests.precision import values
 
 FOLDER = Path(symbackprop.definitions.__file__).parent
 FORBIDDEN = {"diff", "Derivative", "differentiate", "gradient", "grad", "jacobian", "idiff", "Subs", "fdiff"}

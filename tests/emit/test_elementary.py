@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from symbackprop.emit import approximation, elementary
+from symbackprop.emit import elementary, minimax
 from symbackprop.emit.elementary import AVAILABLE, DECORATOR, ERRORS, helpers
 
 PLAIN = "def elementary(function):\n    return function"
@@ -196,12 +196,12 @@ def test_what_is_not_there_is_refused():
 
 def test_a_fit_has_the_least_degree():
     low, high, tolerance = mp.mpf(-0.3), mp.mpf(0.3), mp.mpf("1e-7")
-    p = approximation.fit(approximation.exp_tail, low, high, tolerance)
+    p = minimax.fit(minimax.exp_tail, low, high, tolerance)
     x = [low + (high - low) * k / 100 for k in range(101)]
-    assert max(abs(mp.polyval(p[::-1], v) - approximation.exp_tail(v)) for v in x if v) < 1.2 * tolerance
-    assert mp.chebyfit(approximation.exp_tail, [low, high], len(p) - 1, error=True)[1] > tolerance
+    assert max(abs(mp.polyval(p[::-1], v) - minimax.exp_tail(v)) for v in x if v) < 1.2 * tolerance
+    assert mp.chebyfit(minimax.exp_tail, [low, high], len(p) - 1, error=True)[1] > tolerance
 
 
-@pytest.mark.parametrize("module", [approximation, elementary])
+@pytest.mark.parametrize("module", [minimax, elementary])
 def test_examples(module):
     assert doctest.testmod(module).failed == 0

@@ -5,11 +5,11 @@ import pytest
 from mpmath import mp
 from sympy import Abs, Rational, exp, sqrt
 
-from symbackprop.calculus.points import points
-from symbackprop.calculus.scoring import FORMATS, exact, ulps
 from symbackprop.emit.elementary import helpers
 from symbackprop.emit.exponents import accurate_exponents, called_by, exponent_function, name_of_exponent, template
-from symbackprop.symbols import accurate_exp, array, scalar
+from symbackprop.expr.symbols import accurate_exp, array, scalar
+from symbackprop.precision.points import points
+from symbackprop.precision.ulp_error import FORMATS, exact, ulps
 
 x = scalar("x")
 EXPONENTS = (

@@ -18,8 +18,8 @@ from sympy import sin
 from symbackprop import Network, build
 from symbackprop.emit.module import trainer_text
 from tests import modules
+from tests.test_compiler import REPLACED
 from tests.test_gradients import MIXED, SIZES
-from tests.test_pipeline import REPLACED
 
 NETWORKS = {
     "linear": Network(()),

@@ -14,8 +14,8 @@ from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.losses import LOSSES
 from symbackprop.explain.latex import latex
 from symbackprop.explain.printer import label, plain
-from symbackprop.reductions import Maximum
-from symbackprop.symbols import LABEL, Axis, Partial, array, decay, indicator, plus, scalar, size
+from symbackprop.expr.reductions import Maximum
+from symbackprop.expr.symbols import LABEL, Axis, Partial, array, decay, indicator, plus, scalar, size
 from tests.explain.test_render import OWN, layer_norm
 
 i, j, r = (Symbol(n, integer=True, nonnegative=True) for n in "ijr")

@@ -11,7 +11,7 @@ from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.losses import LOSSES
 from symbackprop.explain import FORMS
 from symbackprop.explain.outline import outline
-from symbackprop.symbols import Partial, array, scalar, size
+from symbackprop.expr.symbols import Partial, array, scalar, size
 
 derive = functools.cache(derive_anew)
 LECTURE = ["chain rule", "loss", "output", "hidden layer", "pre-activation", "parameters", "regulariser", "update"]

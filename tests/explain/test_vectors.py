@@ -12,14 +12,14 @@ from sympy import Add, Integer, Max, Mul, Piecewise, exp, sin, tanh
 
 from symbackprop import Network, derive, render
 from symbackprop.definitions.activations import ACTIVATIONS
+from symbackprop.definitions.network_file import network_of_file
 from symbackprop.explain.outline import Line, outline
 from symbackprop.explain.text import TextPrinter
 from symbackprop.explain.vector_form import in_vector_form
 from symbackprop.explain.vectors import NoVectorFormError, in_vectors, sizes_of
-from symbackprop.network_file import network_of_file
-from symbackprop.notation import formula
-from symbackprop.reductions import Maximum, Sum
-from symbackprop.symbols import LABEL, Axis, array, indicator, scalar, size
+from symbackprop.expr.printing import formula
+from symbackprop.expr.reductions import Maximum, Sum
+from symbackprop.expr.symbols import LABEL, Axis, array, indicator, scalar, size
 from tests.explain.matrices import (
     IDENTITY,
     NO,

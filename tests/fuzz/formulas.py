@@ -16,7 +16,7 @@ from scipy import special
 
 import symbackprop
 from symbackprop import Network
-from symbackprop.doors import UnforeseenError
+from symbackprop.parse.unforeseen import UnforeseenError
 from tests.fuzz.oracle import value_and_slope
 from tests.fuzz.trees import Node, drawn, shrunk
 from tests.modules import interpret

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from symbackprop import Network, build, layer
-from symbackprop.check import _updated_once, _updates
-from symbackprop.problem import draw as draw_problem
-from symbackprop.problem import fraction, interpreted
+from symbackprop.check.cases import draw as draw_problem
+from symbackprop.check.cases import fraction, interpreted
+from symbackprop.check.gradients import _updated_once, _updates
 from tests.fuzz.expressions import compute, text, total
 from tests.fuzz.tape import Number, as_number, slopes
 

@@ -1,4 +1,4 @@
-"""Random formulas as trees: drawn from a grammar of all that `symbackprop.formula` knows, written, and made smaller.
+"""Random formulas as trees: drawn from a grammar of all that `symbackprop.parse.formula` knows, written, and made smaller.
 
 A tree knows nothing of SymPy, nor of the parser: what a text means is said a second time by `tests.fuzz.oracle`.
 """

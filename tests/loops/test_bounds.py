@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sympy import And, Eq, Ge, Gt, Integer, Le, Lt, Ne, Piecewise
 
+from symbackprop.expr.symbols import array, index, scalar
 from symbackprop.loops.bounds import guarded, nest
 from symbackprop.loops.ir import Assign, If, Loop, walk
-from symbackprop.symbols import array, index, scalar
 
 INDICES = tuple(map(index, "ijk"))
 RELATIONS = (Ge, Gt, Le, Lt, Eq, Ne)

@@ -7,8 +7,8 @@ import pytest
 from sympy import Integer, Symbol
 
 import symbackprop
+from symbackprop.expr.symbols import array, scalar, size
 from symbackprop.loops.ir import Accumulate, Assign, Break, If, Loop, Row, expressions, map_values, walk, written
-from symbackprop.symbols import array, scalar, size
 
 n = size("n")
 i = Symbol("i", integer=True, nonnegative=True)

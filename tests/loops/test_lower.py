@@ -7,21 +7,21 @@ import pytest
 from hypothesis import given, settings, strategies
 from sympy import Integer, Max, Piecewise, exp, sin
 
-from symbackprop.emit.to_numba import functions, kernel_text, lines
-from symbackprop.indices import canonical, named
+from symbackprop.emit.numba_text import functions, kernel_text, lines
+from symbackprop.expr.equations import Equation
+from symbackprop.expr.indices import canonical, named
+from symbackprop.expr.printing import identifier
+from symbackprop.expr.reductions import Maximum, Place, Sum
+from symbackprop.expr.symbols import Axis, array, array_of_integers, scalar, size
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Kernel, Loop, walk
 from symbackprop.loops.lower import lower
 from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.verify import verify
-from symbackprop.notation import identifier
-from symbackprop.reductions import Maximum, Place, Sum
-from symbackprop.symbols import Axis, array, array_of_integers, scalar, size
-from symbackprop.terms import Equation
-from tests.calculus import values
-from tests.calculus.test_chain import ALL, AT, derived, shapes_of
-from tests.calculus.test_rules import formulas
+from tests.calculus.test_chain_rule import ALL, AT, derived, shapes_of
+from tests.calculus.test_differentiate import formulas
 from tests.modules import OWN
+from tests.precision import values
 
 n, m, k = map(size, "nmk")
 i, j = Axis("i", n), Axis("j", m)

@@ -4,9 +4,9 @@ import pytest
 from sympy import Integer, Symbol
 
 from symbackprop import Network, build
+from symbackprop.expr.symbols import Finite, array, scalar, size
 from symbackprop.loops.ir import Accumulate, Argument, Assign, If, Kernel, Loop, Row
 from symbackprop.loops.verify import verify
-from symbackprop.symbols import Finite, array, scalar, size
 
 n, m = size("n"), size("m")
 i, j = (Symbol(name, integer=True, nonnegative=True) for name in "ij")
@@ -70,7 +70,7 @@ def test_refuses(name):
 
 def test_every_kernel_of_a_module_is_verified(monkeypatch):
     verified = []
-    monkeypatch.setattr("symbackprop.pipeline.verify", lambda kernel, functions: verified.append((kernel, functions)))
+    monkeypatch.setattr("symbackprop.compiler.verify", lambda kernel, functions: verified.append((kernel, functions)))
     made = build(Network(())).kernels
     assert {*made} <= {kernel for kernel, _ in verified}
     assert {"forward", "loss", "backward", "sgd"} <= {k.name for k, _ in verified}

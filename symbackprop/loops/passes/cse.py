@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from sympy import Dummy, Expr, Function, Indexed, Piecewise, Pow, cse
 
+from symbackprop.expr.printing import SHARED
+from symbackprop.expr.reductions import outermost
+from symbackprop.expr.symbols import scalar
 from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement
-from symbackprop.notation import SHARED
-from symbackprop.reductions import outermost
-from symbackprop.symbols import scalar
 
 
 def share(body: Body) -> Body:

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sympy import Indexed, Symbol
 
+from symbackprop.expr.symbols import name_of, names_in
 from symbackprop.loops.ir import (
     Accumulate,
     Assign,
@@ -25,7 +26,6 @@ from symbackprop.loops.ir import (
     walk,
     written,
 )
-from symbackprop.symbols import name_of, names_in
 
 
 def fuse(body: Body) -> Body:

@@ -10,9 +10,9 @@ from dataclasses import replace
 
 from sympy import Add, Expr, Indexed, Mul, Pow, Symbol
 
+from symbackprop.expr.printing import identifier
+from symbackprop.expr.symbols import name_of, scalar
 from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement, expressions, map_values, walk, written
-from symbackprop.notation import identifier
-from symbackprop.symbols import name_of, scalar
 
 
 def hoist(body: Body, taken: frozenset[str] = frozenset()) -> Body:

@@ -12,6 +12,8 @@ from dataclasses import replace
 
 from sympy import Expr, Indexed, Symbol
 
+from symbackprop.expr.printing import identifier
+from symbackprop.expr.symbols import name_of, names_in, scalar
 from symbackprop.loops.ir import (
     Accumulate,
     Assign,
@@ -24,8 +26,6 @@ from symbackprop.loops.ir import (
     walk,
     written,
 )
-from symbackprop.notation import identifier
-from symbackprop.symbols import name_of, names_in, scalar
 
 
 def scalarize(body: Body) -> Body:

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from sympy import Expr, Indexed, Integer, Mod, Mul, Symbol
 
+from symbackprop.expr.symbols import name_of, scalar
 from symbackprop.loops.ir import (
     Accumulate,
     Assign,
@@ -25,7 +26,6 @@ from symbackprop.loops.ir import (
     substitute,
     walk,
 )
-from symbackprop.symbols import name_of, scalar
 
 
 class CannotTileError(ValueError):

@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import strategies as st
 from sympy import Integer, Max, Symbol
 
-from symbackprop.emit.to_numba import kernel_text
+from symbackprop.emit.numba_text import kernel_text
+from symbackprop.expr.symbols import array, scalar, size
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Kernel, Loop
-from symbackprop.symbols import array, scalar, size
 
 i, j, k = (Symbol(name, integer=True, nonnegative=True) for name in "ijk")
 n, m, most = size("n"), size("m"), size("most")

@@ -5,13 +5,13 @@ from hypothesis import given, strategies
 from mpmath import mp
 from sympy import Add, Mul, Piecewise, asin, exp, sin, tanh
 
-from symbackprop.emit.to_numba import lines
+from symbackprop.emit.numba_text import lines
+from symbackprop.expr.symbols import decay, scalar, scaled
 from symbackprop.loops.ir import Accumulate, Assign, If, walk
 from symbackprop.loops.passes.cse import share
-from symbackprop.symbols import decay, scalar, scaled
-from tests.calculus import values
-from tests.calculus.test_algebra import quotients
+from tests.calculus.test_simplify import quotients
 from tests.loops.passes.programs import a, assert_same, b, c, i, j, loop, n, programs, s
+from tests.precision import values
 
 
 @given(body=programs())

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sympy import Integer, Piecewise, Symbol, cos, sin
 
-from symbackprop.emit.to_numba import lines
+from symbackprop.emit.numba_text import lines
+from symbackprop.expr.symbols import names_in, scalar, size
 from symbackprop.loops.ir import Accumulate, Assign, If, Loop, expressions, walk, written
 from symbackprop.loops.passes.hoist import hoist
-from symbackprop.symbols import names_in, scalar, size
 from tests.loops.passes.programs import K, M, a, assert_same, b, c, i, j, loop, n, programs, s, t
 
 step = scalar("step")

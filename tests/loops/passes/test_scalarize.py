@@ -6,14 +6,14 @@ import pytest
 from hypothesis import example, given
 from sympy import Integer
 
-from symbackprop.emit.to_numba import lines
+from symbackprop.emit.numba_text import lines
+from symbackprop.expr.symbols import scalar
 from symbackprop.loops.ir import Accumulate, Assign, Break, If, Row
 from symbackprop.loops.passes.cse import share
 from symbackprop.loops.passes.fuse import fuse
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import CannotTileError, tile
-from symbackprop.symbols import scalar
 from tests.loops.passes.programs import END, START, K, M, a, assert_same, b, c, flat_loops, i, j, k, loop, programs, s
 
 

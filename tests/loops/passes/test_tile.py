@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from sympy import Integer, Mod, Symbol
 
 import symbackprop.loops
+from symbackprop.expr.equations import Equation
+from symbackprop.expr.reductions import Sum
+from symbackprop.expr.symbols import Axis
 from symbackprop.loops.ir import Accumulate, Assign, Break, If, Loop, Row, walk
 from symbackprop.loops.lower import lower
 from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import CannotTileError, tile, unroll_and_jam
-from symbackprop.reductions import Sum
-from symbackprop.symbols import Axis
-from symbackprop.terms import Equation
 from tests.loops.passes.programs import (
     END,
     START,

@@ -1,0 +1,386 @@
+"""Why a block of examples can be computed with matrix products and still be per-example SGD.
+
+What an update makes of a weight matrix, and of what is kept beside it, is a linear recurrence: S ← M S + c δhᵀ with
+scalar factors. So after r examples each of them is a combination of what was there before the block and of the outer
+products δ₀h₀ᵀ, δ₁h₁ᵀ ..., and an update acts on the coefficients as it does on the matrices. With that every read of W
+inside a block becomes a read of the matrices from before the block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sympy import Add, Dummy, Eq, Expr, Indexed, Integer, Mul, Piecewise, Symbol, collect, expand
+
+from symbackprop.expr.equations import Derivation, Equation, Step
+from symbackprop.expr.names import apart
+from symbackprop.expr.printing import identifier, split
+from symbackprop.expr.reductions import Sum
+from symbackprop.expr.symbols import Axis, array, name_of, scalar, size
+
+OUTER = Dummy("δh", real=True)  # δᵢhⱼ, in an assignment of a recurrence
+Assignment = tuple[Indexed, Expr]
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """The parts of an update and of the read a = rest + W h that it serves.
+
+    Attributes
+    ----------
+    weight
+        W[i, j], as it is read.
+    assignments
+        In their order: W, or what is kept beside it, and its new value, linear in all of these and in OUTER.
+    delta, input
+        The factors of the outer product.
+    rest
+        Of the read.
+    """
+
+    weight: Indexed
+    assignments: tuple[Assignment, ...]
+    delta: Expr
+    input: Expr
+    rest: Expr
+
+    @property
+    def states(self) -> tuple[Indexed, ...]:
+        """The weight, and what is kept beside it."""
+        return (self.weight, *(target for target, _ in self.assignments if target != self.weight))
+
+    def mark(self, state: Indexed) -> str:
+        """Return a short name: nothing for the weight, v for vW."""
+        return split(name_of(state))[0].removesuffix(split(name_of(self.weight))[0]).rstrip("_")
+
+
+@dataclass(frozen=True)
+class Deferral:
+    """The equations of a block in which the updates of one weight matrix are deferred, and why they are right.
+
+    `before` is computed once before the block's examples, `read` replaces the pre-activation of example r, `saved` is
+    computed once its gradient is known, and `after` updates the weights, and what is kept beside them, after the block.
+    """
+
+    input: Indexed
+    before: tuple[Equation, ...]
+    read: Equation
+    saved: tuple[Equation, ...]
+    after: tuple[Equation, ...]
+    derivation: Derivation
+
+
+def recurrence_of(updates: Sequence[Equation], read: Equation) -> Recurrence | str:
+    """Return the recurrence of a weight's updates, or in words why they cannot be deferred.
+
+    Parameters
+    ----------
+    updates
+        W[i, j] ← ..., and what else is assigned for each of its elements, in order, with every gradient written out.
+    read
+        The pre-activation that reads W.
+    """
+    read_one = next((u for u in updates if read.rhs.has(u.lhs.base)), updates[0])
+    W, name, states = read_one.lhs, identifier(read_one.name), [u.lhs for u in updates]
+    if any(len(u.lhs.indices) != 2 or u.is_scattered or u.lhs.indices != W.indices for u in updates):
+        return f"{name} is no matrix whose elements are all updated alike"
+    parts = [_linear(u, states) for u in updates]
+    if refused := next((part for part in parts if isinstance(part, str)), None):
+        return refused
+    sums = [term for term in Add.make_args(read.rhs) if isinstance(term, Sum) and term.has(W.base)]
+    if len(sums) != 1 or not _is_product(sums[0].function, W) or (read.rhs - sums[0]).has(W.base):
+        return f"{identifier(read.name)} is not {name} times the layer below"
+    (h,) = (f for f in Mul.make_args(sums[0].function) if f != W)
+    linear = [part for part in parts if not isinstance(part, str)]
+    outer = [_outer(rest, W, h) for _, rest in linear]
+    deltas = {δ for _, δ in outer if δ is not None}
+    if len(deltas) != 1 or any(δ is None and factor != 0 for factor, δ in outer):
+        return f"the gradient of {name} is not an outer product with the layer below"
+    values = (value + factor * OUTER for (value, _), (factor, _) in zip(linear, outer, strict=True))
+    return Recurrence(W, tuple(zip(states, values, strict=True)), deltas.pop(), h, read.rhs - sums[0])
+
+
+def _linear(update: Equation, states: Sequence[Indexed]) -> tuple[Expr, Expr] | str:
+    """Return the part of an assignment that is linear in the states, and the rest; in words where there is none."""
+    name = identifier(update.name)
+    flat = collect(expand(update.rhs), states, evaluate=False)
+    if set(flat) - {*states, 1} or any(e.has(*(s.base for s in states)) for e in flat.values()):
+        return f"the update of {name} is not linear in {name}"
+    rest = flat.pop(Integer(1), Integer(0))
+    if any(factor.atoms(Indexed) for factor in flat.values()):
+        return f"the factor of {name} in its update differs from weight to weight"
+    return Add(*(factor * state for state, factor in flat.items())), rest
+
+
+def _outer(rest: Expr, W: Indexed, h: Expr) -> tuple[Expr, Expr | None]:
+    """Return c and δ of c δᵢhⱼ; no δ where there is nothing, or where it is something else."""
+    rows, columns = _split(rest, W)
+    if rows is None or columns != h:
+        return rest, None
+    factor, δ = rows.as_independent(Indexed, as_Add=False)
+    return factor, δ
+
+
+def _is_product(product: Expr, W: Indexed) -> bool:
+    """Whether an expression is W[i, j] times one element of another array."""
+    others = [f for f in Mul.make_args(product) if f != W]
+    return len(Mul.make_args(product)) == 2 and len(others) == 1 and isinstance(others[0], Indexed) and (
+        others[0].base != W.base
+    )  # fmt: skip
+
+
+def _split(outer: Expr, W: Indexed) -> tuple[Expr | None, Expr | None]:
+    """Return the factors of an outer product that depend on the row and on the column of W."""
+    i, j = W.indices
+    rows, columns = outer.as_independent(j, as_Add=False)
+    return (None, None) if columns.has(i) or isinstance(outer, Add) else (rows, columns)
+
+
+def forces(found: Recurrence) -> dict[Indexed, Expr]:
+    """Return the coefficients of an outer product right after its own update: the assignments from nothing."""
+    known: dict[Expr, Expr] = {state: Integer(0) for state in found.states} | {OUTER: Integer(1)}
+    for target, value in found.assignments:
+        known[target] = expand(value.xreplace(known))
+    return {state: known[state] for state in found.states}
+
+
+def prove(found: Recurrence) -> Derivation:
+    """Prove by induction on r that every state is a combination whose coefficients are updated as it is.
+
+    Returns
+    -------
+    Derivation
+        For each state a base case and an induction step, and the rewritten read of W; each step checks itself at random
+        values.
+
+    References
+    ----------
+    Blocks of such updates for logistic regression: Devarakonda and Demmel, arXiv 2011.08281.
+    """
+    return _Proof(found).derivation()
+
+
+class _Proof:
+    """The proof with the letters it is written in: P of what was there before the block, K of the outer products."""
+
+    def __init__(self, found: Recurrence) -> None:
+        self.found = found
+        i, j = found.weight.indices
+        self.rows, self.columns, self.r = Axis(i.name, size("n")), Axis(j.name, size("m")), Axis("r", size("B"))
+        self.s = Symbol("s", integer=True, nonnegative=True)
+        self.now = self.r.index
+        self.maps = self._maps()
+
+    def _maps(self) -> dict[tuple[Indexed, Expr], Expr]:
+        """Return the factor of each state, and of the outer product, in each new state: all assignments in one."""
+        known: dict[Expr, Expr] = {}
+        for target, value in self.found.assignments:
+            known[target] = expand(value.xreplace(known))
+        return {
+            (x, y): array(f"{'c' if y is OUTER else 'M'}{self._letter(x)}{'' if y is OUTER else self._letter(y)}")[
+                self.now
+            ]
+            for x in self.found.states
+            for y in (*self.found.states, OUTER)
+            if known.get(x, x).coeff(y) != 0
+        }
+
+    def _letter(self, state: Expr) -> str:
+        if len(self.found.states) == 1:
+            return ""
+        return self.found.mark(state) or "W"
+
+    def _before(self, x: Indexed, y: Indexed, at: Expr) -> Expr:
+        return array(f"P{self._letter(x)}{self._letter(y)}")[at]
+
+    def _outer(self, x: Indexed, at: Expr) -> Expr:
+        return array(f"K{self._letter(x)}")[at, self.s]
+
+    def _closed(self, x: Indexed, at: Expr) -> Expr:
+        """Return what state x is after `at` updates."""
+        i, j, s = self.rows.index, self.columns.index, self.s
+        old = Add(*(self._before(x, y, at) * _at(y, i, j) for y in self.found.states))
+        return old + Sum(self._outer(x, at) * array("δ")[s, i] * array("h")[s, j], (s, 0, at - 1))
+
+    def _given(self) -> tuple[Equation, ...]:
+        """Return the coefficients: those of another state are 0 at first, and all are updated as the states are."""
+        n, s, states = self.now, self.s, self.found.states
+        back = {n: n - 1}
+
+        def updated(x: Indexed, of: Mapping[Indexed, Expr]) -> Expr:
+            return Add(*(self.maps[x, z].xreplace(back) * of[z] for z in states if (x, z) in self.maps))
+
+        made = []
+        for x in states:
+            for y in states:
+                value = updated(x, {z: self._before(z, y, n - 1) for z in states})
+                made.append(
+                    Equation(self._before(x, y, n), Piecewise((int(x == y), Eq(n, 0)), (value, True)), (self.r,))
+                )
+            first = self.maps.get((x, OUTER), Integer(0)).xreplace(back)
+            value = updated(x, {z: self._outer(z, n - 1) for z in states})
+            later = Piecewise((0, s >= n), (first, Eq(s, n - 1)), (value, True))
+            made.append(Equation(self._outer(x, n), later, (self.r, Axis("s", self.r.size))))
+        return tuple(made)
+
+    def derivation(self) -> Derivation:
+        """Return the steps, each with the coefficients' definitions."""
+        given, n = self._given(), self.now
+        i, j = self.rows.index, self.columns.index
+        h, δ = array("h"), array("δ")
+        over, steps = (self.r, self.rows, self.columns), []
+        for x in self.found.states:
+            name = f"{self.found.mark(x)}W"
+            zero = Add(*(self._before(x, y, Integer(0)) * _at(y, i, j) for y in self.found.states))
+            steps.append(Step("base case", scalar(f"{name}_0"), _at(x, i, j), zero, over[1:], given, "an empty sum"))
+            value = Add(*(self.maps[x, y] * self._closed(y, n) for y in self.found.states if (x, y) in self.maps))
+            value += self.maps.get((x, OUTER), Integer(0)) * δ[n, i] * h[n, j]
+            steps.append(Step("induction step", scalar(f"{name}_r+1"), value, self._closed(x, n + 1), over, given,
+                              "an update acts on the coefficients as on what they are of"))  # fmt: skip
+        W = self.found.weight
+        product = Sum(self._closed(W, n) * h[n, j], self.columns.limits)
+        old = Add(
+            *(self._before(W, y, n) * Sum(_at(y, i, j) * h[n, j], self.columns.limits) for y in self.found.states)
+        )
+        gram = Sum(h[self.s, j] * h[n, j], self.columns.limits)
+        read = old + Sum(self._outer(W, n) * δ[self.s, i] * gram, (self.s, 0, n - 1))
+        steps.append(Step("read", scalar("W_r h_r"), product, read, over[:2], given,
+                          "the sums exchanged: only h_s·h_r is new"))  # fmt: skip
+        return Derivation("Why a block of B examples is still per-example SGD", given, tuple(steps), ())
+
+
+def _at(state: Indexed, i: Expr, j: Expr) -> Indexed:
+    """Return a state of a generic layer, before the block."""
+    return array(split(name_of(state))[0])[i, j]
+
+
+def defer(updates: Sequence[Equation], read: Equation, taken: Collection[str] = ()) -> Deferral | str:
+    """Return the equations of a block, or in words why the updates cannot be deferred.
+
+    The block's arrays: H (its inputs), A = H Wᵀ, G = H Hᵀ, D (its gradients δ), K (their coefficients), E = K D, and
+    scalars p, the coefficients of what was there before the block less 1 for its own, so that a decay keeps its digits:
+    2αλ is a few units in the last place of 1. `taken` are names that others have.
+    """
+    found = recurrence_of(updates, read)
+    return found if isinstance(found, str) else _Block(found, updates[0], read, taken).deferral()
+
+
+class _Block:
+    """The names of a block's arrays, and the equations between them."""
+
+    def __init__(self, found: Recurrence, update: Equation, read: Equation, taken: Collection[str]) -> None:
+        self.found, self.over, self.read, self.taken = found, update.over, read, taken
+        self.layer = name_of(found.weight).partition("^")[2]
+        self.rows, self.columns = (next(a for a in update.over if a.index == i) for i in found.weight.indices)
+        self.examples, self.earlier = Axis("r", size("count")), Axis("s", size("count"))
+        self.r, self.s = self.examples.index, self.earlier.index
+        self.H, self.G, self.D = (array(self._apart(letter)) for letter in "HGD")
+        self.reached = self._reach()
+
+    def _reach(self) -> set[tuple[Indexed, Indexed]]:
+        """Return the pairs (x, y) where x depends on y from before the block otherwise than by being it."""
+        found, states = self.found, self.found.states
+        direct = {(x, y) for x, value in found.assignments for y in states
+                  if value.coeff(y) != int(x == y)}  # fmt: skip
+        for middle in states:
+            direct |= {(x, y) for x in states for y in states if (x, middle) in direct and (middle, y) in direct}
+        return direct
+
+    def named(self, letter: str, state: Indexed) -> str:
+        """Return the name of the array that a state has of some kind."""
+        return self._apart(letter + self.found.mark(state))
+
+    def _apart(self, letter: str) -> str:
+        return apart(f"{letter}^{self.layer}", self.taken)
+
+    def p(self, x: Indexed, y: Indexed) -> Expr:
+        """Return the coefficient of y from before the block in x, less 1 for its own."""
+        if (x, y) not in self.reached:
+            return Integer(0)
+        marks = "" if len(self.found.states) == 1 else f"{self.found.mark(x) or 'W'}{self.found.mark(y) or 'W'}"
+        return scalar(self._apart(f"p{marks}"))
+
+    def K(self, state: Indexed) -> Indexed:
+        """Return the coefficient of the outer product s in a state."""
+        return array(self.named("K", state))[self.s]
+
+    def A(self, state: Indexed) -> Indexed:
+        """Return the product of example r with a state from before the block."""
+        return array(self.named("A", state))[self.r, self.rows.index]
+
+    def deferral(self) -> Deferral:
+        """Return everything that a kernel needs."""
+        return Deferral(
+            self.found.input, (*self._start(), *self._products()), self._read(), self._saved(), self._after(),
+            prove(self.found),
+        )  # fmt: skip
+
+    def _pairs(self) -> list[tuple[Indexed, Indexed]]:
+        return [(x, y) for y in self.found.states for x, _ in self.found.assignments if (x, y) in self.reached]
+
+    def _start(self) -> list[Equation]:
+        return [Equation(self.p(x, y), Integer(0), (), "block") for x, y in self._pairs()]
+
+    def _products(self) -> list[Equation]:
+        j, W = self.columns.index, self.found.weight
+        read = [y for y in self.found.states if y == W or (W, y) in self.reached]
+        products = ((self.A(y), Sum(y * self.H[self.r, j], self.columns.limits)) for y in read)
+        made = [Equation(target, product, (self.rows, self.examples), "block") for target, product in products]
+        gram = Sum(self.H[self.r, j] * self.H[self.s, j], self.columns.limits)
+        return [*made, Equation(self.G[self.r, self.s], gram, (self.examples, self.earlier), "block")]
+
+    def _read(self) -> Equation:
+        W, i = self.found.weight, self.rows.index
+        old = self.A(W) + Add(*(self.p(W, y) * self.A(y) for y in self.found.states))
+        past = Sum(self.K(W) * self.G[self.r, self.s] * self.D[self.s, i], (self.s, 0, self.r - 1))
+        return Equation(self.read.lhs, self.found.rest + old + past, self.read.over, self.read.why)
+
+    def _saved(self) -> tuple[Equation, ...]:
+        """Return δ of example r, and the coefficients after its update."""
+        first = forces(self.found)
+        delta = Equation(self.D[self.r, self.rows.index], self.found.delta, (self.rows,), "block")
+        begun = (Equation(self.K(x).xreplace({self.s: self.r}), first[x], (), "block") for x in self.found.states)
+        return (delta, *self._decayed(), *begun, *self._coefficients())
+
+    def _decayed(self) -> list[Equation]:
+        """Return the updates of the coefficients of outer products so far."""
+        earlier = Axis(self.s.name, self.r)
+        of = {state: self.K(state) for state in self.found.states} | {OUTER: Integer(0)}
+        made = [Equation(self.K(x), value.xreplace(of), (earlier,), "block") for x, value in self.found.assignments]
+        return [e for e in made if e.lhs != e.rhs]
+
+    def _coefficients(self) -> list[Equation]:
+        """Return the updates of p, written as what is added, in which a decay keeps its digits."""
+        made = []
+        values = dict(self.found.assignments)
+        for x, y in self._pairs():
+            whole = {z: self.p(z, y) + int(z == y) for z in self.found.states}
+            added = Add(*((values[x].coeff(z) - int(x == z)) * whole[z] for z in self.found.states))
+            made.append(Equation(self.p(x, y), self.p(x, y) + added, (), "block"))
+        return made
+
+    def _after(self) -> tuple[Equation, ...]:
+        """Return the states after the block; one that another still needs as it was is copied first."""
+        made: list[Equation] = []
+        waiting, stored = list(self.found.states), {}
+        while waiting:
+            free = [x for x in waiting if not any((z, x) in self.reached for z in waiting if z != x)]
+            x = (free or waiting)[0]
+            waiting.remove(x)
+            if not free:
+                stored[x] = array(f"old_{name_of(x)}")[x.indices]
+                made.append(Equation(stored[x], x, self.over, "block"))
+            made += self._state_after(x, stored)
+        return tuple(made)
+
+    def _state_after(self, x: Indexed, stored: Mapping[Expr, Expr]) -> list[Equation]:
+        i, j = self.rows.index, self.columns.index
+        E = array(self.named("E", x))[self.r, i]
+        scaled = Equation(
+            E, self.K(x).xreplace({self.s: self.r}) * self.D[self.r, i], (self.examples, self.rows), "block"
+        )
+        total = Sum(E * self.H[self.r, j], self.examples.limits)
+        made = [scaled, Equation(x, x + (self.p(x, x) * x + total), self.over, "update")]
+        others = Add(*(self.p(x, y) * stored.get(y, y) for y in self.found.states if y != x))
+        return made if others == 0 else [*made, Equation(x, x + others, self.over, "update")]

@@ -1,0 +1,151 @@
+"""From a network to a module: the one place that knows every stage and the order of the passes.
+
+Network -> [Equation] -> Derivation -> [Equation] -> stabilise -> lower -> passes -> Kernel -> text
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from symbackprop.calculus.block_recurrence import Deferral
+from symbackprop.definitions.network import Network
+from symbackprop.derivation.training_step import Stages, stages_of_network
+from symbackprop.derivation.validate import refuse
+from symbackprop.emit.module import module_text, with_called
+from symbackprop.emit.numba_text import GLOBALS, functions
+from symbackprop.emit.spec import default_name, header_of, specification
+from symbackprop.expr.printing import formula
+from symbackprop.kernels.fast_orders import ONE_ROW, SWEEP, deferral_of, deferred_kernel, in_patches, overlapped_kernel
+from symbackprop.kernels.minibatch import minibatch_kernel
+from symbackprop.kernels.outlined import by_example, kernels_by_example, training_by_example
+from symbackprop.kernels.plain import backward_kernel, forward_kernel, loss_kernel, sgd_kernel
+from symbackprop.loops.ir import Kernel
+from symbackprop.loops.passes.straighten import straighten
+from symbackprop.loops.verify import verify
+from symbackprop.parse.unforeseen import named_if_it_fails
+from symbackprop.precision.memory import remembered_forms
+from symbackprop.train.files.atomic import write_text
+from symbackprop.train.request.advice import AdviceWarning
+
+
+@dataclass(frozen=True)
+class Module:
+    """A generated module: its SPEC, its kernels as statements, its text, and in words which schedules it has."""
+
+    spec: dict[str, Any]
+    kernels: tuple[Kernel, ...]
+    text: str
+    schedules: tuple[str, ...]
+
+    def write(self, path: str | Path) -> None:
+        """Write the text to a file, whole or not at all."""
+        write_text(path, self.text)
+
+
+def build(network: Network, *, name: str | None = None, dtype: str = "float32", exact_form: bool = False) -> Module:
+    """Derive a network's gradients and generate its kernels.
+
+    Parameters
+    ----------
+    network
+        The definitions.
+    name
+        The module's name; by default made from the definitions.
+    dtype
+        ``"float32"`` or ``"float64"``.
+    exact_form
+        Compute the formulas as derived, not in the forms that keep their digits (see docs/numerics.md).
+
+    Returns
+    -------
+    Module
+        With `text`, `spec`, `kernels` and `write`.
+
+    Raises
+    ------
+    ValueError
+        If `dtype` is neither, or a formula has no derivative, or none that a kernel can compute.
+
+    Warns
+    -----
+    AdviceWarning
+        If an activation is not finite or very steep between -50 and 50, or even around 0; if a penalty is not finite
+        there or has no lower bound. The lines stand in the module's SPEC too, as "advice".
+    """
+    if dtype not in {"float32", "float64"}:
+        raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
+    if not isinstance(network, Network):
+        raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
+    with named_if_it_fails("network", network.typed):
+        refuse(network)
+        module = assembled(network, name or default_name(network), dtype, exact_form=exact_form)
+    for line in module.spec.get("advice", ()):
+        warnings.warn(line, AdviceWarning, stacklevel=2)
+    return module
+
+
+def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> Module:
+    """Return the module of a network whose formulas were looked at, or are to be measured whatever they are."""
+    derived = stages_of_network(network)
+    stages, notes = _finished(derived, exact_form=exact_form)
+    # the network that predicts has all its units
+    full = replace(network, dropout=False)
+    whole = _finished(stages_of_network(full), exact_form=exact_form)[0] if network.dropout else stages
+    deferral = deferral_of(stages)
+    refused = {"deferred": deferral} if isinstance(deferral, str) else {}
+    kernels = tuple(map(straighten, _kernels(network, stages, whole, deferral)))
+    whole_module = with_called(kernels)
+    called = {*functions(whole_module), *GLOBALS, *(kernel.name for kernel in whole_module)}
+    for kernel in whole_module:
+        verify(kernel, called)
+    spec = specification(network, name, dtype, refused, exact_form=exact_form)
+    step = network.step_size_formula
+    scalars = {
+        "initial_scale": network.chosen_initializer.scale,
+        "step_size": step,
+    }
+    header = header_of(network, spec, derived, deferral, notes)
+    text = module_text(header, spec, kernels, scalars)
+    return Module(spec, kernels, text, tuple(header.formulas["Schedules"]))
+
+
+def _kernels(network: Network, stages: Stages, whole: Stages, deferral: Deferral | str) -> tuple[Kernel, ...]:
+    alike = isinstance(deferral, str) and by_example(stages)
+    if alike and not network.dropout:
+        return (*kernels_by_example(network, stages), sgd_kernel(network, stages))
+    kernels = [make(network, whole) for make in (forward_kernel, loss_kernel, backward_kernel)]
+    kernels.append(sgd_kernel(network, stages))
+    if alike:
+        return (*kernels, *training_by_example(network, stages))
+    fast = in_patches(stages)
+    if isinstance(deferral, str):
+        kernels.append(overlapped_kernel(network, fast, SWEEP))
+    else:  # which serves large networks better
+        kernels += [overlapped_kernel(network, fast, ONE_ROW), deferred_kernel(network, fast, deferral)]
+    return (*kernels, minibatch_kernel(network, stages))
+
+
+def _finished(stages: Stages, *, exact_form: bool) -> tuple[Stages, tuple[str, ...]]:
+    """Return the stages as they are computed, and what was chosen for that, in words."""
+    stages, notes = (stages, ()) if exact_form else _in_stable_forms(stages)
+    return stages.stable(), notes
+
+
+def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:
+    """Return the stages in forms that keep their digits, and what was chosen, in words."""
+    notes = []
+    with remembered_forms() as forms:
+        made = stages.in_forms(forms, beside=not by_example(stages))
+        for equation in (*stages.forward, stages.loss, *stages.backward):
+            for change in forms.changes(equation, stages.forward if equation in stages.backward else ()):
+                target, old, new = (formula(e, code=True) for e in (equation.lhs, change.derived, change.after))
+                notes.append(f"{target}: {old} is computed as {new}; {change.choice.note}")
+    for value, slope in pairwise(made.forward):
+        if slope.name.startswith("∂"):
+            ours, its = (formula(e.lhs, code=True) for e in (slope, value))
+            notes.append(f"{ours} is computed beside {its}, in the forward pass, and kept")
+    return made, tuple(notes)

@@ -1,0 +1,354 @@
+"""A layer placed in a network: with its number, its shapes inferred, and its parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from sympy import Add, Expr, Indexed, Integer, Mul, Symbol, exp, floor
+
+from symbackprop.definitions.fans import fans_of, is_added
+from symbackprop.definitions.layer import Layer
+from symbackprop.definitions.shape_inference import (
+    Shape,
+    accesses,
+    filled,
+    letters,
+    require_within,
+    shape_of,
+    sizes_of,
+)
+from symbackprop.expr.equations import Equation
+from symbackprop.expr.names import marked
+from symbackprop.expr.reductions import Maximum, Place, Sum, outermost
+from symbackprop.expr.symbols import Axis, array, array_of_integers, index, name_of, names_in, scalar, symbols_in
+from symbackprop.parse.index_equation import IndexEquation
+
+INDICES = "ijkpquvocdghw"  # others mean something in a kernel: x, y, l, f, t, and r, s, n count examples
+_TAKEN = frozenset("zuvrqpw")
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A layer in its place: the equations of its values, with layer numbers in the names, and its new parameters.
+
+    Attributes
+    ----------
+    equations
+        The last one defines the layer's values, `output`, with the axes `axes`.
+    parameters
+        Their axes by name, in the order in which they occur.
+    fans
+        The fan-in and fan-out of those that are drawn.
+    values
+        The initial value of those that start alike.
+    """
+
+    layer: Layer
+    equations: tuple[Equation, ...]
+    parameters: Mapping[str, tuple[Axis, ...]]
+    fans: Mapping[str, tuple[Expr, Expr]]
+    values: Mapping[str, float]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its parameters and of what it computes."""
+        return (*self.parameters, *(e.name for e in self.equations))
+
+    @property
+    def output(self) -> Equation:
+        """The equation of the layer's values."""
+        return self.equations[-1]
+
+    @property
+    def shape(self) -> Shape:
+        """The sizes of the layer's values."""
+        return self.output.shape
+
+
+def place(made: Layer, number: str, below: str, output: str, known: Mapping[str, Shape],
+          given: Mapping[str, Expr] | None = None) -> Placed:  # fmt: skip
+    """Return a layer with its shapes inferred.
+
+    Parameters
+    ----------
+    made
+        The layer.
+    number
+        Of the layer, a part of all its names.
+    below, output
+        The name of what it reads as `h`, and of what it calls `a`.
+    known
+        Shapes of all arrays that are computed before it, and of all parameters so far.
+    given
+        Further sizes by letter, of a network whose sizes are symbols.
+
+    Raises
+    ------
+    ValueError
+        If a size is found nowhere, shapes contradict one another, or a read is out of range.
+    """
+    names = {"h": below, "a": output, **{word: _global(name) for word, name in made.uses.items()}}
+    for word, name in names.items():
+        if word in made.uses and name not in known:
+            raise ValueError(f"the layer {made.name!r:.60} uses {made.uses[word]!r}, which no earlier layer has")
+    sizes = {**{letter: Integer(n) for letter, n in made.sizes.items()}, **(given or {})}
+    placing = _Placing(made, number, names, dict(known), sizes)
+    return placing.done()
+
+
+def _global(name: str) -> str:
+    """Return W^1 for W1, h^0 for x."""
+    letter, layer_ = re.fullmatch(r"(.*?)(\d*)", name).groups()  # type: ignore[union-attr]
+    return "h^0" if name == "x" else f"{letter}^{layer_}"
+
+
+def _spare_names(used: set[str]) -> Iterator[str]:
+    """Yield names for intermediate quantities that a layer does not use itself: z, w, ..., zz, ww, ...
+
+    What begins with v and goes on is the velocity of something.
+    """
+    names = (letter * n for n in count(1) for letter in sorted(_TAKEN, reverse=True) if n == 1 or letter != "v")
+    return (name for name in names if name not in used)
+
+
+_Read = tuple[Indexed, IndexEquation, Mapping[Symbol, Expr]]  # of a parameter
+
+
+class _Placing:
+    """The state while the equations of a layer are placed one after the other."""
+
+    def __init__(self, made: Layer, number: str, names: dict[str, str], known: dict[str, Shape],
+                 given: dict[str, Expr]) -> None:  # fmt: skip
+        self.layer, self.number, self.names, self.known, self.given = made, number, names, known, given
+        self.equations: list[Equation] = []
+        self.parameters: dict[str, tuple[Axis, ...]] = {}
+        self.fans: dict[str, tuple[Expr, Expr]] = {}
+        self.values: dict[str, float] = {}
+        self.places: dict[str, str] = {}  # where the shape of a parameter was found
+        self.open: dict[str, list[_Read]] = {}  # where those are read whose shape is not known yet
+        self.unchecked: list[tuple[IndexEquation, dict[Symbol, Expr]]] = []
+        used = {a.name for e in made.equations for a in accesses(e.rhs)} | {name_of(e.lhs) for e in made.equations}
+        self.spare = _spare_names(used | {i.name for e in made.equations for i in letters(e)})
+
+    def done(self) -> Placed:
+        for equation in self.layer.equations:
+            self._place(equation)
+        for name in [*self.open]:
+            self._close(name, last=True)
+        for made, sizes in self.unchecked:
+            require_within(made, self._known_as_written(), sizes)
+        reached = _reached({self.equations[-1].name}, self.equations)
+        for name in (*(e.name for e in self.equations), *self.parameters):
+            if name not in reached:
+                text = next(
+                    e.text for e in self.layer.equations if name in map(self._name, {name_of(e.lhs), *names_in(e.rhs)})
+                )
+                raise ValueError(f"{name.partition('^')[0]} in {text!r} never reaches a, and would learn nothing")
+        return Placed(self.layer, tuple(self.equations), self.parameters, self.fans, self.values)
+
+    def _place(self, written: IndexEquation) -> None:
+        sizes = sizes_of(written, self._known_as_written(), self.given, self.layer.equations)
+        self.unchecked.append((filled(self._counted(written), sizes), sizes))
+        made, sizes = _apart(filled(self._renamed(self._counted(written)), sizes), sizes)
+        self._find_parameters(made, sizes)
+        self.known[name_of(made.lhs)] = shape_of(made, made.lhs, sizes) if isinstance(made.lhs, Indexed) else ()
+        axes = [Axis(i.name, sizes[i]) for i in letters(made) if isinstance(made.lhs, Indexed) and made.lhs.has(i)]
+        kinds = {"a": "pre-activation", "h": "values"} if name_of(made.lhs) == self.names["a"] else {}
+        why = kinds.get(name_of(made.lhs)[0], "intermediate")
+        self._add(Equation(made.lhs, made.rhs, tuple(axes), why), sizes)
+
+    def _known_as_written(self) -> dict[str, Shape]:
+        """Return the shapes that are known, by the names that the layer's equations have for them."""
+        words = {w for e in self.layer.equations for w in (*names_in(e.lhs), *names_in(e.rhs))}
+        return {word: self.known[self._name(word)] for word in words if self._name(word) in self.known}
+
+    def _counted(self, written: IndexEquation) -> IndexEquation:
+        """Return an equation with n, where it is no parameter of the layer, as how many values the layer below has."""
+        equations = self.layer.equations
+        arrays = (access.name for e in equations for access in accesses(e.rhs))
+        if "n" in {*self.layer.initial, *(name_of(e.lhs) for e in equations), *arrays}:
+            return written
+        swap = {scalar("n"): Mul(*self.known.get(self.names["h"], ()))}
+        return IndexEquation(written.lhs, written.rhs.xreplace(swap), written.text)
+
+    def _add(self, equation: Equation, sizes: Mapping[Symbol, Expr]) -> None:
+        """Add an equation; sums within functions, and maxima, become equations of their own before it."""
+        rhs = equation.rhs
+        for node in sorted(outermost(rhs, Maximum), key=str):
+            rhs = rhs.xreplace({node: self._maximum(node, sizes, equation)})
+        for node in _inner_sums(rhs):
+            rhs = rhs.xreplace({node: self._named(node, node, sizes, equation)})
+        self.equations.append(Equation(equation.lhs, rhs, equation.over, equation.why))
+
+    def _named(self, node: Expr, rhs: Expr, sizes: Mapping[Symbol, Expr], of: Equation,
+               more: tuple[Symbol, ...] = ()) -> Expr:  # fmt: skip
+        """Define an array for an expression that occurs within an equation; return its element there."""
+        free = node.free_symbols
+        axes = [Axis(i.name, sizes[i]) for i in (*(a.index for a in of.over), *more) if i in free or i in more]
+        axes += [Axis(i.name, sizes[i]) for i in sizes if i in free and i not in {a.index for a in axes}]
+        name = f"{next(self.spare)}^{self.number}"
+        target = array(name)[tuple(a.index for a in axes)] if axes else scalar(name)
+        self.known[name] = tuple(a.size for a in axes)
+        self._add(Equation(target, rhs, tuple(axes), "intermediate"), sizes)
+        return target
+
+    def _maximum(self, node: Expr, sizes: Mapping[Symbol, Expr], of: Equation) -> Expr:
+        """Define where a maximum is; return the element that is there: a tie goes to the first."""
+        body, bound = node.function, tuple(limit[0] for limit in reversed(node.limits))
+        if not isinstance(body, Indexed):
+            body = self._named(body, body, sizes, of, bound)
+        here = Place(body, *node.limits)
+        axes = [a for a in of.over if a.index in here.free_symbols]
+        name = f"{next(self.spare)}^{self.number}"
+        label = array_of_integers(name)
+        target = label[tuple(a.index for a in axes)] if axes else label[Integer(0)]
+        self.equations.append(Equation(target, here, tuple(axes), "place of the maximum"))
+        return body.xreplace(_at_place(target, bound, sizes))
+
+    def _renamed(self, written: IndexEquation) -> IndexEquation:
+        swap: dict[Any, Any] = {}
+        for side in (written.lhs, written.rhs):
+            for node in side.atoms(Indexed):
+                integer = bool(node.base.label.is_integer)
+                make = array_of_integers if integer else array
+                swap[node.base] = make(self._name(name_of(node)))
+            labels = {node.base.label for node in side.atoms(Indexed)}
+            swap |= {s: scalar(self._name(s.name)) for s in symbols_in(side) - labels if not s.is_integer}
+        return IndexEquation(written.lhs.xreplace(swap), written.rhs.xreplace(swap), written.text)
+
+    def _name(self, name: str) -> str:
+        """Return a name with the layer's number; one that the network has for something else gets a mark."""
+        if name in self.names:
+            return self.names[name]
+        return f"{marked(name)}^{self.number}"
+
+    def _find_parameters(self, made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> None:
+        own = [a for a in accesses(made.rhs) if a.name not in self.known or a.name in self.places]
+        for name in dict.fromkeys(a.name for a in sorted(own, key=lambda a: str(a.element))):
+            elements = sorted({a.element for a in own if a.name == name}, key=str)
+            self._shape_of_parameter(name, [(e, made, sizes) for e in elements])
+        read = {a.element.base.label for a in accesses(made.rhs)}
+        for symbol in sorted(symbols_in(made.rhs) - read, key=str):
+            if not symbol.is_integer and symbol.name not in self.known:
+                self.known[symbol.name] = ()
+                self._new_parameter(symbol, made, sizes, ())
+
+    def _shape_of_parameter(self, name: str, reads: list[_Read]) -> None:
+        """Find the shape of a parameter; where fixed indices alone lead to an axis, further equations may tell."""
+        for element, made, sizes in reads:
+            shape = shape_of(made, element, sizes, self._rows(name))
+            before = self.known.get(name, shape)
+            told = [n if place.is_Integer else m for place, n, m in zip(element.indices, before, shape, strict=False)]
+            if name in self.known and (len(before) != len(shape) or tuple(told) != before):
+                self._two_shapes(name, (element, made, sizes), before, self.places[name])
+        if name not in self.known:
+            self.parameters.setdefault(name, ())
+            self.open.setdefault(name, []).extend(reads)
+            self._close(name, last=False)
+
+    def _two_shapes(self, name: str, read: _Read, other: Shape, where: str) -> None:
+        element, made, sizes = read
+        shape = _by(shape_of(made, element, sizes, self._rows(name)))
+        raise ValueError(
+            f"{name.partition('^')[0]} has the shape {shape} in {made.text!r}, but {_by(other)} in {where!r}"
+        )
+
+    def _close(self, name: str, *, last: bool) -> None:
+        """Give a parameter its shape if every axis is read over an index, or, in the end, at each of its elements."""
+        reads, shape = self.open[name], []
+        for k in range(len(reads[0][0].indices)):
+            at = [(e.indices[k], shape_of(made, e, sizes, self._rows(name))[k]) for e, made, sizes in reads]
+            told = [size for place, size in at if not place.is_Integer]
+            fixed = {int(place) for place, _ in at if place.is_Integer}
+            if len({*told}) > 1:
+                one, other = (next(r for r, (p, n) in zip(reads, at, strict=True) if n == size and not p.is_Integer)
+                              for size in (told[0], next(n for n in told if n != told[0])))  # fmt: skip
+                self._two_shapes(name, other, shape_of(one[1], one[0], one[2], self._rows(name)), one[1].text)
+            if not told and not last:
+                return
+            if not told and fixed != {*range(max(fixed) + 1)}:
+                element, made, _ = reads[0]
+                at_ = f"{name.partition('^')[0]}[{','.join(map(str, element.indices))}]"
+                raise ValueError(f"{at_} in {made.text!r} reads one element of an axis whose size is found nowhere, "
+                                 "expected a read over an index, or at each index from 0")  # fmt: skip
+            shape.append(told[0] if told else Integer(max(fixed) + 1))
+        element, made, sizes = max(reads, key=lambda read: len([i for i in read[0].indices if not i.is_Integer]))
+        self.known[name] = tuple(shape)
+        del self.open[name]
+        self._new_parameter(element, made, sizes, self.known[name])
+
+    def _rows(self, name: str) -> int | None:
+        return next((n for word, n in self.layer.rows.items() if self._name(word) == name), None)
+
+    def _new_parameter(self, element: Expr, made: IndexEquation, sizes: Mapping[Symbol, Expr], shape: Shape) -> None:
+        name = name_of(element)
+        self.places[name] = made.text
+        indices = element.indices if isinstance(element, Indexed) else ()
+        distinct = all(i.is_Symbol for i in indices) and len(set(indices)) == len(indices)
+        letters_ = [i.name for i in indices] if distinct else list("ijkopq"[: len(indices)])
+        self.parameters[name] = tuple(Axis(i, n) for i, n in zip(letters_, shape, strict=True))
+        word = next((w for w in self.layer.initial if self._name(w) == name), None)
+        if word is not None:
+            self.values[name] = float(self.layer.initial[word])
+        elif is_added(element, made):
+            self.values[name] = 0.0
+        else:
+            self.fans[name] = fans_of(element, made, sizes, {*self.known} - {*self.places})
+
+
+def _apart(made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> tuple[IndexEquation, dict[Symbol, Expr]]:
+    """Return an equation whose indices have no name that a network gives to something else, as y to its target."""
+    free = [letter for letter in INDICES if index(letter) not in sizes]
+    swap: dict[Symbol, Symbol] = {}
+    for i in (i for i in sizes if i.name not in INDICES):
+        wanted = {"y": "p", "x": "q"}.get(i.name, "")  # rows and columns
+        free.remove(letter := wanted if wanted in free else free[0])
+        swap[i] = index(letter)
+    renamed = {swap.get(i, i): n for i, n in sizes.items()}
+    bound = {i: swap.get(i, i) for i in sizes}
+    return IndexEquation(made.lhs.xreplace(bound), made.rhs.xreplace(bound), made.text), renamed
+
+
+def _reached(found: set[str], equations: Iterable[Equation]) -> set[str]:
+    """Return the names from which some arrays are computed, these included."""
+    for equation in reversed([*equations]):
+        if equation.name in found:
+            found |= names_in(equation.rhs)
+    return found
+
+
+def _by(shape: Shape) -> str:
+    return " x ".join(map(str, shape)) or "of a scalar"
+
+
+def _at_place(target: Expr, bound: tuple[Symbol, ...], sizes: Mapping[Symbol, Expr]) -> dict[Symbol, Expr]:
+    """Return each index of a maximum, from the one number that says where it is."""
+    swap, rest = {}, target
+    for i in reversed(bound[1:]):
+        swap[i], rest = rest % sizes[i], floor(rest / sizes[i])
+    swap[bound[0]] = rest
+    return swap
+
+
+def _inner_sums(rhs: Expr) -> list[Expr]:
+    """Return the sums that are not terms, or multiples of terms, of an equation: within functions and products.
+
+    A sum of exponentials stays, so that it can be shifted by its maximum.
+    """
+    terms = [Mul(*(f for f in Mul.make_args(t) if not f.is_number)) for t in Add.make_args(rhs)]
+    whole = {t for t in terms if isinstance(t, Sum)}
+    found: dict[Expr, None] = {}
+    for term in terms:
+        inside = [term.function] if term in whole else [term]
+        for part in inside:
+            nodes = outermost(part, Sum)
+            found |= {n: None for n in nodes if not _is_of_exponentials(n)}
+    return list(found)
+
+
+def _is_of_exponentials(node: Expr) -> bool:
+    return isinstance(node.function, exp)

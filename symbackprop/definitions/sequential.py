@@ -1,0 +1,178 @@
+"""A network as a list of layers and activations, each layer in its place: with its number and its shapes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sympy import Add, Integer, Mul
+
+from symbackprop.definitions.instantiate import Placed, place
+from symbackprop.definitions.layer import Layer
+from symbackprop.definitions.layer import layer as own_layer
+from symbackprop.definitions.layers import PREACTIVATIONS, made
+from symbackprop.definitions.shape_inference import Shape
+from symbackprop.expr.equations import Equation
+from symbackprop.expr.suggest import nearest
+from symbackprop.expr.symbols import Axis, array
+from symbackprop.parse.formula import FUNCTIONS
+
+INPUT = "h^0"
+LARGEST = 10**8  # elements of one array
+
+
+@dataclass(frozen=True)
+class InPlace:
+    """A layer in its place, and the activation of its values where it has one."""
+
+    placed: Placed
+    activation: Any = None
+
+
+def as_layer(item: Any) -> Any:
+    """Return the layer that a text such as ``"conv(8, 5)"`` is, or a table of equations and sizes; others as they are.
+
+    Raises
+    ------
+    ValueError
+        If the text is a call of something that is no layer, or of other things than numbers.
+    """
+    if isinstance(item, dict):
+        return own_layer(**item)
+    if not isinstance(item, str) or not (called := re.fullmatch(r"\s*([A-Za-z_]\w*)\s*\((.*)\)\s*", item, re.DOTALL)):
+        return item
+    kind, inside = called.groups()
+    if kind not in PREACTIVATIONS:
+        near = nearest(kind, PREACTIVATIONS, 1)
+        if not near or kind in FUNCTIONS:
+            return item  # an activation, such as tanh(a)
+        raise ValueError(f"unknown layer {kind!r}: did you mean {near[0]}? known are {', '.join(PREACTIVATIONS)}")
+    values, named = _arguments(item, inside)
+    return made(kind, *values, **named)
+
+
+def _arguments(item: str, inside: str) -> tuple[list[Any], dict[str, Any]]:
+    values: list[Any] = []
+    named: dict[str, Any] = {}
+    for part in filter(None, (p.strip() for p in inside.split(","))):
+        name, equals, text = part.rpartition("=")
+        try:
+            value = ast.literal_eval(text.strip()) if re.fullmatch(r"[\d.eE+-]+|'\w+'|\"\w+\"", text.strip()) else None
+        except (ValueError, SyntaxError):
+            value = None
+        value = text.strip() if value is None and re.fullmatch(r"[A-Za-z]\w*", text.strip()) else value
+        if value is None or (equals and not name.strip().isidentifier()):
+            raise ValueError(f"the layer {item!r:.60} has {part!r:.30} in its brackets, expected numbers")
+        if equals:
+            named[name.strip()] = value
+        else:
+            values.append(value)
+    return values, named
+
+
+def has_layers(items: Sequence[Any]) -> bool:
+    """Whether a list describes a network of layers, not only the activations of dense ones."""
+    return any(isinstance(item, Layer) for item in items)
+
+
+def in_place(items: Sequence[Any], given: Sequence[int]) -> tuple[InPlace, ...]:
+    """Return the layers of a network with their numbers and shapes.
+
+    Parameters
+    ----------
+    items
+        Layers, each of which an activation may follow; the last one gives the outputs.
+    given
+        The shape of one input: (784,), or (1, 28, 28) for channels, rows and columns.
+
+    Raises
+    ------
+    ValueError
+        If the list does not begin and end with a layer, or a layer does not fit what is before it.
+    """
+    shape = _input_shape(given)
+    pairs = _paired(items)
+    known: dict[str, Shape] = {INPUT: shape}
+    made_: list[InPlace] = []
+    below = INPUT
+    for k, (layer, activation) in enumerate(pairs, 1):
+        last = k == len(pairs)
+        output = f"a^{k}" if last or activation is not None else f"h^{k}"
+        try:
+            found = _fitted(layer, str(k), below, output, known)
+        except ValueError as error:
+            raise ValueError(f"layer {k}, {layer.name:.60}: {error}") from None
+        known |= {e.name: e.shape for e in found.equations}
+        known |= {name: tuple(a.size for a in axes) for name, axes in found.parameters.items()}
+        if wide := next((name for name, axes in known.items() if Mul(*axes) > LARGEST), None):
+            raise ValueError(
+                f"layer {k}, {layer.name:.60}: {wide.partition('^')[0]} has {Mul(*known[wide])} elements, expected at "
+                f"most {LARGEST}"
+            )
+        below = output if last else f"h^{k}"
+        known[below] = found.shape
+        made_.append(InPlace(found, activation))
+    if len(known[below]) != 1:
+        raise ValueError(
+            f"the last layer, {pairs[-1][0].name:.60}, has {len(known[below])} axes; end with dense(outputs)"
+        )
+    return tuple(made_)
+
+
+def _input_shape(given: Any) -> Shape:
+    sizes = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if not sizes or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
+        raise ValueError(
+            f"the input is {given!r}, expected the shape of one example: input=(784,), or input=(1, 28, 28) for "
+            "channels, rows and columns"
+        )
+    return tuple(map(Integer, sizes))
+
+
+def _paired(items: Sequence[Any]) -> list[tuple[Layer, Any]]:
+    pairs: list[tuple[Layer, Any]] = []
+    for item in items:
+        if isinstance(item, Layer):
+            pairs.append((item, None))
+        elif not pairs or pairs[-1][1] is not None:
+            what = "begins with" if not pairs else f"has after another activation, {pairs[-1][1]!r:.40},"
+            raise ValueError(f"the network {what} the activation {item!r:.40}, expected a layer such as dense(64)")
+        else:
+            pairs[-1] = (pairs[-1][0], item)
+    if pairs[-1][1] is not None:
+        raise ValueError(
+            f"the network ends with the activation {pairs[-1][1]!r:.40}, expected a layer: what comes after the last "
+            "one is the output function"
+        )
+    return pairs
+
+
+def _fitted(layer: Layer, number: str, below: str, output: str, known: Mapping[str, Shape]) -> Placed:
+    """Return a layer in its place; one that reads a vector gets the values below in a row."""
+    shape = known[below]
+    if layer.reads_integers and below != INPUT:
+        raise ValueError("it reads integers, which only the network's inputs are; put it first")
+    if layer.rank != 1 or len(shape) < 2:
+        if layer.rank and layer.rank != len(shape):
+            axes = " x ".join(map(str, shape))
+            raise ValueError(
+                f"it reads {layer.rank} indices of the layer below, which has {len(shape)}: {axes}"
+                + ("; give the network's input as input=(channels, rows, columns)" if below == INPUT else "")
+            )
+        return place(layer, number, below, output, known)
+    row = f"flat^{number}"
+    flat = _in_a_row(below, row, shape)
+    placed = place(layer, number, row, output, {**known, row: (Mul(*shape),)})
+    return replace(placed, equations=(flat, *placed.equations))
+
+
+def _in_a_row(below: str, row: str, shape: Shape) -> Equation:
+    """Return the equation of a vector with all elements of an array, row by row."""
+    axes = tuple(Axis(letter, n) for letter, n in zip("cpqij"[: len(shape)], shape, strict=True))
+    steps = [Mul(*shape[n + 1 :]) for n in range(len(shape))]
+    at = Add(*(axis.index * step for axis, step in zip(axes, steps, strict=True)))
+    indices = tuple(axis.index for axis in axes)
+    return Equation(array(row)[at], array(below)[indices], axes, "in a row")

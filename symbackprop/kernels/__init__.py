@@ -1,0 +1,1 @@
+"""Which equations make up a kernel, and in which order: the lecture's, the fast ones, mini-batches."""

@@ -1,0 +1,39 @@
+"""Stable forms, remembered on disk between runs, and the section of a derivation that shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from symbackprop.expr.equations import Derivation, Equation, Step
+from symbackprop.precision.apply import Forms
+from symbackprop.train.files.store import recall_forms, record_forms
+
+
+@contextmanager
+def remembered_forms() -> Iterator[Forms]:
+    """Return what chooses forms, with what was chosen in other runs; what is new is written for the next.
+
+    A file that is damaged, of other code, or cannot be written is as good as none.
+    """
+    known = recall_forms()
+    forms = Forms(dict(known))
+    yield forms
+    if forms.known != known:
+        record_forms(forms.known)
+
+
+def stable_section(equations: Iterable[Equation], forms: Forms) -> Derivation | None:
+    """Return the steps from formulas to the forms that are computed; None where all are computed as derived."""
+    steps: dict[str, Step] = {}
+    equations = tuple(equations)
+    for equation in equations:
+        stored = tuple(e for e in equations if not e.name.startswith("∂"))
+        for change in forms.changes(equation, stored):
+            sides = (change.derived, change.before, change.after)
+            step = Step("stable form", *sides, equation.over, change.given, change.choice.note)
+            steps.setdefault(str(replace(step, over=(), given=())), step)
+    if not steps:
+        return None
+    return Derivation("Computed in forms that keep their digits", steps=tuple(steps.values()))

@@ -1,0 +1,1 @@
+"""Examples and targets from files and arrays: read, checked, scaled."""
