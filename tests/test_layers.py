@@ -5,9 +5,8 @@ import warnings
 import numpy as np
 import pytest
 
-from symbackprop import Network, build, check_module, cli
+from symbackprop import Network, build, check_module, cli, derive, render
 from symbackprop.definitions.layers import PREACTIVATIONS, averagepool, conv, dense, maxpool
-from symbackprop.derivation.layers import derive_layers
 from symbackprop.train.files.modules import import_module
 from tests.layer_cases import BUILT_IN, ONE, OWN
 
@@ -51,10 +50,14 @@ def test_the_steps_of_a_derivation_check_themselves(name):
         "maxpool": ([maxpool(2), dense(2)], (1, 2, 4), {"loss": "nll"}),
     }
     items, shape, options = smaller.get(name, ALL[name])
-    for section in derive_layers(Network(items, input=shape, **options)).sections:
-        for step in section:
-            if "place of the maximum" not in step.note and step.rule != "update":
-                step.check()
+    for step in derive(Network(items, input=shape, **options)):
+        if "place of the maximum" not in step.note and step.rule != "update":
+            step.check()
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_network_is_derived_and_shown(name):
+    assert "Results" in render(derive(network(name)))
 
 
 @pytest.mark.slow

@@ -13,7 +13,7 @@ from typing import Any
 from mpmath import mp
 from sympy import Abs, Add, Expr, Function, Indexed, Mul, Piecewise, Pow, S, Symbol, expand
 
-from symbackprop.expr.reductions import Reduction
+from symbackprop.expr.reductions import Place, Reduction
 from symbackprop.expr.symbols import name_of, scalar
 from symbackprop.precision.ulp_error import exact
 
@@ -50,7 +50,7 @@ def part_of(expr: Expr, values: frozenset[str] = frozenset()) -> Part | None:
     reads = expr.atoms(Indexed)
     targets = {e for e in reads if str(e.base.label) == TARGET}
     elements = reads - targets
-    if expr.has(*Reduction):
+    if expr.has(*Reduction, Place):
         return None
     if len(scalars := variables(expr)) == 2 and not targets:
         return _of_product(expr, scalars, values)
@@ -126,7 +126,7 @@ _PLACES = (("1.75", "0.6875"), ("0.375", "-1.3125"), ("-1.25", "2.4375"), ("-0.6
 
 def multiplied_out(total: Expr) -> Part | None:
     """Return a sum that is one product when multiplied out: its part with functions, times powers of others."""
-    product = expand(total) if isinstance(total, Add) and not total.has(*Reduction) else S.One
+    product = expand(total) if isinstance(total, Add) and not total.has(*Reduction, Place) else S.One
     powers = [g for g in Mul.make_args(product) if isinstance(g.as_base_exp()[0], Indexed | Symbol)]
     found = part_of(product / Mul(*powers))
     if found is None or not powers:
