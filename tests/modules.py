@@ -16,8 +16,7 @@ import sympy
 from scipy import special
 
 from symbackprop import build
-from symbackprop.derivation.network import sections
-from symbackprop.derivation.training_step import stages_of
+from symbackprop.derivation.training_step import stages_of_network
 from symbackprop.emit.exponents import LETTERS
 from symbackprop.emit.numba_text import exponents, functions, kernel_text
 from symbackprop.expr.printing import identifier
@@ -90,7 +89,7 @@ def compile_text(text):
 def gradient_kernels(network):
     """The kernels that gradients need, as statements; those of the schedules take longer to make."""
     with remembered_forms() as forms:
-        stages = stages_of(network, sections(network)).in_forms(forms)
+        stages = stages_of_network(network).in_forms(forms)
     return tuple(make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel))
 
 

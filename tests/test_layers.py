@@ -51,7 +51,7 @@ def test_the_steps_of_a_derivation_check_themselves(name):
     }
     items, shape, options = smaller.get(name, ALL[name])
     for step in derive(Network(items, input=shape, **options)):
-        if "place of the maximum" not in step.note and step.rule != "update":
+        if "place of the maximum" not in step.remark and step.rule != "update":
             step.check()
 
 

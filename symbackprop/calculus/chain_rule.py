@@ -99,9 +99,8 @@ def _adjoint_of(
     for definition in given if not updates else ():
         folded = fold(folded, definition)
     plain, result = named(summed, want.axes), named(folded, want.axes)
-    note = "; ".join(f"added up where it is read: {e}" for e in updates)
     if result == plain:
-        steps.append(Step(want.why, target, chained, plain, want.axes, given, note))
+        steps.append(Step(want.why, target, chained, plain, want.axes, given, added=tuple(updates)))
     else:
         if chained != plain:
             steps.append(Step("contract", target, chained, plain, want.axes, given))

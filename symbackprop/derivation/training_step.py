@@ -1,20 +1,19 @@
-"""The equations of a whole network, from the derivations of its generic layers, in the order of computation."""
+"""The equations of a whole network in the order of computation, from the derivations of its layers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from sympy import Add, Expr
+from sympy import Expr
 
-from symbackprop.calculus.chain_rule import Wanted
+from symbackprop.definitions.instantiate import INDICES
 from symbackprop.definitions.network import Network
-from symbackprop.derivation.layers import derive_layers, for_kernels
-from symbackprop.derivation.network import Sections, sections
-from symbackprop.derivation.rename import at_layer
-from symbackprop.derivation.update import clipping, reads_parameters, regularised, state_of
+from symbackprop.derivation.layers import derive_network
+from symbackprop.derivation.update import clipping, state_of
 from symbackprop.expr.equations import Equation
-from symbackprop.expr.symbols import array, names_in, scalar
+from symbackprop.expr.reductions import Reduction
+from symbackprop.expr.symbols import Axis, array, index, names_in, scalar
 from symbackprop.precision.apply import Forms
 from symbackprop.precision.max_shift import stabilise
 from symbackprop.precision.slopes import Slopes
@@ -24,8 +23,8 @@ from symbackprop.precision.slopes import Slopes
 class Stages:
     """The equations of a whole network in the order in which they are computed, as derived, not yet stabilised.
 
-    Gradients that have to be stored before any parameter is updated are in `backward`; `gradients` has the others of
-    dense layers, in the order of their updates, which come first, and all of a network of layers. `objective` has
+    Gradients that have to be stored before any parameter is updated are in `backward`, `gradients` has the others in
+    the order of their updates. `objective` has
     the gradients of l + λΩ that are not in `backward`; `clipping` follows `backward` before the updates. What a layer
     has one of is an array of one element, its gradient a scalar.
     """
@@ -73,19 +72,27 @@ class Stages:
 
 def stages_of_network(network: Network) -> Stages:
     """Derive a network's gradients and return all its equations."""
-    return _of_layers(network) if network.layers else stages_of(network, sections(network))
-
-
-def _of_layers(network: Network) -> Stages:
-    made = derive_layers(network)
-    elements = _elements(network)
-    forward, loss, backward, updates, gradients, objective = (
-        tuple(read_at(e, elements) for e in part)
-        for part in (made.forward, (made.loss,), made.backward, made.updates, made.gradients, made.objective)
+    derived = derive_network(network)
+    elements, every = _elements(network), derived.parameters
+    parts: tuple[Iterable[Equation], ...] = (
+        derived.forward, (derived.composed,), derived.backward,
+        (e for p in every if not p.stored for e in p.gradient), (e for p in every for e in p.updates),
+        (e for p in every for e in p.objective), (p.kept for p in every),
+    )  # fmt: skip
+    forward, loss, backward, gradients, updates, objective, kept = (
+        tuple(read_at(for_kernels(e), elements) for e in part) for part in parts
     )
-    whole = [_itself(e) for e in gradients if e.name.startswith("∂") and not e.is_update]
-    bounded = tuple(read_at(e, elements) for e in _clipping(network, whole))
+    bounded = tuple(read_at(e, elements) for e in clipping(kept)) if network.chosen_update.clip else ()
     return Stages(forward, loss[0], backward, gradients, updates, _penalties(network), objective, bounded)
+
+
+def for_kernels(equation: Equation) -> Equation:
+    """Return an equation without the indices r, s and n, which count examples in kernels."""
+    used = {*equation.ranges} | {limit[0] for node in equation.rhs.atoms(*Reduction) for limit in node.limits}
+    free = [letter for letter in INDICES if index(letter) not in used]
+    swap = {i: index(free.pop(0)) for i in sorted(used, key=str) if i.name not in INDICES}
+    over = tuple(Axis(swap.get(a.index, a.index).name, a.size) for a in equation.over)
+    return Equation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), over, equation.why)
 
 
 def _penalties(network: Network) -> tuple[tuple[Expr, tuple[Equation, ...]], ...]:
@@ -99,64 +106,6 @@ def _elements(network: Network) -> dict[Expr, Expr]:
     layers = (network.parameters(str(k)) for k in range(1, network.depth + 2))
     alone = [name for found in layers for name, axes in found.items() if not axes]
     return {scalar(n): array(n)[0] for name in alone for n in (name, *state_of(network, name))}
-
-
-def stages_of(network: Network, parts: Sections) -> Stages:
-    """Return the equations of layers 1 to L + 1, from those of the generic layers."""
-    depth, hidden = network.depth, dict(parts.hidden)
-    loss, output = parts.output.results
-    forward, backward, updates, learnt, objective = [], [], [], [], []
-    gradients: list[Equation] = []
-    for k, g in enumerate(network.hidden, 1):
-        forward += [network.pre_activation(str(k)), *network.activated(g, str(k))]
-    forward += [network.pre_activation(str(depth + 1)), network.outputs(str(depth + 1))]
-    backward.append(at_layer(output, depth + 1, depth))
-    for k in range(depth, 0, -1):
-        results = [at_layer(e, k, depth) for e in hidden[network.hidden[k - 1]].results]
-        backward += [e for e in results if e.name.startswith("∂")]
-        learnt += [e for e in results if not e.name.startswith("∂")]
-    stored: list[Equation] = []
-    for k in range(1, depth + 2):
-        results = [at_layer(e, k, depth) for e in parts.parameters.results]
-        updates += [e for e in results if not e.name.startswith("∂")]
-        for gradient in (e for e in results if e.name.startswith("∂")):
-            first = reads_parameters(network, (gradient,), _of(gradient).element)
-            (stored if first else gradients).append(gradient)
-            objective += _with_penalty(network, str(k), _itself(gradient) if first else gradient)
-    every = [*gradients, *map(_itself, stored), *(_itself(e) for e in backward if e.why == "learnt parameters")]
-    bounded = _clipping(network, every)
-    elements = _elements(network)
-    composed = at_layer(loss, depth + 1, depth)
-
-    def whole(equations: Iterable[Equation]) -> tuple[Equation, ...]:
-        return tuple(read_at(for_kernels(e), elements) for e in equations)
-
-    loss, backward = for_kernels(composed), [*backward, *stored]
-    return Stages(
-        whole(forward), loss, whole(backward), tuple(gradients), whole(updates + learnt), _penalties(network),
-        whole(objective), whole(bounded),
-    )  # fmt: skip
-
-
-def _clipping(network: Network, gradients: Iterable[Equation]) -> tuple[Equation, ...]:
-    return clipping(gradients) if network.chosen_update.clip else ()
-
-
-def _of(gradient: Equation) -> Wanted:
-    """Return the parameter of a gradient."""
-    return Wanted(gradient.name.removeprefix("∂l/∂"), gradient.over, gradient.why)
-
-
-def _with_penalty(network: Network, layer: str, gradient: Equation) -> list[Equation]:
-    """Return ∂(l + λΩ)/∂θ; nothing where it is what is stored already."""
-    _, slopes = regularised(network, layer, _of(gradient))
-    made = replace(gradient, rhs=gradient.rhs + Add(*(λ * slope for λ, _, slope in slopes)))
-    return [made] if made.rhs != made.lhs else []
-
-
-def _itself(gradient: Equation) -> Equation:
-    """Return a stored gradient as what it is stored in."""
-    return replace(gradient, rhs=gradient.lhs)
 
 
 def read_at(equation: Equation, elements: Mapping[Expr, Expr]) -> Equation:

@@ -69,8 +69,7 @@ def afterwards(network: Network, layer: str, want: Wanted) -> list[Step]:
 
 def reads_parameters(network: Network, gradient: Iterable[Equation], θ: Expr) -> bool:
     """Whether a gradient depends on other parameters, or on other elements: all must be the old ones."""
-    layers = ("k", *range(1, network.depth + 2)) if not network.layers else range(1, network.depth + 2)
-    every = {n for k in layers for n in network.parameters(str(k))}
+    every = {n for k in range(1, network.depth + 2) for n in network.parameters(str(k))}
     itself = Dummy(real=True)  # no number: at one of them, what multiplies θ would disappear
     return any(names_in(e.rhs.xreplace({θ: itself})) & every for e in gradient)
 

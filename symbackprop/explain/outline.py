@@ -106,7 +106,7 @@ def _steps(steps: Iterable[Step], number: int) -> Iterator[Line]:
         before = step
         sides = distinct((step.after,) if continues else (step.before, step.after), step.target)
         sign = "←" if step.rule == "update" else "="
-        yield Line(step.rule, step.target, sides, sign, step.note, number, continues, step.over)
+        yield Line(step.rule, step.target, sides, sign, step.remark, number, continues, step.over)
 
 
 def _same(one: Expr, other: Expr) -> bool:

@@ -69,7 +69,8 @@ class Equation:
 class Step:
     """One application of one named rule: under the equations `given`, `before` equals `after`.
 
-    Both are values of `target`, for every value of the axes in `over`.
+    Both are values of `target`, for every value of the axes in `over`. What is no value but an assignment, an adjoint
+    that is added up where it is read, is `added`.
     """
 
     rule: str
@@ -79,6 +80,12 @@ class Step:
     over: tuple[Axis, ...] = ()
     given: tuple[Equation, ...] = ()
     note: str = ""
+    added: tuple[Equation, ...] = ()
+
+    @property
+    def remark(self) -> str:
+        """What is said of the step beside its formulas."""
+        return "; ".join(filter(None, (self.note, *(f"added up where it is read: {e}" for e in self.added))))
 
     def difference(self, seed: int = 0) -> float:
         """Return the largest relative difference between the two sides at random values."""
@@ -98,7 +105,7 @@ class Step:
     def __str__(self) -> str:
         sides = [formula(side) for side in (self.target, self.before, self.after)]
         shown = [side for n, side in enumerate(sides) if n == 0 or side != sides[n - 1]]
-        return " = ".join(shown) + (f"   ({self.note})" if self.note else "")
+        return " = ".join(shown) + (f"   ({self.remark})" if self.remark else "")
 
 
 @dataclass(frozen=True)

@@ -1,53 +1,59 @@
-"""From the generic layer k to layers 1, 2, ..., L + 1."""
+"""From the layers of one network to those of another: names change, and nothing else."""
 
 import pytest
 
-from symbackprop import Network, derive
-from symbackprop.derivation.rename import at_layer
-from symbackprop.expr.printing import formula
+from symbackprop import Network, conv, dense, derive
+from symbackprop.derivation.rename import labels_in, of_last, of_layer, relabelled
 from symbackprop.expr.reductions import Sum
 
 NETWORK = Network(("tanh",), penalty="l1+l2")
+GENERIC = {"k": "2", "k-1": "1", "k+1": "3"}
 
 
-def results():
-    sections = derive(NETWORK).sections
-    return [result for section in sections for result in section.results]
-
-
-@pytest.mark.parametrize("k", [1, 2, 3])
-def test_no_generic_layer_is_left(k):
-    for equation in [NETWORK.pre_activation("k"), NETWORK.activation("tanh", "k"), *NETWORK.penalised("k"), *results()]:
-        made = at_layer(equation, k, 3)
-        text = f"{made} {[formula(axis.size) for axis in made.over]}"
-        assert "ᵏ" not in text
-        assert "ᴸ" not in text
+def test_every_name_of_a_derivation_changes_and_changes_back():
+    for section in derive(NETWORK).sections:
+        to_numbers = {"k": "7", "k-1": "6", "k+1": "8", "L+1": "9", "L": "5"}
+        numbered = relabelled(section, to_numbers)
+        shown = "\n".join([*map(str, numbered.given), *map(str, numbered.steps), *map(str, numbered.results)])
+        assert "ᵏ" not in shown
+        assert "ᴸ" not in shown
+        assert relabelled(numbered, {new: old for old, new in to_numbers.items()}) == section
 
 
 def test_only_names_change():
     generic = NETWORK.pre_activation("k")
-    assert str(at_layer(generic, 12, 20)) == "a⁽¹²⁾ᵢ = b⁽¹²⁾ᵢ + Σⱼ W⁽¹²⁾ᵢⱼ h⁽¹¹⁾ⱼ"
-    assert at_layer(generic, 2, 3) == NETWORK.pre_activation("2")
-    assert at_layer(at_layer(generic, 2, 3), 1, 3) == NETWORK.pre_activation("2")
+    assert str(relabelled(generic, {"k": "12", "k-1": "11"})) == "a⁽¹²⁾ᵢ = b⁽¹²⁾ᵢ + Σⱼ W⁽¹²⁾ᵢⱼ h⁽¹¹⁾ⱼ"
+    assert relabelled(generic, GENERIC) == NETWORK.pre_activation("2")
+    assert relabelled(NETWORK.pre_activation("2"), of_layer(2)) == generic
+    assert relabelled(NETWORK.pre_activation("4"), of_last(4)) == NETWORK.pre_activation("L+1")
 
 
-def test_the_output_layer_is_the_last():
-    (output,) = derive(NETWORK).result("output")
-    assert str(at_layer(output, 4, 3)) == "∂l/∂a⁽⁴⁾ᵢ = fᵢ - 1[i=y]"
-
-
-def test_the_layer_below_the_output_is_the_last_hidden_one():
-    assert str(at_layer(NETWORK.pre_activation("L+1"), 4, 3)) == "a⁽⁴⁾ᵢ = b⁽⁴⁾ᵢ + Σⱼ W⁽⁴⁾ᵢⱼ h⁽³⁾ⱼ"
+def test_what_has_no_layers_is_refused():
+    with pytest.raises(TypeError, match="set has no layers to be called 2"):
+        relabelled({1}, {"k": "2"})
 
 
 def test_sizes_follow():
-    generic = NETWORK.pre_activation("k")
-    assert [str(axis.size) for axis in at_layer(generic, 2, 3).over] == ["n^2"]
-    (total,) = at_layer(generic, 2, 3).rhs.atoms(Sum)
+    made = relabelled(NETWORK.pre_activation("k"), GENERIC)
+    assert [str(axis.size) for axis in made.over] == ["n^2"]
+    (total,) = made.rhs.atoms(Sum)
     assert [str(high) for _, _, high in total.limits] == ["n^1 - 1"]
+    assert labels_in(total) == {"1", "2"}
 
 
 def test_assumptions_stay():
-    before, after = NETWORK.pre_activation("k"), at_layer(NETWORK.pre_activation("k"), 2, 3)
+    before = NETWORK.pre_activation("k")
+    after = relabelled(before, GENERIC)
     assert {s.is_integer for s in before.rhs.free_symbols} == {s.is_integer for s in after.rhs.free_symbols}
     assert after.over[0].size.is_positive
+
+
+def test_the_steps_of_numbered_layers_hold():
+    for step in relabelled(derive(NETWORK).sections[1], GENERIC):
+        step.check()
+
+
+def test_arrays_of_integers_stay_such():
+    pooled = Network([conv(2, 2), "tanh", dense(2)], input=(1, 3, 3))
+    for section in derive(pooled).sections:
+        assert relabelled(relabelled(section, {"1": "k"}), {"k": "1"}) == section

@@ -7,8 +7,7 @@ from sympy import Indexed, exp, log
 
 from symbackprop import Network
 from symbackprop.definitions.activations import ACTIVATIONS
-from symbackprop.derivation.network import sections
-from symbackprop.derivation.training_step import stages_of
+from symbackprop.derivation.training_step import stages_of_network
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.printing import formula
 from symbackprop.expr.reductions import Maximum, Sum
@@ -40,7 +39,7 @@ NETWORKS = {
 
 
 def equations_of(network):
-    stages = stages_of(network, sections(network))
+    stages = stages_of_network(network)
     return (*stages.forward, stages.loss, *stages.backward, *stages.gradients)
 
 

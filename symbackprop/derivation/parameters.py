@@ -1,0 +1,101 @@
+"""From the gradient of one parameter to its update: what has to be stored before, and what is added to θ at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sympy import Add
+
+from symbackprop.calculus.chain_rule import Wanted
+from symbackprop.definitions.network import Network
+from symbackprop.definitions.step_sizes import α
+from symbackprop.derivation.update import Slope, afterwards, equations, reads_parameters, regularised, updated
+from symbackprop.expr.equations import Derivation, Equation, Step
+from symbackprop.expr.symbols import array
+
+
+@dataclass(frozen=True)
+class ParameterDerivation:
+    """The gradient of one parameter and its update.
+
+    Attributes
+    ----------
+    derivation
+        Of the gradient.
+    users
+        What reads the parameter.
+    slopes
+        The steps to the slope of the penalty.
+    assigned
+        The steps of the update, by its rule, and what follows it.
+    updates
+        As they are computed: of a gradient that is added up where it is read there are several.
+    objective
+        The gradient of l + λΩ; nothing where it is stored already.
+    stored
+        Whether the gradient is computed before any parameter changes.
+    """
+
+    derivation: Derivation
+    users: tuple[Equation, ...]
+    slopes: tuple[Step, ...]
+    assigned: tuple[Step, ...]
+    updates: tuple[Equation, ...]
+    objective: tuple[Equation, ...]
+    stored: bool
+
+    @property
+    def gradient(self) -> tuple[Equation, ...]:
+        """The equation of the gradient, and what is added to it where it is read."""
+        return self.derivation.results
+
+    @property
+    def kept(self) -> Equation:
+        """The gradient as updates read it: itself where it is stored."""
+        gradient = self.gradient[0]
+        return replace(gradient, rhs=gradient.lhs) if self.stored else gradient
+
+
+def derive_parameter(
+    network: Network, k: int, want: Wanted, users: tuple[Equation, ...], derivation: Derivation
+) -> ParameterDerivation:
+    """Return the update of a parameter of layer k, whose gradient was derived from what reads it."""
+    gradient, *added = derivation.results
+    if gradient.rhs == 0 and not added:
+        texts = [e.text for e in network.layers[k - 1].placed.layer.equations]
+        raise ValueError(f"the parameter {want.name.partition('^')[0]} of {'; '.join(texts)!r} never reaches the loss: "
+                         "its derivative is 0 everywhere")  # fmt: skip
+    penalised = want.why == "parameters"
+    before, slopes = regularised(network, str(k), want) if penalised else ([], [])
+    stored = _is_stored(network, want, users, derivation)
+    given = (gradient, *(network.penalised(str(k)) if penalised else ()))
+    whole = updated(network, want, slopes, gradient.lhs if stored or added else gradient.rhs, given)
+    after = afterwards(network, str(k), want)
+    directly = added and not stored
+    updates = (*(_directly(network, want, slopes, derivation) if directly else equations(whole)), *equations(after))
+    penalty = Add(*(λ * slope for λ, _, slope in slopes))
+    objective = () if stored else (replace(gradient, rhs=gradient.rhs + penalty), *added)
+    if stored and penalty != 0:
+        objective = (replace(gradient, rhs=gradient.lhs + penalty),)
+    return ParameterDerivation(derivation, users, tuple(before), (*whole, *after), updates, objective, stored)
+
+
+def _is_stored(network: Network, want: Wanted, users: tuple[Equation, ...], derivation: Derivation) -> bool:
+    """Whether a gradient is computed before any parameter changes: it reads some, or is read more than once."""
+    θ, chosen = want.element, network.chosen_update
+    # a sum over all elements would be computed again for each of them: one for all units of a layer is stored first
+    alone = not want.axes and any(e.over for e in users if θ in e.rhs.free_symbols)
+    twice = bool(network.layers) and (chosen.clip or chosen.has_velocity)
+    learnt = want.why != "parameters"  # found beside ∂l/∂h
+    return learnt or alone or twice or reads_parameters(network, derivation.results, θ)
+
+
+def _directly(network: Network, want: Wanted, slopes: list[Slope], derivation: Derivation) -> list[Equation]:
+    """Return θ ← θ - α (what is no sum of reads), and θ[...] ← θ[...] - α s from ∂l/∂θ[...] ← ∂l/∂θ[...] + s."""
+    θ, (gradient, *added) = want.element, derivation.results
+    (rest,) = updated(network, want, slopes, gradient.rhs, ())
+    made = [Equation(θ, rest.after, want.axes, "update")] if rest.after != θ else []
+    for equation in added:
+        target = array(want.name)[equation.lhs.indices]
+        made.append(Equation(target, target - α * (equation.rhs - equation.lhs), equation.over, "update"))
+    return made
