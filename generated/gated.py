@@ -39,8 +39,6 @@ Derived:
     dg1[i] = da1[i] r1[i]/√(1e-05 + v1)
     dU2[i,j] = dz2[i] h1[j]
     dV2[i,j] = dw2[i] h1[j]
-    dc2[i] = dh2[i]/(1 + exp(-d2[i] - z2[i]))
-    dd2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] - z2[i]))
     dW3[i,j] = da3[i] h2[j]
     db3[i] = da3[i]
 

@@ -77,7 +77,7 @@ class _Elsewhere(MetaPathFinder, Loader):
         sys.modules[module.__name__] = import_module(self.modules[module.__name__])
 
 
-sys.meta_path.append(_Elsewhere())
+sys.meta_path.insert(0, _Elsewhere())  # nothing else needs to be asked
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,7 @@
 """Networks with each kind of layer, small enough for every check: rational activations where fractions should be exact."""
 
+from sympy import Max
+
 from symbackprop.definitions.layer import layer
 from symbackprop.definitions.layers import (
     averagepool,
@@ -23,6 +25,10 @@ from symbackprop.definitions.layers import (
 RATIONAL = "a/(1 + a**2)"
 SQUARED = {"loss": "squared", "penalty": "l2"}
 NLL = {"loss": "nll", "penalty": "l2"}
+
+
+def hinge(f, y, axis):
+    return axis.sum(lambda i: Max(0, 1 + f[i] - f[y])) - 1
 
 
 def between(made, *, rational=True):
@@ -56,6 +62,7 @@ BUILT_IN = {
     "overlapping maxpool": ([conv(2, 2), maxpool(3, stride=1), RATIONAL, dense(2)], (1, 5, 5), SQUARED),
     "tied": ([dense(2), RATIONAL, tied("W1")], (3,), SQUARED),
     "embedding": ([embedding(5, 2), dense(3), RATIONAL, dense(2)], (3,), SQUARED),
+    "hinge loss": ([dense(4), RATIONAL, dense(3)], (3,), {"loss": hinge, "output": "identity", "target": "label"}),
     "prelu": ([conv(2, 2), "prelu", dense(2)], (1, 4, 4), SQUARED),
     "slopes of units": ([conv(2, 2), "a if a > 0 else slope*a", dense(2)], (1, 4, 4),
                         SQUARED | {"learned_per_unit": {"slope": 0.25}}),

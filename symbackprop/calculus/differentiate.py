@@ -158,7 +158,8 @@ def _scattered(read: Read, variables: tuple[tuple[Expr, Expr, Expr], ...], name:
     """Return ∂l/∂name[...] ← ∂l/∂name[...] + slope over all indices of a read, under names of their own."""
     everything = (*variables, *read.bound)
     ranges = {v: (low, stop - 1) for v, low, stop in everything}
-    if any(low != 0 for _, low, _ in everything):
+    runs = {v for v, _, _ in everything}  # f[y] is one element, whatever is summed over
+    if any(low != 0 for _, low, _ in everything) or not any(i.free_symbols & runs for i in read.indices):
         return None
     bound_inside = {limit[0].name for r in read.slope.atoms(*Reduction) for limit in r.limits}
     swap: dict[Expr, Expr] = {}

@@ -51,7 +51,7 @@ def _fail(*_, **__):
 
 DOORS = {
     "build": (compiler.build, compiler, "assembled"),
-    "derive": (symbackprop.derive, symbackprop.derivation.network, "sections"),
+    "derive": (symbackprop.derive, symbackprop.derivation.network, "derive_network"),
     "audit": (accuracy.audit, accuracy, "derivative"),
 }
 
