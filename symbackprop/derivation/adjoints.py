@@ -3,14 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from symbackprop.calculus.chain_rule import Wanted, backpropagate
-from symbackprop.derivation.rename import labels_in, of_layer, relabelled
-from symbackprop.expr.equations import Derivation, Equation
+from symbackprop.derivation.rename import Labels, labels_in, of_layer, relabelled
+from symbackprop.expr.equations import Derivation, Equation, Step
 from symbackprop.expr.reductions import Place
 from symbackprop.expr.symbols import names_in
 
 Question = tuple[Wanted, tuple[Equation, ...], tuple[Equation, ...]]
+
+
+@dataclass(frozen=True)
+class Adjoint:
+    """∂l/∂p of an array, as it was derived for all layers of a kind, and what their numbers are here."""
+
+    general: Derivation
+    labels: Labels
+
+    @cached_property
+    def results(self) -> tuple[Equation, ...]:
+        """The adjoint, and what is added to it where it is read."""
+        made: tuple[Equation, ...] = relabelled(self.general.results, self.labels)
+        return made
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The local slopes, the chain rule's sum, and the result."""
+        made: tuple[Step, ...] = relabelled(self.general.steps, self.labels)
+        return made
 
 
 @dataclass(frozen=True)
@@ -29,8 +50,8 @@ class Adjoints:
     output: Equation
     known: dict[Question, Derivation] = field(default_factory=dict)
 
-    def derived(self, want: Wanted, k: int) -> Derivation:
-        """Return ∂l/∂p of an array of layer k: the local slopes, the chain rule's sum, and the result.
+    def derived(self, want: Wanted, k: int) -> Adjoint:
+        """Return ∂l/∂p of an array of layer k.
 
         Where it reads layers k - 1, k and k + 1 alone it is that of every layer like it; layers that share weights, or
         skip others, stay as they are.
@@ -44,7 +65,7 @@ class Adjoints:
         if general not in self.known:
             wanted, equations, stored = general
             self.known[general] = backpropagate(equations, [wanted], stored=stored, scattered=True)
-        return relabelled(self.known[general], {new: old for old, new in labels.items()})
+        return Adjoint(self.known[general], {new: old for old, new in labels.items()})
 
     def users(self, want: Wanted) -> tuple[Equation, ...]:
         """Return the equations that read an array; where a maximum is does not change with what it is one of."""

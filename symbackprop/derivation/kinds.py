@@ -9,6 +9,7 @@ from itertools import chain, groupby
 from symbackprop.definitions.network import Network
 from symbackprop.derivation.layers import LayerDerivation, NetworkDerivation
 from symbackprop.derivation.rename import Labels, of_last, of_layer, relabelled
+from symbackprop.derivation.validate import with_kinks
 from symbackprop.expr.equations import Derivation, Equation
 
 
@@ -96,9 +97,12 @@ def _title(network: Network, layers: tuple[LayerDerivation, ...]) -> str:
 def _values(network: Network, made: NetworkDerivation, layer: LayerDerivation) -> Derivation:
     """Return the derivation of a layer's adjoints, and of the update of what its activation learns."""
     users = tuple(e for e in layer.users if e != made.composed)
-    steps = (*chain(*(d.steps for d in layer.adjoints), *(p.assigned for p in layer.learnt)),)
+    k, of_adjoints = layer.number, chain(*(d.steps for d in layer.adjoints))
+    g = network.hidden[k - 1] if k <= network.depth else None
+    noted = (with_kinks(step, network, g, str(k)) for step in of_adjoints)
+    steps = (*noted, *chain(*(p.assigned for p in layer.learnt)))
     results = (*chain(*(d.results for d in layer.adjoints), *(p.updates for p in layer.learnt)),)
-    if layer.number <= network.depth:
+    if k <= network.depth:
         return Derivation("", users, steps, results)
     return Derivation("", (made.output, made.loss, *users), (*made.composing, *steps), (made.composed, *results))
 

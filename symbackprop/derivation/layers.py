@@ -13,10 +13,9 @@ from sympy import Symbol
 
 from symbackprop.calculus.chain_rule import Wanted, compose
 from symbackprop.definitions.network import Network
-from symbackprop.derivation.adjoints import Adjoints
+from symbackprop.derivation.adjoints import Adjoint, Adjoints
 from symbackprop.derivation.parameters import ParameterDerivation, derive_parameter
-from symbackprop.derivation.validate import with_kinks
-from symbackprop.expr.equations import Derivation, Equation, Step
+from symbackprop.expr.equations import Equation, Step
 from symbackprop.expr.reductions import Place
 from symbackprop.expr.symbols import Axis, names_in
 from symbackprop.precision.max_shift import in_one_equation
@@ -44,7 +43,7 @@ class LayerDerivation:
 
     number: int
     forward: tuple[Equation, ...]
-    adjoints: tuple[Derivation, ...]
+    adjoints: tuple[Adjoint, ...]
     users: tuple[Equation, ...]
     learnt: tuple[ParameterDerivation, ...]
     parameters: tuple[ParameterDerivation, ...]
@@ -114,8 +113,7 @@ def _layer(
                      for want in wanted if want.why == LEARNT)  # fmt: skip
     own = (Wanted(name, axes, PARAMETERS) for name, axes in network.parameters(str(k)).items() if name not in learnt)
     of_layer = (derive_parameter(network, k, want, adjoints.users(want), adjoints.derived(want, k)) for want in own)
-    noted = tuple(_with_kinks(made, network, g, k) for made in found.values())
-    return LayerDerivation(k, equations, noted, users, tuple(of_activation), tuple(of_layer))
+    return LayerDerivation(k, equations, tuple(found.values()), users, tuple(of_activation), tuple(of_layer))
 
 
 def _equations(network: Network, k: int) -> tuple[Equation, ...]:
@@ -154,11 +152,6 @@ def _wanted(equation: Equation, why: str) -> Wanted:
         return Wanted(equation.name, equation.over, why)
     axes = tuple(Axis(letter, n) for letter, n in zip("ijk", equation.shape, strict=False))
     return Wanted(equation.name, axes, why)
-
-
-def _with_kinks(made: Derivation, network: Network, g: object, k: int) -> Derivation:
-    steps = tuple(with_kinks(step, network, g, str(k)) for step in made.steps)
-    return Derivation(made.title, made.given, steps, made.results)
 
 
 def _inserted(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[Equation]:

@@ -9,8 +9,9 @@ from sympy import Add
 from symbackprop.calculus.chain_rule import Wanted
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.step_sizes import α
+from symbackprop.derivation.adjoints import Adjoint
 from symbackprop.derivation.update import Slope, afterwards, equations, reads_parameters, regularised, updated
-from symbackprop.expr.equations import Derivation, Equation, Step
+from symbackprop.expr.equations import Equation, Step
 from symbackprop.expr.symbols import array
 
 
@@ -36,7 +37,7 @@ class ParameterDerivation:
         Whether the gradient is computed before any parameter changes.
     """
 
-    derivation: Derivation
+    derivation: Adjoint
     users: tuple[Equation, ...]
     slopes: tuple[Step, ...]
     assigned: tuple[Step, ...]
@@ -57,7 +58,7 @@ class ParameterDerivation:
 
 
 def derive_parameter(
-    network: Network, k: int, want: Wanted, users: tuple[Equation, ...], derivation: Derivation
+    network: Network, k: int, want: Wanted, users: tuple[Equation, ...], derivation: Adjoint
 ) -> ParameterDerivation:
     """Return the update of a parameter of layer k, whose gradient was derived from what reads it."""
     gradient, *added = derivation.results
@@ -80,7 +81,7 @@ def derive_parameter(
     return ParameterDerivation(derivation, users, tuple(before), (*whole, *after), updates, objective, stored)
 
 
-def _is_stored(network: Network, want: Wanted, users: tuple[Equation, ...], derivation: Derivation) -> bool:
+def _is_stored(network: Network, want: Wanted, users: tuple[Equation, ...], derivation: Adjoint) -> bool:
     """Whether a gradient is computed before any parameter changes: it reads some, or is read more than once."""
     θ, chosen = want.element, network.chosen_update
     # a sum over all elements would be computed again for each of them: one for all units of a layer is stored first
@@ -90,7 +91,7 @@ def _is_stored(network: Network, want: Wanted, users: tuple[Equation, ...], deri
     return learnt or alone or twice or reads_parameters(network, derivation.results, θ)
 
 
-def _directly(network: Network, want: Wanted, slopes: list[Slope], derivation: Derivation) -> list[Equation]:
+def _directly(network: Network, want: Wanted, slopes: list[Slope], derivation: Adjoint) -> list[Equation]:
     """Return θ ← θ - α (what is no sum of reads), and θ[...] ← θ[...] - α s from ∂l/∂θ[...] ← ∂l/∂θ[...] + s."""
     θ, (gradient, *added) = want.element, derivation.results
     (rest,) = updated(network, want, slopes, gradient.rhs, ())

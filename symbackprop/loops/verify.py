@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import replace
+from functools import lru_cache
 
-from sympy import Basic, Indexed, IndexedBase, Symbol
+from sympy import Basic, Expr, Indexed, IndexedBase, Symbol
 
 from symbackprop.expr.printing import identifier
 from symbackprop.expr.symbols import name_of, names_in
@@ -20,36 +20,43 @@ def verify(kernel: Kernel, functions: Collection[str] = ()) -> None:
     """
     require_names_apart(kernel, functions)
     require_any_order(kernel)
-    bound = {a.name for a in kernel.arguments} | {
-        s.name for a in kernel.arguments for n in a.sizes for s in n.free_symbols
-    }
-    _verify(kernel.body, bound, kernel)
+    for _, problem in _unbound(kernel, {a.name for a in kernel.arguments}):
+        raise ValueError(f"kernel {kernel.name}: {problem}")
+
+
+Unbound = tuple[Collection[str], str]  # names, and what is wrong with them
+
+
+def _unbound(kernel: Kernel, bound: set[str]) -> Iterator[Unbound]:
+    """Yield what a kernel reads before it is bound, where some names are from the start."""
+    bound |= {s.name for a in kernel.arguments for n in a.sizes for s in n.free_symbols}
+    yield from _unbound_in(kernel.body, bound)
     for expr in kernel.returns:
-        _require(expr, bound, kernel)
+        yield from _missing(expr, bound)
 
 
-def _verify(body: Body, bound: set[str], kernel: Kernel) -> None:
+def _unbound_in(body: Body, bound: set[str]) -> Iterator[Unbound]:
     for statement in body:
         fills = _filled(statement.kernel) if isinstance(statement, Call) else frozenset()
         bound |= {str(statement.value_of(name)) for name in fills}  # type: ignore[union-attr]
         for expr in expressions(statement):
-            _require(expr, bound, kernel)
+            yield from _missing(expr, bound)
         match statement:
             case Assign(target, _):
                 bound.add(name_of(target))
             case Accumulate(target, _) if name_of(target) not in bound:
-                raise ValueError(f"kernel {kernel.name}: {target} is accumulated before it is assigned")
+                yield {name_of(target)}, f"{target} is accumulated before it is assigned"
             case Row(name, array, _):
                 if array not in bound:
-                    raise ValueError(f"kernel {kernel.name}: {array} is read before it is bound")
+                    yield {array}, f"{array} is read before it is bound"
                 bound.add(name)
             case Loop(index):
                 own = {index.name} - bound
                 bound |= own | _carried(statement)
-                _verify(statement.body, bound, kernel)
+                yield from _unbound_in(statement.body, bound)
                 bound -= own  # after the loop there is no such index
             case _ if hasattr(statement, "body"):
-                _verify(statement.body, bound, kernel)
+                yield from _unbound_in(statement.body, bound)
 
 
 def require_names_apart(kernel: Kernel, functions: Collection[str] = ()) -> None:
@@ -127,19 +134,13 @@ def _within(body: Body, loops: tuple[Symbol, ...]) -> Iterator[tuple[tuple[Symbo
                 yield from _within(inner, loops)
 
 
+@lru_cache(maxsize=256)
 def _filled(called: Kernel) -> frozenset[str]:
     """Return the arguments of a kernel that it assigns before it reads them; verify the kernel."""
     verify(called)
-
-    def reads(name: str) -> bool:
-        others = tuple(a for a in called.arguments if a.name != name)
-        try:
-            verify(replace(called, arguments=others))
-        except ValueError:
-            return True
-        return False
-
-    return frozenset(name for name in called.changed if not reads(name))
+    given = {a.name for a in called.arguments} - called.changed
+    read = {name for names, _ in _unbound(called, given) for name in names}
+    return called.changed - read
 
 
 def _carried(loop: Loop) -> set[str]:
@@ -150,8 +151,8 @@ def _carried(loop: Loop) -> set[str]:
     return {name_of(t) for t in written} & {name_of(e) for e in read if not e.has(loop.index)}
 
 
-def _require(expr: object, bound: set[str], kernel: Kernel) -> None:
-    read = {s.name for s in expr.free_symbols if isinstance(s, Symbol) and not isinstance(s, Indexed)}  # type: ignore[attr-defined]
-    read |= {str(b.label) for b in expr.atoms(IndexedBase)}  # type: ignore[attr-defined]
-    if read - bound:
-        raise ValueError(f"kernel {kernel.name}: {', '.join(sorted(read - bound))} is read before it is bound")
+def _missing(expr: Expr, bound: set[str]) -> Iterator[Unbound]:
+    read = {s.name for s in expr.free_symbols if isinstance(s, Symbol) and not isinstance(s, Indexed)}
+    read |= {str(b.label) for b in expr.atoms(IndexedBase)}
+    if missing := read - bound:
+        yield missing, f"{', '.join(sorted(missing))} is read before it is bound"

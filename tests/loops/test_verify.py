@@ -5,7 +5,8 @@ from sympy import Integer, Symbol
 
 from symbackprop import Network, build
 from symbackprop.expr.symbols import Finite, array, scalar, size
-from symbackprop.loops.ir import Accumulate, Argument, Assign, If, Kernel, Loop, Row
+from symbackprop.loops import verify as verification
+from symbackprop.loops.ir import Accumulate, Argument, Assign, Call, If, Kernel, Loop, Row
 from symbackprop.loops.verify import verify
 
 n, m = size("n"), size("m")
@@ -80,3 +81,28 @@ def test_every_kernel_of_a_module_is_verified(monkeypatch):
 def test_a_name_is_not_that_of_a_function():
     with pytest.raises(ValueError, match="kernel run: s is printed as the function s"):
         verify(kernel(Assign(s, t)), {"s"})
+
+
+def _calling(depth):
+    """A kernel that fills two arrays, in calls of one that does, and so on; all called twice."""
+    arguments = (Argument("a", (n,)), Argument("b", (n,)))
+    call = Call(_calling(depth - 1), (a, b)) if depth else Loop(i, n, (Assign(a[i], Integer(0)), Assign(b[i], i)))
+    return Kernel(f"run{depth}", arguments, (), (call, call))
+
+
+def test_what_is_called_is_looked_at_twice_however_deep_the_calls_are(monkeypatch):
+    looked_at = []
+    real = verification._unbound
+    monkeypatch.setattr(verification, "_unbound", lambda kernel, bound: looked_at.append(kernel) or real(kernel, bound))
+    verification._filled.cache_clear()
+    verify(_calling(12))
+    assert len(looked_at) <= 2 * 13
+
+
+def test_a_called_kernel_fills_what_it_assigns_before_it_reads_it():
+    filling = Kernel("fill", (Argument("a", (n,)),), (), (Loop(i, n, (Assign(a[i], Integer(0)),)),))
+    adding = Kernel("add", (Argument("a", (n,)),), (), (Loop(i, n, (Accumulate(a[i], Integer(1)),)),))
+    own = (Argument("b", (n,)),)
+    verify(Kernel("run", (), own, (Call(filling, (b,)), Call(adding, (b,)))))
+    with pytest.raises(ValueError, match="kernel run: b is read before it is bound"):
+        verify(Kernel("run", (), own, (Call(adding, (b,)), Call(filling, (b,)))))
