@@ -5,28 +5,27 @@ from __future__ import annotations
 import hashlib
 from contextlib import suppress
 
-from numba import njit
-
 # --- copied from here ---
 
 
-def cached_njit(function, **options):
-    """Compile at the first call; keep the machine code on disk where there is a place for it."""
-    # Numba finds code by file and line alone: also that of another text, or of this file under
-    # another name, which then has to be there as a module.
-    text = f"{function.__module__}\n{function.__globals__.get('__doc__')}"
-    function.__qualname__ += "_" + hashlib.sha256(text.encode()).hexdigest()[:16]
-    try:
-        compiled = njit(cache=True, **options)(function)
-    except (RuntimeError, OSError):  # no directory that a cache can be written to
-        return njit(**options)(function)
-    if hasattr(compiled, "_cache"):  # not where Numba is switched off
-        tolerate_failures(compiled._cache)
-    return compiled
+def keep_machine_code(*kernels):
+    """Keep what the first calls compile on disk, where there is a place; return the kernels."""
+    for kernel in kernels:
+        if not hasattr(kernel, "enable_caching"):  # Numba is switched off
+            continue
+        # Numba finds code by file and line alone: also that of another text, or of this file under
+        # another name, which then has to be there as a module.
+        function = kernel.py_func
+        text = f"{function.__module__}\n{function.__globals__.get('__doc__')}"
+        function.__qualname__ += "_" + hashlib.sha256(text.encode()).hexdigest()[:16]
+        with suppress(RuntimeError, OSError):  # no directory that a cache can be written to
+            kernel.enable_caching()
+            tolerate_failures(kernel._cache)
+    return kernels
 
 
 def tolerate_failures(cache):
-    """Let a cache that is full, damaged, or written by two processes at once cost time, never the run."""
+    """Let a cache that is full, damaged or written by two processes at once cost time alone."""
     load, save = cache.load_overload, cache.save_overload
 
     def load_overload(signature, target):

@@ -26,12 +26,24 @@ WIDTH = 100
 
 @dataclass(frozen=True)
 class Header:
-    """What stands above the code: a title, the formulas by heading, how to regenerate, and with which versions."""
+    """What stands above the code: a title, what it is made from and with, formulas by heading, shapes, the command."""
 
     title: str
-    formulas: Mapping[str, Sequence[str]]
-    command: str
+    source: str
     versions: str
+    formulas: Mapping[str, Sequence[str]]
+    shapes: Sequence[str]
+    command: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: what the contents say of it, whose names they give, and its texts under a banner."""
+
+    about: str
+    names: Sequence[str]
+    texts: Sequence[str]
+    banner: bool = True
 
 
 def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kernel], scalars: Mapping[str, Expr]) -> str:
@@ -44,24 +56,63 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     spec
         Strings, numbers, lists and dicts; printed as SPEC.
     kernels
-        In the order in which they are written.
+        What the module offers; those that they call are added.
     scalars
         Formulas that become plain functions: ``initial_scale`` of the fans, ``step_size`` of t.
     """
     kernels = with_called(kernels)
     called = functions(kernels) + functions(_as_kernel(e) for n, e in scalars.items() if n != "initial_scale")
-    accurate = exponents(kernels)
-    ours = sorted(set(called) & (AVAILABLE | ORDERED) | called_by(accurate, spec["dtype"]))
-    elementary = [f"{DECORATOR}\n\n\n{helpers(ours, spec['dtype']).strip()}"] if ours else []
-    elementary += [exponent_function(name, e, spec["dtype"]) for name, e in accurate.items()]
-    foreign = sorted(set(called) - AVAILABLE - ORDERED)
     formulas = [_function(n, e, spec) for n, e in scalars.items()]
-    body = "\n\n\n".join(
-        [_preamble(spec, foreign, plain="math." in "".join(formulas)), *formulas,
-         *elementary, *map(kernel_text, kernels), _table(kernels), trainer_text()]
-    )  # fmt: skip
+    sections = [*_kernel_sections(kernels, formulas), *_elementary(kernels, called, spec["dtype"])]
+    sections.append(_machine_code(kernels))
+    foreign = sorted(set(called) - AVAILABLE - ORDERED)
+    texts = [_preamble(spec, foreign, plain="math." in "".join(formulas))]
+    texts += [text for section in sections for text in _under_banner(section)]
+    body = "\n\n\n".join(texts)
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
-    return f'"""{_docstring(header)}\n\nBy {header.versions}; digest of what follows: {digest}.\n"""\n\n{body}\n'
+    head = _docstring(header, sections)
+    return f'"""{head}\n\nThe digest of what follows: {digest}.\n"""\n\n{body}\n'
+
+
+def _kernel_sections(kernels: Sequence[Kernel], formulas: Sequence[str]) -> list[Section]:
+    """Return the parts of the page with kernels, and the Trainer between them."""
+    named = {k.name: k for k in kernels}
+    offered = ("sgd", "forward", "loss", "backward")
+    shared = [n for n in named if n.endswith("_of_example")]
+    faster = [n for n in named if n.startswith("sgd_")]
+    rest = [n for n in named if n not in {*offered, *shared, *faster}]
+    texts = {name: kernel_text(kernel) for name, kernel in named.items()}
+    products = Section("what they call: products of arrays, functions of all elements", rest, [texts[n] for n in rest])
+    return [
+        Section("the loop of the lecture, in its order", ["sgd"], [texts["sgd"]], banner=False),
+        Section("outputs, the mean loss, the gradients of one example", [*offered[1:], *shared],
+                [texts[n] for n in (*offered[1:], *shared)], banner=False),
+        Section("parameters, the data looked at, files of models", ["Trainer"],
+                [trainer_text(), *formulas], banner=False),
+        Section("faster orders, same updates", faster, [_ALIGNED, *(texts[n] for n in faster), _table(kernels)]),
+        *([products] if rest else []),
+    ]  # fmt: skip
+
+
+def _elementary(kernels: Sequence[Kernel], called: Sequence[str], dtype: str) -> list[Section]:
+    accurate = exponents(kernels)
+    ours = sorted(set(called) & (AVAILABLE | ORDERED) | called_by(accurate, dtype))
+    texts = [f"{DECORATOR}\n\n\n{helpers(ours, dtype).strip()}"] if ours else []
+    texts += [exponent_function(name, e, dtype) for name, e in accurate.items()]
+    defined = re.findall(r"^def (\w+)", "\n".join(texts), re.MULTILINE)
+    return [Section("elementary functions of this precision", defined, texts)] if texts else []
+
+
+def _machine_code(kernels: Sequence[Kernel]) -> Section:
+    """Return what keeps machine code on disk; it comes last, for it has to know all kernels."""
+    rows = wrap(", ".join(k.name for k in kernels), WIDTH - 4, "    ", "    ")
+    kept = "\n".join(["KEPT = keep_machine_code(", *rows, ")"])
+    return Section("machine code on disk", ["keep_machine_code"], [_copied("emit/machine_code.py"), kept])
+
+
+def _under_banner(section: Section) -> list[str]:
+    first, *others = section.texts
+    return [f"# --- {section.about} ---\n\n\n{first}" if section.banner else first, *others]
 
 
 def with_called(kernels: Sequence[Kernel]) -> list[Kernel]:
@@ -86,15 +137,25 @@ def _copied(path: str) -> str:
     return source.split(MARKER)[1].strip("\n")
 
 
-def _docstring(header: Header) -> str:
+def _docstring(header: Header, sections: Sequence[Section]) -> str:
     made = [textwrap.shorten(header.title, WIDTH - 3, placeholder=" ...")]
+    origin = f"Generated by {header.versions} from {header.source}: change the definitions, not this file."
+    made += ["", *wrap(origin, WIDTH), "", "Contents:", "", *map(_entry, sections)]
     for heading, formulas in ((h, f) for h, f in header.formulas.items() if f):
         made += ["", f"{heading}:", ""]
         for formula in formulas:
             made += wrap(formula, WIDTH, "    ", "        ")
+    made += ["", "Shapes:", ""]
+    made += [row for shape in header.shapes for row in wrap(shape, WIDTH, "    ", "        ")]
     made += ["", "Regenerate with:", ""]
     made += wrap(header.command, WIDTH - 8, "    ", "        ")
     return "\n".join(made)
+
+
+def _entry(section: Section) -> str:
+    """Return what the contents say of a part of the page, in one line."""
+    room = WIDTH - len(section.about) - 7
+    return f"    {textwrap.shorten(', '.join(section.names), room, placeholder=' ...')}: {section.about}"
 
 
 def _preamble(spec: Mapping[str, Any], called: Sequence[str], *, plain: bool) -> str:
@@ -103,7 +164,7 @@ def _preamble(spec: Mapping[str, Any], called: Sequence[str], *, plain: bool) ->
     if called:
         imports.append(f"from math import {', '.join(called)}")
     imports += ["from pathlib import Path", "", "import numpy as np", "from numba import njit"]
-    constants = _CONSTANTS.format(dtype=spec["dtype"], cached_njit=_copied("emit/machine_code.py"))
+    constants = _CONSTANTS.format(dtype=spec["dtype"])
     return "\n\n".join(["\n".join(imports), _spec_text(spec), constants])
 
 
@@ -127,22 +188,14 @@ def _literal(start: str, value: Any) -> list[str]:
     return [f"{start}(", *(f"    {json.dumps(piece, ensure_ascii=False)}" for piece in pieces), "),"]
 
 
-_CONSTANTS = '''real = np.{dtype}  # the type of every constant: an untyped one would make float32 sums float64
+_CONSTANTS = """real = np.{dtype}  # the type of every constant: an untyped one would make float32 sums float64
 zero, one = real(0), real(1)
 
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {{"reassoc", "contract", "nsz", "arcp", "afn"}}
+kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call"""
 
-
-{cached_njit}
-
-
-def kernel(function):
-    """Compile at the first call."""
-    return cached_njit(function, nogil=True, error_model="numpy", fastmath=FAST)
-
-
-def at_cache_line(size, like):
+_ALIGNED = '''def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
     raw = np.empty(size + 16, like.dtype)
     skip = (-raw.ctypes.data % 64) // raw.itemsize

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
-from sympy import Expr, Mul, Symbol
+from sympy import Expr, Integer, Mul, Symbol
 
 from symbackprop import __version__
 from symbackprop.calculus.block_recurrence import Deferral
@@ -19,8 +19,10 @@ from symbackprop.derivation.update import state_of
 from symbackprop.derivation.validate import advise
 from symbackprop.emit.module import Header
 from symbackprop.expr.printing import formula, identifier
+from symbackprop.expr.symbols import Axis
 from symbackprop.kernels.outlined import by_example
 from symbackprop.kernels.plain import (
+    example_arguments,
     hyperparameters,
     masks,
     of_updates,
@@ -29,6 +31,7 @@ from symbackprop.kernels.plain import (
     state,
     with_step,
 )
+from symbackprop.loops.ir import Argument
 
 FORMAT = 1
 _LONGEST_TITLE = 96  # with quotes before it and a full stop behind it still a line
@@ -138,7 +141,30 @@ def header_of(
         "Schedules": _schedules(deferral, stages),
     }
     versions = f"symbackprop {__version__} and SymPy {sympy.__version__}"
-    return Header(f"{_title(network)}.", shown, command_of(network, spec), versions)
+    source = f"{spec['name']}.toml" if network.layers else "the command below"
+    return Header(f"{_title(network)}.", source, versions, shown, shapes_of(network), command_of(network, spec))
+
+
+def shapes_of(network: Network) -> list[str]:
+    """Return the shapes of what kernels take: the examples, the parameters of each layer, what is kept, numbers."""
+    X, Y, *weight = example_arguments(network)
+    integers = " int64" if network.target_kind == "label" else ""
+    inputs = " int64" if network.reads_integers else ""
+    examples = [f"{_shape(X)}{inputs}", f"{_shape(Y)}{integers}", *map(_shape, weight), "order (updates,) int64"]
+    layers = [_parameter_shapes(network.parameters(str(k))) for k in range(1, network.depth + 2)]
+    kept = [_shape(a) for a in state(network)]
+    numbers = ["learning_rate", *map(identifier, hyperparameters(network)), "t updates so far"]
+    return [", ".join(row) for row in (examples, *layers, kept, numbers) if row]
+
+
+def _parameter_shapes(parameters: Mapping[str, tuple[Axis, ...]]) -> list[str]:
+    return [_shape(Argument(name, tuple(axis.size for axis in axes) or (Integer(1),)))
+            for name, axes in parameters.items()]  # fmt: skip
+
+
+def _shape(argument: Argument) -> str:
+    sizes = ", ".join(identifier(str(n)) for n in argument.sizes)
+    return f"{identifier(argument.name)} ({sizes}{',' * (len(argument.sizes) == 1)})"
 
 
 def _constants(network: Network) -> list[str]:

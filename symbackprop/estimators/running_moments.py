@@ -1,17 +1,17 @@
 """Running standardisation: every column less its mean so far, divided by its standard deviation so far."""
 
-from functools import partial
 from math import isnan, sqrt
 from typing import Self
 
 import numpy as np
+from numba import njit
 
-from symbackprop.emit.machine_code import cached_njit
+from symbackprop.emit.machine_code import keep_machine_code
 
 LARGEST = 1e150  # the square of a larger value might be infinite, and stay in the sum of squares
 
 
-@partial(cached_njit, nogil=True)
+@njit(nogil=True)
 def _standardise(raw, known, means, squares, z, learn, gaps):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """Write (v - mean)/deviation of each value to z[0]; first count the values where `learn`; return what is wrong + 1.
 
@@ -33,6 +33,9 @@ def _standardise(raw, known, means, squares, z, learn, gaps):  # type: ignore[no
         if squares[j] > 0:
             z[0, j] = (v - means[j]) / sqrt(squares[j] / known[j])
     return 0
+
+
+keep_machine_code(_standardise)
 
 
 class Running:

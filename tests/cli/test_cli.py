@@ -394,7 +394,7 @@ def test_the_command_in_the_header_generates_the_module_again(run, place):
     options = ("--activation", "swish", "--learn-per-unit", "beta=2", "--penalty", "none")
     run("generate", *options, "-o", "s.py")
     text = (place / "s.py").read_text("utf-8")
-    run(*text.split("Regenerate with:")[1].split("By symbackprop")[0].split()[1:])
+    run(*text.split("Regenerate with:")[1].split("The digest of")[0].split()[1:])
     assert (place / "s.py").read_text("utf-8") == text
     assert "∂l/∂beta⁽ᵏ⁾ᵢ" in run("derive", *options)
 

@@ -44,7 +44,7 @@ def test_a_module_of_typed_formulas_can_be_generated_again(run, tmp_path):
     assert run(f"{line} --constant beta=1.5 -o one.py")[0] == 0
     text = (tmp_path / "one.py").read_text("utf-8")
     header = ast.get_docstring(ast.parse(text))
-    command = " ".join(header.split("Regenerate with:")[1].split("By symbackprop")[0].split())
+    command = " ".join(header.split("Regenerate with:")[1].split("The digest of")[0].split())
     assert command.startswith("symbackprop generate ")
     assert "beta = 1.5 in a * exp(-beta * a ** 2)\n" in header
     (tmp_path / "one.py").rename(tmp_path / "first.py")

@@ -39,7 +39,8 @@ class Disk:
 
     def edited(self, version, *, by_hand=False):
         # of numbers that occur nowhere else the bytecode, which Numba looks at, is the same
-        text = self.text.replace("total = zero", f"total = real({version})", 1)
+        before, forward, after = self.text.partition("def forward(")
+        text = before + forward + after.replace("total = zero", f"total = real({version})", 1)
         return text if by_hand else text.replace("digest of what follows:", f"digest {version}:", 1)
 
     def path(self, name):

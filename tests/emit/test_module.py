@@ -79,6 +79,38 @@ def test_there_is_no_time_in_it(text):
     assert not re.search(r"\b20\d\d-\d\d|\d\d:\d\d:\d\d", text)
 
 
+def test_the_page_is_in_the_order_of_its_contents(text):
+    """Mathematics, SPEC, the lecture's loop, what it is compared with, the Trainer; how it is made fast comes after."""
+    docstring = text.split('"""')[1]
+    contents = docstring.split("Contents:\n\n")[1].split("\n\n")[0].splitlines()
+    assert len(contents) <= 8
+    listed = [name for line in contents for name in re.findall(r"\w+", line.split(":")[0])]
+    defined = [n.name for n in ast.parse(text).body if isinstance(n, ast.FunctionDef | ast.ClassDef)]
+    first = ["sgd", "forward", "loss", "backward"]
+    assert [name for name in defined if name in listed] == listed
+    assert defined[: len(first)] == listed[: len(first)] == first
+    parts = ["Contents:", "Given:", "Update after each example:", "Shapes:", "Regenerate with:", "\nSPEC = {",
+             "\ndef sgd(", "\nclass Trainer:", "# --- faster orders, same updates ---", "\ndef sgd_overlapped("]  # fmt: skip
+    assert [text.index(part) for part in parts] == sorted(text.index(part) for part in parts)
+
+
+def test_the_loop_of_the_lecture_ends_within_the_first_pages():
+    text = modules.text_of(Network(("tanh",), penalty="l2"), "float32")
+    (sgd,) = (n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef) and n.name == "sgd")
+    assert sgd.end_lineno <= 250
+
+
+def test_the_shapes_are_those_of_a_trainers_arrays(text):
+    shapes = text.split('"""')[1].split("Shapes:\n\n")[1].split("\n\n")[0]
+    rows = dict(re.findall(r"(\w+) \(([^)]*)\)", shapes))
+    assert {"X", "Y", "order"} <= rows.keys()
+    module = modules.interpret(text)
+    sizes = (*(5, 4, 6, 7)[: module.SPEC["layers"]], 3)
+    for name, values in module.Trainer(sizes, seed=0).parameters.items():
+        expected = [int(n) if n.isdigit() else sizes[int(n[1:])] for n in re.findall(r"\w+", rows[name])]
+        assert list(values.shape) == expected
+
+
 def test_spec_is_json_and_python(text):
     (assigned,) = [
         n for n in ast.parse(text).body if isinstance(n, ast.Assign) and getattr(n.targets[0], "id", "") == "SPEC"
@@ -136,7 +168,7 @@ def test_the_header_gives_every_formula_and_the_command():
         "db2[i] = da2[i]",
     ):
         assert formula in header
-    command = " ".join(header.split("Regenerate with:")[1].split("By symbackprop")[0].split())
+    command = " ".join(header.split("Regenerate with:")[1].split("The digest of")[0].split())
     assert command.startswith("symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2")
     assert command.endswith("--dtype float32 -o module.py")
 
