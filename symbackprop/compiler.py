@@ -19,10 +19,11 @@ from symbackprop.emit.module import module_text, with_called
 from symbackprop.emit.numba_text import GLOBALS, functions
 from symbackprop.emit.spec import default_name, header_of, specification
 from symbackprop.expr.printing import formula
-from symbackprop.kernels.fast_orders import ONE_ROW, SWEEP, deferral_of, deferred_kernel, in_patches, overlapped_kernel
+from symbackprop.kernels.fast_orders import ONE_ROW, SWEEP, deferred_kernel, in_patches, overlapped_kernel
 from symbackprop.kernels.minibatch import minibatch_kernel
 from symbackprop.kernels.outlined import by_example, kernels_by_example, training_by_example
 from symbackprop.kernels.plain import backward_kernel, forward_kernel, loss_kernel, sgd_kernel
+from symbackprop.kernels.plan import Plan, plan_of
 from symbackprop.loops.ir import Kernel
 from symbackprop.loops.passes.straighten import straighten
 from symbackprop.loops.verify import verify
@@ -95,37 +96,35 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     # the network that predicts has all its units
     full = replace(network, dropout=False)
     whole = _finished(stages_of_network(full), exact_form=exact_form)[0] if network.dropout else stages
-    deferral = deferral_of(stages)
-    refused = {"deferred": deferral} if isinstance(deferral, str) else {}
-    kernels = tuple(map(straighten, _kernels(network, stages, whole, deferral)))
+    plan = plan_of(stages)
+    kernels = tuple(map(straighten, _kernels(network, stages, whole, plan)))
     whole_module = with_called(kernels)
     called = {*functions(whole_module), *GLOBALS, *(kernel.name for kernel in whole_module)}
     for kernel in whole_module:
         verify(kernel, called)
-    spec = specification(network, name, dtype, refused, exact_form=exact_form)
+    spec = specification(network, name, dtype, plan.refused, exact_form=exact_form)
     step = network.step_size_formula
     scalars = {
         "initial_scale": network.chosen_initializer.scale,
         "step_size": step,
     }
-    header = header_of(network, spec, derived, deferral, notes)
+    header = header_of(network, spec, derived, plan, notes)
     text = module_text(header, spec, kernels, scalars)
     return Module(spec, kernels, text, tuple(header.formulas["Schedules"]))
 
 
-def _kernels(network: Network, stages: Stages, whole: Stages, deferral: Deferral | str) -> tuple[Kernel, ...]:
-    alike = isinstance(deferral, str) and by_example(stages)
-    if alike and not network.dropout:
+def _kernels(network: Network, stages: Stages, whole: Stages, plan: Plan) -> tuple[Kernel, ...]:
+    if plan.outlined and not network.dropout:
         return (*kernels_by_example(network, stages), sgd_kernel(network, stages))
     kernels = [make(network, whole) for make in (forward_kernel, loss_kernel, backward_kernel)]
     kernels.append(sgd_kernel(network, stages))
-    if alike:
+    if plan.outlined:
         return (*kernels, *training_by_example(network, stages))
     fast = in_patches(stages)
-    if isinstance(deferral, str):
+    if isinstance(plan.deferral, Deferral):  # which serves large networks better
+        kernels += [overlapped_kernel(network, fast, ONE_ROW), deferred_kernel(network, fast, plan.deferral)]
+    else:
         kernels.append(overlapped_kernel(network, fast, SWEEP))
-    else:  # which serves large networks better
-        kernels += [overlapped_kernel(network, fast, ONE_ROW), deferred_kernel(network, fast, deferral)]
     return (*kernels, minibatch_kernel(network, stages))
 
 

@@ -56,6 +56,13 @@ class Recurrence:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """Why an order of computation is not to be had."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Deferral:
     """The equations of a block in which the updates of one weight matrix are deferred, and why they are right.
 
@@ -71,8 +78,8 @@ class Deferral:
     derivation: Derivation
 
 
-def recurrence_of(updates: Sequence[Equation], read: Equation) -> Recurrence | str:
-    """Return the recurrence of a weight's updates, or in words why they cannot be deferred.
+def recurrence_of(updates: Sequence[Equation], read: Equation) -> Recurrence | Refusal:
+    """Return the recurrence of a weight's updates, or why they cannot be deferred.
 
     Parameters
     ----------
@@ -84,32 +91,32 @@ def recurrence_of(updates: Sequence[Equation], read: Equation) -> Recurrence | s
     read_one = next((u for u in updates if read.rhs.has(u.lhs.base)), updates[0])
     W, name, states = read_one.lhs, identifier(read_one.name), [u.lhs for u in updates]
     if any(len(u.lhs.indices) != 2 or u.is_scattered or u.lhs.indices != W.indices for u in updates):
-        return f"{name} is no matrix whose elements are all updated alike"
+        return Refusal(f"{name} is no matrix whose elements are all updated alike")
     parts = [_linear(u, states) for u in updates]
-    if refused := next((part for part in parts if isinstance(part, str)), None):
+    if refused := next((part for part in parts if isinstance(part, Refusal)), None):
         return refused
     sums = [term for term in Add.make_args(read.rhs) if isinstance(term, Sum) and term.has(W.base)]
     if len(sums) != 1 or not _is_product(sums[0].function, W) or (read.rhs - sums[0]).has(W.base):
-        return f"{identifier(read.name)} is not {name} times the layer below"
+        return Refusal(f"{identifier(read.name)} is not {name} times the layer below")
     (h,) = (f for f in Mul.make_args(sums[0].function) if f != W)
-    linear = [part for part in parts if not isinstance(part, str)]
+    linear = [part for part in parts if not isinstance(part, Refusal)]
     outer = [_outer(rest, W, h) for _, rest in linear]
     deltas = {δ for _, δ in outer if δ is not None}
     if len(deltas) != 1 or any(δ is None and factor != 0 for factor, δ in outer):
-        return f"the gradient of {name} is not an outer product with the layer below"
+        return Refusal(f"the gradient of {name} is not an outer product with the layer below")
     values = (value + factor * OUTER for (value, _), (factor, _) in zip(linear, outer, strict=True))
     return Recurrence(W, tuple(zip(states, values, strict=True)), deltas.pop(), h, read.rhs - sums[0])
 
 
-def _linear(update: Equation, states: Sequence[Indexed]) -> tuple[Expr, Expr] | str:
-    """Return the part of an assignment that is linear in the states, and the rest; in words where there is none."""
+def _linear(update: Equation, states: Sequence[Indexed]) -> tuple[Expr, Expr] | Refusal:
+    """Return the part of an assignment that is linear in the states, and the rest; where there is none, why."""
     name = identifier(update.name)
     flat = collect(expand(update.rhs), states, evaluate=False)
     if set(flat) - {*states, 1} or any(e.has(*(s.base for s in states)) for e in flat.values()):
-        return f"the update of {name} is not linear in {name}"
+        return Refusal(f"the update of {name} is not linear in {name}")
     rest = flat.pop(Integer(1), Integer(0))
     if any(factor.atoms(Indexed) for factor in flat.values()):
-        return f"the factor of {name} in its update differs from weight to weight"
+        return Refusal(f"the factor of {name} in its update differs from weight to weight")
     return Add(*(factor * state for state, factor in flat.items())), rest
 
 
@@ -255,15 +262,15 @@ def _at(state: Indexed, i: Expr, j: Expr) -> Indexed:
     return array(split(name_of(state))[0])[i, j]
 
 
-def defer(updates: Sequence[Equation], read: Equation, taken: Collection[str] = ()) -> Deferral | str:
-    """Return the equations of a block, or in words why the updates cannot be deferred.
+def defer(updates: Sequence[Equation], read: Equation, taken: Collection[str] = ()) -> Deferral | Refusal:
+    """Return the equations of a block, or why the updates cannot be deferred.
 
     The block's arrays: H (its inputs), A = H Wᵀ, G = H Hᵀ, D (its gradients δ), K (their coefficients), E = K D, and
     scalars p, the coefficients of what was there before the block less 1 for its own, so that a decay keeps its digits:
     2αλ is a few units in the last place of 1. `taken` are names that others have.
     """
     found = recurrence_of(updates, read)
-    return found if isinstance(found, str) else _Block(found, updates[0], read, taken).deferral()
+    return found if isinstance(found, Refusal) else _Block(found, updates[0], read, taken).deferral()
 
 
 class _Block:

@@ -11,7 +11,7 @@ import sympy
 from sympy import Expr, Integer, Mul, Symbol
 
 from symbackprop import __version__
-from symbackprop.calculus.block_recurrence import Deferral
+from symbackprop.calculus.block_recurrence import Refusal
 from symbackprop.definitions import step_sizes, update_rules
 from symbackprop.definitions.network import Network
 from symbackprop.derivation.training_step import Stages
@@ -20,7 +20,6 @@ from symbackprop.derivation.validate import advise
 from symbackprop.emit.module import Header
 from symbackprop.expr.printing import formula, identifier
 from symbackprop.expr.symbols import Axis
-from symbackprop.kernels.outlined import by_example
 from symbackprop.kernels.plain import (
     example_arguments,
     hyperparameters,
@@ -31,6 +30,7 @@ from symbackprop.kernels.plain import (
     state,
     with_step,
 )
+from symbackprop.kernels.plan import Plan
 from symbackprop.loops.ir import Argument
 
 FORMAT = 1
@@ -121,7 +121,7 @@ def _identity(network: Network) -> str:
 
 
 def header_of(
-    network: Network, spec: dict[str, Any], stages: Stages, deferral: Deferral | str, forms: Sequence[str] = ()
+    network: Network, spec: dict[str, Any], stages: Stages, plan: Plan, forms: Sequence[str] = ()
 ) -> Header:
     """Return the docstring of a module: every formula, given and derived, with the names of the code."""
     penalties = [
@@ -138,7 +138,7 @@ def header_of(
             *(e.written(code=True) for e in (*stages.clipping, *with_step(stages.updates))),
         ],
         "Computed in forms that keep their digits (errors of both types, functions correctly rounded)": forms,
-        "Schedules": _schedules(deferral, stages),
+        "Schedules": _schedules(plan),
     }
     versions = f"symbackprop {__version__} and SymPy {sympy.__version__}"
     source = f"{spec['name']}.toml" if network.layers else "the command below"
@@ -175,18 +175,19 @@ def _constants(network: Network) -> list[str]:
     return [f"{name} = {value!r} in {', '.join(uses[name])}" for name, value in dict(network.constants).items()]
 
 
-def _schedules(deferral: Deferral | str, stages: Stages) -> list[str]:
+def _schedules(plan: Plan) -> list[str]:
     """Return in words which orders of computation the module has, and why they are the same updates."""
     overlapped = (
         "overlapped: every update joins the last sweep that reads its weights; the first layer's joins the next use."
     )
-    if isinstance(deferral, str):
-        if by_example(stages):
+    deferral = plan.deferral
+    if isinstance(deferral, Refusal):
+        if plan.outlined:
             overlapped = (
                 "overlapped: the same steps, in the loops that all other kernels share: windows along short rows are "
                 "copied out, and sums over them are products of matrices, a few rows and columns at a time."
             )
-        return ["plain: the order of the lecture.", overlapped, f"deferred: not here, {deferral}."]
+        return ["plain: the order of the lecture.", overlapped, f"deferred: not here, {deferral.reason}."]
     block = (*deferral.before, deferral.read, *deferral.saved, *deferral.after)
     deferred = (
         "deferred: after r examples of a block W1 is W1 + p1 W1 + Σ_s<r K1_s da1_s x_sᵀ, and what is kept beside it is "

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from sympy import Expr, Indexed, Integer, Min, Symbol
 
-from symbackprop.calculus.block_recurrence import Deferral, defer
+from symbackprop.calculus.block_recurrence import Deferral
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.step_sizes import t
 from symbackprop.derivation.training_step import Stages
@@ -59,7 +59,7 @@ def interleaved(stages: Stages) -> tuple[tuple[Equation, ...], ...]:
         for update in waiting:
             behind = names_in(update.rhs) & {e.name for e in still}  # what it reads is to be updated first
             ready = update.name not in later and not behind and not names_in(update.rhs) & unknown
-            (groups[-1] if ready and (last or not _is_first(update)) else still).append(update)
+            (groups[-1] if ready and (last or not is_of_first_layer(update)) else still).append(update)
         waiting = still
     return tuple(map(tuple, groups))
 
@@ -68,7 +68,7 @@ def _arrays(expr: Expr) -> set[str]:
     return {str(e.base.label) for e in expr.atoms(Indexed)}
 
 
-def _is_first(update: Equation) -> bool:
+def is_of_first_layer(update: Equation) -> bool:
     """Whether an update is one of the first layer's, which other schedules join with its next use."""
     return update.name.endswith("^1")
 
@@ -107,29 +107,6 @@ def matrices(equations: Iterable[Equation], taken: frozenset[str]) -> Body:
     return tuple(s for step in steps for s in (piece((step,), {}, taken) if isinstance(step, Equation) else (step,)))
 
 
-def deferral_of(stages: Stages) -> Deferral | str:
-    """Return how the first layer's updates are deferred, or why they are not."""
-    of_first = [u for u in with_step(stages.updates) if len(u.over) > 1 and _is_first(u)]
-    if any(u.why == "max-norm" for u in of_first):
-        return "a unit's weights are divided by their norm after every update"
-    found = defer(of_first, stages.forward[0], stages.names) if of_first else "the first layer has no weight matrix"
-    bounded = stages.clipping if isinstance(found, str) else with_gram(stages, found).clipping
-    # their updates are part of the deferral
-    deferred = {u.name for u in of_first}
-    rest = (
-        *stages.forward[1:],
-        stages.loss,
-        *stages.backward,
-        *bounded,
-        *(u for u in stages.updates if u.name not in deferred),
-    )
-    if any(scalar("h^0") in e.rhs.free_symbols for e in rest):
-        return "the inputs are read by more than the first layer's weights"
-    if not isinstance(found, str) and scalar("h^0") in found.read.rhs.free_symbols:
-        return "the first layer reads the inputs beside its weights too"
-    return found
-
-
 def with_gram(stages: Stages, deferral: Deferral) -> Stages:
     """Return the stages with Σⱼ xⱼ² of an example read from the block's Gram matrix."""
     gram = deferral.before[-1].lhs
@@ -164,7 +141,7 @@ def _first_updates(stages: Stages) -> tuple[Equation, ...]:
     for n, update in enumerate(updates):  # what follows from another update stays behind it
         touched = names_in(update.rhs) | {update.name}
         axes.append(max([len(update.over), *(axes[m] for m in range(n) if updates[m].name in touched)]))
-    order = sorted(range(len(updates)), key=lambda n: (_is_first(updates[n]), axes[n]))
+    order = sorted(range(len(updates)), key=lambda n: (is_of_first_layer(updates[n]), axes[n]))
     return tuple(updates[n] for n in order)
 
 
