@@ -142,7 +142,8 @@ def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:
         for equation in (*stages.forward, stages.loss, *stages.backward):
             for change in forms.changes(equation, stages.forward if equation in stages.backward else ()):
                 target, old, new = (formula(e, code=True) for e in (equation.lhs, change.derived, change.after))
-                notes.append(f"{target}: {old} is computed as {new}; {change.choice.note}")
+                how = f"{old} is computed as {new}; " if new != old else f"{old} has "
+                notes.append(f"{target}: {how}{change.choice.note}")
     for value, slope in pairwise(made.forward):
         if slope.name.startswith("∂"):
             ours, its = (formula(e.lhs, code=True) for e in (slope, value))

@@ -46,6 +46,10 @@ ONCE_WRONG = {  # each was found by a random formula, and shrunk
     "0 beside 0, a factor infinite": one("erf", one("**", a, "-1")),
     "a slope that is a step": one("max", one("*", "100", a), a),
     "a divisor that overflows": one("*", one("sign", a), one("/", "1.702", a)),
+    "an exponent that is compensated stays so": one("arctan", one("expm1", one("expm1", a))),
+    "ten times the largest times 0": one("*", one("*", "10", a), one("expm1", a)),
+    "terms cancel, as the header says": one("-", one("max", one("*", "100", a), one("arctan", a)), one("tanh", a)),
+    "an error that a function enlarges, as the header says": one("expm1", one("tan", a)),
     "a lost angle": one("sin", one("+", "1", a)),
 }
 SLOWLY = {

@@ -214,6 +214,7 @@ def _report(found: Audit) -> str:
         f"{found.name}  as derived  {formula(choice.before.xreplace({X: a}))}",
         f"{'':{len(found.name)}}  computed as {formula(choice.after.xreplace({X: a}))}",
         f"{'':{len(found.name)}}  regimes     {regimes(choice)}",
+        *([f"{'':{len(found.name)}}  worst       {choice.why}"] if choice.why else []),
         "",
         f"    {'':9}{'form':10}{'max ULP':>10}{'mean ULP':>10}{'wrong NaN':>11}{'wrong inf':>11}",
     ]

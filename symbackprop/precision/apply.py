@@ -200,7 +200,7 @@ class _Rewriting:
             return before
         chosen = self.forms.choice(part.f)
         after = part.put_back(chosen.after)
-        if chosen.changed:
+        if chosen.changed or chosen.why:
             self.changes.setdefault(before, Change(before, before, after, chosen))
         return after
 

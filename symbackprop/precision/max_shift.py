@@ -15,8 +15,8 @@ from sympy.codegen.cfunctions import expm1, log1p
 
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.indices import canonical, factor_out, fresh, named, rebuild
-from symbackprop.expr.reductions import Maximum, Reduction, Sum
-from symbackprop.expr.symbols import Axis, array, names_in, scalar
+from symbackprop.expr.reductions import Maximum, Reduction, Sum, outermost
+from symbackprop.expr.symbols import Axis, accurate_exp, array, names_in, scalar
 
 
 def stabilise(equations: Iterable[Equation]) -> tuple[Equation, ...]:
@@ -32,8 +32,10 @@ def stabilise(equations: Iterable[Equation]) -> tuple[Equation, ...]:
 
 
 def by_rules(rhs: Expr) -> Expr:
-    """Return a formula with its logarithms split and its primitives named."""
-    return primitives(split_log(rhs))
+    """Return a formula with its logarithms split and its primitives named, but for exponents that are compensated."""
+    kept = {e: Dummy(nonnegative=True) for e in outermost(rhs, accurate_exp)}
+    made = primitives(split_log(rhs.xreplace(kept)))
+    return made.xreplace({d: e for e, d in kept.items()})
 
 
 def shift_by_maximum(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:

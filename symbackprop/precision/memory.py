@@ -30,7 +30,7 @@ def stable_section(equations: Iterable[Equation], forms: Forms) -> Derivation | 
     equations = tuple(equations)
     for equation in equations:
         stored = tuple(e for e in equations if not e.name.startswith("∂"))
-        for change in forms.changes(equation, stored):
+        for change in (c for c in forms.changes(equation, stored) if c.after != c.derived):
             sides = (change.derived, change.before, change.after)
             step = Step("stable form", *sides, equation.over, change.given, change.choice.note)
             steps.setdefault(str(replace(step, over=(), given=())), step)

@@ -38,6 +38,7 @@ from symbackprop.expr.printing import formula
 from symbackprop.expr.symbols import AtInfinity, decay
 from symbackprop.precision.codec import from_tree, tree_of
 from symbackprop.precision.expansions import End, alike, ends, joined
+from symbackprop.precision.reasons import reason
 from symbackprop.precision.rewrites import (
     COSTLY,
     FORMS,
@@ -59,6 +60,7 @@ GOOD = 4.0  # ULP, with every function correctly rounded; what is compiled has u
 NEARLY = 5.0  # ULP up to which one form, or one a sign, is taken before four, all of which a vector loop computes
 ENOUGH = 6.0  # ULP up to which no costlier form is looked for
 TOLERATED = 24.0  # ULP up to which no expansion is, for each number in a vector loop pays for it: a Φ(a) has 20
+ACCURATE = 8.0  # ULP up to which a form needs no word about where it is worst
 Counts = tuple[int, int]
 POINTS, HELD_OUT = (1000, 300), (1000, 300)  # of float32, of float64
 FEWER = ((400, 160), (200, 80))
@@ -82,6 +84,8 @@ class Choice:
         Values at 0, +∞ and -∞ themselves, where the form has none.
     expanded
         Where an expansion is used instead, as conditions on x.
+    why
+        Where a form that is not accurate is worst, and what of it.
     wrong, still_wrong
         How many values at the held-out points were NaN or infinite though the true ones are not: before and after.
     """
@@ -95,6 +99,7 @@ class Choice:
     error_after: float = 0.0
     wrong: int = 0
     still_wrong: int = 0
+    why: str = ""
 
     @property
     def changed(self) -> bool:
@@ -105,7 +110,13 @@ class Choice:
         """Return what `recalled` needs: names and numbers, and the form, unless it cannot be built from its parts."""
         numbers = {name: getattr(self, name) for name in _NUMBERS}
         patches = [list(p) for p in self.patches]
-        made = {"recipe": list(self.recipe), "patches": patches, "expanded": [*self.expanded], **numbers}
+        made = {
+            "recipe": list(self.recipe),
+            "patches": patches,
+            "expanded": [*self.expanded],
+            "why": self.why,
+            **numbers,
+        }
         try:
             return made | {"form": tree_of(self.after)}
         except ValueError:
@@ -117,7 +128,10 @@ class Choice:
         lost = f" and {self.wrong} wrong NaN or infinities" if self.wrong else ""
         left = f" and {self.still_wrong} of these" if self.still_wrong else ""
         places = " and at ±∞" if any(at != "0" for at, _ in self.patches) else ""
-        return f"{_shown(self.error)} ULP{lost} become {_shown(self.error_after)}{left}{places}"
+        why = f" {self.why}" if self.why else ""
+        if not self.changed:
+            return f"up to {_shown(self.error_after)} ULP{left}{why}"
+        return f"{_shown(self.error)} ULP{lost} become {_shown(self.error_after)}{left}{places}{why}"
 
 
 def _shown(error: float) -> str:
@@ -155,7 +169,8 @@ def recalled(f: Expr, known: Any) -> Choice | None:
         numbers = {name: float(known[name]) for name in _NUMBERS[:2]} | {n: int(known[n]) for n in _NUMBERS[2:]}
         form = _built(f, known["form"])
         expanded = tuple(map(str, known["expanded"]))
-        return None if form is None else Choice(f, form, recipe, patches, expanded, **numbers)  # type: ignore[arg-type]
+        why = str(known["why"])
+        return None if form is None else Choice(f, form, recipe, patches, expanded, why=why, **numbers)  # type: ignore[arg-type]
     except (KeyError, TypeError, ValueError):
         return None
 
@@ -380,8 +395,10 @@ def _judged(f: Expr, made: Expr, derived: Expr, about: Choice, held_out: Samples
     before, after = (held_out.errors(e) for e in (derived, made))
     (worst, bad), (worst_after, still) = map(_worst_and_wrong, (before, after))
     if about.changed and made != derived and (still, worst_after) > (bad, worst):
-        return Choice(f, derived, error=worst, error_after=worst, wrong=bad, still_wrong=bad)
-    return replace(about, after=made, error=worst, error_after=worst_after, wrong=bad, still_wrong=still)
+        about, made, after, worst_after, still = Choice(f, derived), derived, before, worst, bad
+    at = held_out.at(int(np.argmax(np.where(after < WRONG, after, 0))))
+    why = reason(made, at) if worst_after > ACCURATE else ""
+    return replace(about, after=made, error=worst, error_after=worst_after, wrong=bad, still_wrong=still, why=why)
 
 
 Patches = tuple[tuple[str, str], ...]

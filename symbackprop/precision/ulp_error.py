@@ -239,9 +239,9 @@ class _Arithmetic:
         return bool(condition)
 
     def _sum(self, expr: Add) -> Any:
-        """Return a sum, a number common to all its terms taken out, as the compiler may: x/2 + y/2 is (x + y)/2."""
+        """Return a sum, a fraction common to all its terms taken out, as the compiler may: x/2 + y/2 is (x + y)/2."""
         numbers = {abs(t.as_coeff_Mul()[0]) for t in expr.args}
-        common = numbers.pop() if len(numbers) == 1 else S.One
+        common = numbers.pop() if len(numbers) == 1 and max(numbers) < 1 else S.One
         total = reduce(operator.add, (self.value(t / common) for t in sorted(expr.args, key=by_size)))
         return total if common == 1 else total * self.real(float(common))
 
@@ -316,6 +316,14 @@ class Samples:
     def points(self, x: Symbol) -> Array:
         """Return all points, as float64."""
         return np.concatenate([part.at[x].astype(np.float64) for part in self.parts])
+
+    def at(self, n: int) -> dict[Expr, float]:
+        """Return the numbers of one point."""
+        for part in self.parts:
+            if n < len(part.truths):
+                return {symbol: float(values[n]) for symbol, values in part.at.items()}
+            n -= len(part.truths)
+        raise IndexError(n)
 
     def errors(self, expr: Expr) -> Array:
         """Return the errors at all points, as `Sample.errors` does."""

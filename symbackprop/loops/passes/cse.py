@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from sympy import Dummy, Expr, Function, Indexed, Piecewise, Pow, cse
 
 from symbackprop.expr.printing import SHARED
 from symbackprop.expr.reductions import outermost
-from symbackprop.expr.symbols import scalar
+from symbackprop.expr.symbols import accurate_exp, scalar
 from symbackprop.loops.ir import Accumulate, Assign, Body, If, Loop, Statement
 
 
@@ -34,7 +35,10 @@ def share(body: Body) -> Body:
 
 def _shared(value: Expr) -> tuple[list[Assign], Expr]:
     guarded = {Dummy(real=True): p for p in outermost(value, Piecewise) if _guards_reads(p) or _may_raise(p)}
-    found, (rest,) = cse([value.xreplace({p: place for place, p in guarded.items()})], list=True)
+    kinds: dict[Expr, Any] = {}
+    hidden = _without_exponents(value.xreplace({p: place for place, p in guarded.items()}), kinds)
+    found, (rest,) = cse([hidden], list=True)
+    found, rest = [(name, _with_exponents(e, kinds)) for name, e in found], _with_exponents(rest, kinds)
     chosen = bool(value.atoms(Piecewise) - set(guarded.values()))
     keep: list[Assign] = []
     back: dict[Expr, Expr] = {}
@@ -47,6 +51,31 @@ def _shared(value: Expr) -> tuple[list[Assign], Expr]:
             value, is_dear = _kept(value.base, keep, guarded) ** value.exp, True
         back[name] = _kept(value, keep, guarded) if is_dear else value
     return keep, rest.xreplace(back).xreplace(guarded)
+
+
+def _without_exponents(expr: Expr, kinds: dict[Expr, Any]) -> Expr:
+    """Return an expression with each exponential that is compensated as a function of what it reads, its kind noted.
+
+    What its exponent computes is no part to share: as a value it would have lost what is compensated.
+    """
+    swap = {}
+    for node in outermost(expr, accurate_exp):
+        reads = list(dict.fromkeys(node.reads()))
+        kind = node.xreplace({u: scalar(f"_{n}") for n, u in enumerate(reads)})
+        function = kinds.setdefault(kind, Function(f"exponential{len(kinds)}", real=True))
+        swap[node] = function(*(_without_exponents(u, kinds) for u in reads))
+    return expr.xreplace(swap)
+
+
+def _with_exponents(expr: Expr, kinds: Mapping[Expr, Any]) -> Expr:
+    """Return an expression with its compensated exponentials as they were."""
+    for kind, function in kinds.items():
+
+        def written(*reads: Expr, kind: Expr = kind) -> Expr:
+            return kind.xreplace({scalar(f"_{n}"): u for n, u in enumerate(reads)})
+
+        expr = expr.replace(function, written)
+    return expr
 
 
 def _guards_reads(choice: Expr) -> bool:

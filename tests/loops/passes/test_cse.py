@@ -6,7 +6,7 @@ from mpmath import mp
 from sympy import Add, Mul, Piecewise, asin, exp, sin, tanh
 
 from symbackprop.emit.numba_text import lines
-from symbackprop.expr.symbols import decay, scalar, scaled
+from symbackprop.expr.symbols import accurate_exp, decay, scalar, scaled
 from symbackprop.loops.ir import Accumulate, Assign, If, walk
 from symbackprop.loops.passes.cse import share
 from tests.calculus.test_simplify import quotients
@@ -91,3 +91,15 @@ def test_what_a_condition_on_values_chooses_shares_its_functions():
 def test_what_may_raise_stays_where_its_condition_holds(f):
     body = (loop(Assign(a[i], Piecewise((f * (2 + f), b[i] > 4), (0, True)))),)
     assert share(body) == body
+
+
+def test_what_an_exponent_compensates_is_no_value_of_its_own():
+    """Shared, exp(b[i]) would be rounded before the exponent reads it; the whole is computed once all the same."""
+    E = accurate_exp(-exp(b[i]) * tanh(c[i]))
+    made = share((Assign(a[i], (1 + E) / (2 + E) + exp(b[i]) + 1 / (1 + exp(b[i])) + tanh(c[i])),))
+    values = [statement.value for statement in made]
+    assert sum(v.has(accurate_exp) for v in values) == 1
+    assert sum(v.has(tanh) for v in values) == 1
+    (found,) = (set(e.reads()) for v in values for e in v.atoms(accurate_exp))
+    assert b[i] in found
+    assert len(found & {statement.target for statement in made}) == 1
