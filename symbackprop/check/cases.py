@@ -18,10 +18,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import mpmath
 import numba
 import numpy as np
+from mpmath import mp
 
+from symbackprop.expr.evaluate import over_arrays
+from symbackprop.expr.functions import ELEMENTARY, Elementary
 from symbackprop.train.protocol import Array
 
 LEAST = 1e-3  # differences are relative to the largest entry of an array, or to this if that is smaller
@@ -228,25 +230,25 @@ def _absolute(value: Any) -> Any:
     return -value if value < 0 else value
 
 
-def _digits(name: str) -> Callable[[Any], Any]:
-    """A function that NumPy lacks; 50 digits, or the small imaginary part of a complex step would be lost."""
+def _of_any(function: Elementary) -> Callable[..., Any]:
+    """Return NumPy's function, of complex numbers mpmath's where NumPy's takes none.
 
-    def function(value: Any) -> Any:
-        if not isinstance(value, complex):
-            return getattr(math, name)(value)
-        with mpmath.workdps(50):
-            return np.complex128(complex(getattr(mpmath, name)(mpmath.mpc(value))))
+    It has 50 digits, or the small imaginary part of a complex step would be lost.
+    """
+    array: Any = over_arrays(function)
+    if any("D" in types for types in getattr(array, "types", ())):
+        return array
 
-    return function
+    def value(*values: Any) -> Any:
+        if not any(isinstance(v, complex) for v in values):
+            return array(*map(np.float64, values))
+        with mp.workdps(50):
+            return np.complex128(complex(function.digits(*map(mp.mpc, values))))
+
+    return value
 
 
-FUNCTIONS: dict[str, Callable[[Any], Any]] = {
-    **{name: getattr(np, name) for name in ("exp", "log", "log1p", "expm1", "sqrt")},
-    **{name: getattr(np, name) for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-    **{f"a{name}": getattr(np, f"arc{name}") for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
-    **{name: _digits(name) for name in ("erf", "erfc", "gamma")},
-    "sigmoid": lambda value: 1 / (1 + np.exp(-value)),
-    "softplus": lambda value: np.log1p(np.exp(value)),
-    "gauss": lambda value: np.exp(-value * value / 2),
-    "normal": lambda value: _digits("erfc")(-value / math.sqrt(2)) / 2,
+# what is no fraction of fractions, by its name in a module
+FUNCTIONS = {
+    name: _of_any(function) for name, function in ELEMENTARY.items() if function.digits and not function.rational
 }

@@ -16,21 +16,18 @@ from typing import Any, TypeAlias
 from sympy import Expr, Symbol
 
 from symbackprop.definitions.exact import exact
+from symbackprop.expr.functions import FUNCTIONS
 from symbackprop.expr.names import NUMBERED
 from symbackprop.expr.printing import split
 
 Values: TypeAlias = Mapping[str, float] | tuple[tuple[str, float], ...]
 
 LARGEST = 3.4028234663852886e38  # of float32, the smaller of the two types that a module may have
-_OF_FORMULAS = """
-abs acos acosh asin asinh atan atanh cos cosh erf erfc exp expm float gamma int log max min pi sigmoid sign sin sinh
-softplus sqrt tan tanh
-"""
 _OF_KERNELS = """
 aligned alpha batch block constant count decay done factor forward kernel learning_rate loss losses math mean njit np
 numpy omega one order output penalty real row scale sgd shared start step theta total update updates work x_next zero
 """
-RESERVED = frozenset((_OF_FORMULAS + _OF_KERNELS).split())
+RESERVED = frozenset([*FUNCTIONS, "float", "gamma", "int", "pi", *_OF_KERNELS.split()])
 
 
 def values_of(given: Any, field: str) -> tuple[tuple[str, float], ...]:

@@ -16,9 +16,9 @@ from symbackprop.definitions.layer import layer as own_layer
 from symbackprop.definitions.layers import PREACTIVATIONS, made
 from symbackprop.definitions.shape_inference import Shape
 from symbackprop.expr.equations import Equation
+from symbackprop.expr.functions import FUNCTIONS
 from symbackprop.expr.suggest import nearest
 from symbackprop.expr.symbols import Axis, array
-from symbackprop.parse.formula import FUNCTIONS
 
 INPUT = "h^0"
 LARGEST = 10**8  # elements of one array

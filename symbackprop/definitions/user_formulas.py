@@ -12,8 +12,9 @@ from sympy import Expr, Rational
 from symbackprop.definitions.activations import a
 from symbackprop.definitions.losses import Loss
 from symbackprop.definitions.penalties import w
+from symbackprop.expr.functions import FUNCTIONS
 from symbackprop.expr.symbols import LABEL, array, scalar
-from symbackprop.parse.formula import FUNCTIONS, LARGEST, parse
+from symbackprop.parse.formula import LARGEST, parse
 
 _F, _Y = scalar("f"), scalar("y")
 VARIABLES: dict[str, dict[str, Any]] = {"activation": {"a": a}, "penalty": {"w": w}, "loss": {"f": _F, "y": _Y}}

@@ -33,6 +33,7 @@ from sympy.logic.boolalg import BooleanAtom
 
 from symbackprop.emit.exponents import accurate_exponents, exponentials, name_of_exponent, template
 from symbackprop.emit.wrap import parts, wrap
+from symbackprop.expr.functions import NODES
 from symbackprop.expr.printing import by_size, identifier, in_order, is_negative, quotient
 from symbackprop.expr.symbols import AtInfinity, Finite, accurate_exp, decay, name_of
 from symbackprop.loops.ir import (
@@ -51,9 +52,8 @@ from symbackprop.loops.ir import (
 )
 
 WIDTH = 100
-_FUNCTIONS = {"exp", "log", "log1p", "expm1", "tanh", "sin", "cos", "tan", "atan", "asin", "acos", "sinh", "cosh",
-              "asinh", "acosh", "atanh", "erf", "erfc", "sqrt", "gamma", "gauss", "normal", "scaled",
-              "ratio", "plus"}  # fmt: skip
+_WRITTEN_OTHERWISE = {"Abs", "Max", "Min", "sign", "decay", "accurate_exp", "stored"}  # as operators, or not at all
+_FUNCTIONS = NODES.keys() - _WRITTEN_OTHERWISE | {"sqrt", "ratio"}
 GLOBALS = ("np", "real", "zero", "one", "aligned", "kernel", "range", "min", "max", "abs", "int", "float")
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 

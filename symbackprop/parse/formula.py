@@ -11,15 +11,16 @@ import ast
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import sympy
-from sympy import Abs, And, E, Expr, Gt, IndexedBase, Le, Lt, Max, Min, Not, Or, Piecewise, Rational, S, exp, log, pi
+from sympy import And, E, Expr, IndexedBase, Not, Or, Piecewise, Rational, exp, log, pi
 
 from symbackprop.expr.conditions import compared
+from symbackprop.expr.functions import FUNCTIONS
 from symbackprop.expr.suggest import nearest
 from symbackprop.parse.lexer import RefusedError, tree_of
 from symbackprop.parse.unforeseen import named_if_it_fails
@@ -31,29 +32,8 @@ MOST = 8  # arguments of max and min, all of which are compared with one another
 PIECES = 8  # of relu and the like within each other: the time that SymPy takes grows with a power of it
 SIZE = 300  # nodes of what is made: relu, sign and chained comparisons write their argument twice
 
-FUNCTIONS: dict[str, tuple[int | None, Callable[..., Expr]]] = {  # how many arguments (None: two or more), and what
-    **{name: (1, getattr(sympy, name)) for name in ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh")},
-    **{name: (1, getattr(sympy, name)) for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "erf", "erfc")},
-    "arctan": (1, sympy.atan),
-    "abs": (1, Abs),
-    "max": (None, Max),
-    "min": (None, Min),
-    "log1p": (1, lambda u: log(1 + u)),
-    "expm1": (1, lambda u: exp(u) - 1),
-    "sigmoid": (1, lambda u: 1 / (1 + exp(-u))),
-    "softplus": (1, lambda u: log(1 + exp(u))),
-    "relu": (1, lambda u: Piecewise((0, compared(Le, u, S.Zero)), (u, True))),
-    "sign": (1, lambda u: Piecewise((-1, compared(Lt, u, S.Zero)), (1, compared(Gt, u, S.Zero)), (0, True))),
-    "heaviside": (1, lambda u: Piecewise((0, compared(Le, u, S.Zero)), (1, True))),
-}
-_IN_PIECES = ("relu", "sign", "heaviside")
+_IN_PIECES = tuple(name for name, function in FUNCTIONS.items() if function.pieces)
 _FLAT = {"floor", "ceil", "round", "int"}
-_SHADOWS: dict[str, Callable[..., float]] = {
-    **{name: getattr(math, name) for name in FUNCTIONS if hasattr(math, name)},
-    "arctan": math.atan, "abs": abs, "max": max, "min": min, "relu": lambda u: max(u, 0.0),
-    "sigmoid": lambda u: 1 / (1 + math.exp(-u)), "softplus": lambda u: math.log1p(math.exp(u)),
-    "sign": lambda u: float((u > 0) - (u < 0)), "heaviside": lambda u: float(u > 0),
-}  # fmt: skip
 COMPARISONS = {ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt, ast.GtE: sympy.Ge}
 _BESIDE = (
     "what is undefined at a point loses its digits beside it too: write a range, "
@@ -238,7 +218,7 @@ class Parser:
             raise RefusedError(node.col_offset, _unknown_function(name))
         if node.keywords or any(isinstance(a, ast.Starred) for a in node.args):
             raise RefusedError(node.col_offset, f"{name} with something else than values")
-        count, make = FUNCTIONS[name]
+        count = FUNCTIONS[name].inputs
         if (count is None and len(node.args) < 2) or (count is not None and len(node.args) != count):
             wanted = "two or more" if count is None else str(count)
             raise RefusedError(node.col_offset, f"{name} with {len(node.args)} arguments, expected {wanted}")
@@ -248,7 +228,7 @@ class Parser:
         numbers = [v.number for v in values]
         constant = None if None in numbers else self._shadow(node, name, numbers)
         try:
-            return Value(make(*(v.expr for v in values)), constant, max(v.degree for v in values))
+            return Value(FUNCTIONS[name].symbolic(*(v.expr for v in values)), constant, max(v.degree for v in values))
         except ValueError as error:  # too many cases
             raise RefusedError(node.col_offset, str(error)) from None
 
@@ -263,7 +243,7 @@ class Parser:
 
     def _shadow(self, node: ast.Call, name: str, numbers: list[Any]) -> float:
         try:
-            number = float(_SHADOWS[name](*numbers))
+            number = float(FUNCTIONS[name].number(*numbers))
         except OverflowError:
             number = math.inf
         except ValueError:  # outside of the function's domain

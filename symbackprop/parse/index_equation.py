@@ -14,9 +14,10 @@ from typing import Any
 
 from sympy import Eq, Expr, Indexed, IndexedBase, Integer, Ne, Symbol
 
+from symbackprop.expr.functions import FUNCTIONS
 from symbackprop.expr.reductions import Maximum, Sum
 from symbackprop.expr.symbols import array, array_of_integers, index, name_of, scalar, symbols_in
-from symbackprop.parse.formula import COMPARISONS, FUNCTIONS, Parser, Value, message
+from symbackprop.parse.formula import COMPARISONS, Parser, Value, message
 from symbackprop.parse.lexer import RefusedError, tree_of
 from symbackprop.parse.unforeseen import named_if_it_fails
 

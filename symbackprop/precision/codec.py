@@ -8,26 +8,45 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import sympy
-from sympy import Expr, Integer, Piecewise, Rational, S, Symbol
-from sympy.codegen.cfunctions import expm1, log1p
+from sympy import (
+    Add,
+    And,
+    Equality,
+    Expr,
+    GreaterThan,
+    Integer,
+    LessThan,
+    Mul,
+    Not,
+    Or,
+    Piecewise,
+    Pow,
+    Rational,
+    S,
+    StrictGreaterThan,
+    StrictLessThan,
+    Symbol,
+    Unequality,
+)
 
-from symbackprop.expr.symbols import AtInfinity, accurate_exp, decay, gauss, normal, plus, scaled
+from symbackprop.expr.functions import NODES
+from symbackprop.expr.symbols import AtInfinity
 
-_NAMES = """
-Add Mul Pow Abs Max Min And Or Not Equality Unequality StrictLessThan LessThan StrictGreaterThan GreaterThan
-exp log sin cos tan sinh cosh tanh asin acos atan asinh acosh atanh erf erfc gamma sign
-"""
-_NODES: dict[str, Any] = {name: getattr(sympy, name) for name in _NAMES.split()}
-_NODES |= {c.__name__: c for c in (log1p, expm1, accurate_exp, decay, gauss, normal, scaled, plus, AtInfinity)}
+_OPERATIONS = (
+    Add, Mul, Pow, And, Or, Not, Equality, Unequality, StrictLessThan, LessThan, StrictGreaterThan, GreaterThan,
+    AtInfinity,
+)  # fmt: skip
+_NODES: dict[str, Any] = {node.__name__: node for node in _OPERATIONS}
+_NODES |= {name: function.node for name, function in NODES.items()}
 _CONSTANTS = {"Pi": S.Pi, "Exp1": S.Exp1}
 
 
 def tree_of(expr: Any) -> Any:
     """Return a formula as nested lists.
 
+    >>> from sympy import exp
     >>> x = Symbol("x", real=True)
-    >>> tree_of(2 * sympy.exp(x) / 3)
+    >>> tree_of(2 * exp(x) / 3)
     ['Mul', ['Rational', 2, 3], ['exp', 'x']]
 
     Raises

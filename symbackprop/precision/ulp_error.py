@@ -10,26 +10,24 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, partial, reduce
 from typing import Any
 
 import numpy as np
 from mpmath import mp
-from sympy import Abs, Add, Expr, Max, Min, Mul, Piecewise, Pow, S, Symbol
-from sympy.core.function import Function
-from sympy.core.relational import Relational
-from sympy.logic.boolalg import And, Not, Or
+from sympy import Add, Expr, Function, Max, Min, Mul, Pow, S, Symbol
 
+from symbackprop.expr.evaluate import Arithmetic, over_arrays
+from symbackprop.expr.functions import NODES
 from symbackprop.expr.printing import by_size, in_order, is_negative, quotient
-from symbackprop.expr.symbols import AtInfinity, accurate_exp, plus, scaled
+from symbackprop.expr.symbols import AtInfinity, accurate_exp
 from symbackprop.precision.points import at_edges, near_roots, points
 
 Array = np.ndarray[Any, Any]
 
 BITS = 700  # a difference of numbers up to 1e38 whose result is 1e-38 keeps 53 bits; float64 takes three times that
-SATURATED = mp.ldexp(1, 2000)  # beyond it, exp is told to be its limit: exp(-exp(1e30)) would never end
 FORMATS = {"float32": (24, -125, 128), "float64": (53, -1021, 1024)}  # digits, least and largest exponent
 WIDER: dict[str, Any] = {"float32": np.float64, "float64": np.longdouble}
 WRONG = 1e9  # the error in ULP of a wrong NaN or infinity
@@ -37,215 +35,114 @@ OVERFLOWN = 4  # binary logarithm of the ULP below it by which infinity is an er
 LARGEST = float(np.finfo(np.float32).max)
 
 
-def _exp(u: Any) -> Any:
-    if u < -SATURATED:
-        return mp.mpf(0)
-    u = min(u, SATURATED)
-    size = mp.frexp(u)[1]
-    if size < 30:
-        return mp.exp(u)
-    with mp.workprec(mp.prec + size + 10):  # beside a huge integer, which mpmath would raise e to by multiplications
-        return mp.exp(u + mp.ldexp(1, size - mp.prec))
-
-
-def _within(u: Any, bound: Any) -> Any:
-    return max(-bound, min(u, bound))
-
-
-def _erfc(u: Any) -> Any:
-    """Return erfc u, far out as the first term of its expansion: beside exp(u) it must not saturate earlier."""
-    return mp.erfc(max(u, -_FAR)) if u < _FAR else _exp(-u * u) / (u * mp.sqrt(mp.pi))
-
-
-_FAR = mp.ldexp(1, 80)  # beyond it that term is erfc to 160 bits
-
-
-_EXACT: dict[str, Callable[..., Any]] = {
-    "exp": _exp,
-    "accurate_exp": _exp,
-    "log": mp.log,
-    "tanh": lambda u: mp.tanh(_within(u, SATURATED)),
-    "sinh": lambda u: (_exp(u) - _exp(-u)) / 2 if abs(u) > 1 else mp.sinh(u),
-    "cosh": lambda u: (_exp(u) + _exp(-u)) / 2,
-    "Abs": abs,
-    "Max": max,
-    "Min": min,
-    "sign": mp.sign,
-    "log1p": lambda u: mp.log(1 + u),
-    "expm1": lambda u: _exp(u) - 1,
-    "gauss": lambda u: _exp(-u * u / 2),
-    "erfc": _erfc,
-    "normal": lambda u: _erfc(-u / mp.sqrt(2)) / 2,
-    "decay": lambda u: _exp(-abs(u)),
-    "scaled": lambda m, h: m * h * h,
-    "plus": operator.add,
-}
-_RELATIONS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq,
-              "!=": operator.ne}  # fmt: skip
-
-
 def exact(expr: Expr, at: Mapping[Expr, Any]) -> Any:
     """Return mpmath's value of an expression, NaN where there is none among the real numbers."""
     try:
-        value = _exact(expr, dict(at))
+        value = _Digits(at).value(expr)
     except (ZeroDivisionError, ValueError, OverflowError):
         return mp.nan
     return value if isinstance(value, mp.mpf) else mp.mpf(value)
 
 
-def _exact(expr: Any, known: dict[Expr, Any]) -> Any:
-    """Return the value of an expression and note it, for the parts of a derivative come more than once."""
-    if expr not in known:
-        known[expr] = _evaluated(expr, known)
-    if isinstance(known[expr], mp.mpc):
-        raise ValueError(f"{expr} is not real")  # noqa: TRY004 (a value; (√-1)² is NaN to a kernel)
-    return known[expr]
+class _Digits(Arithmetic):
+    """mpmath's real numbers; a value is noted, for the parts of a derivative come more than once."""
 
+    def value(self, expr: Any) -> Any:
+        if expr not in self.known:
+            self.known[expr] = super().value(expr)
+        if isinstance(self.known[expr], mp.mpc):
+            raise ValueError(f"{expr} is not real")  # noqa: TRY004 (a value; (√-1)² is NaN to a kernel)
+        return self.known[expr]
 
-def _evaluated(expr: Any, known: dict[Expr, Any]) -> Any:
-    if isinstance(expr, Piecewise):
-        return next(_exact(e, known) for e, c in expr.args if _holds(c, known))
-    if not expr.args:
+    def number(self, expr: Any) -> Any:
         return expr._to_mpmath(mp.prec)  # noqa: SLF001 (SymPy's own way to mpmath's numbers)
-    inner = [_exact(a, known) for a in expr.args]
-    match expr:
-        case Add():
-            return sum(inner, mp.mpf(0))
-        case Mul():
-            return mp.zero if 0 in inner else reduce(operator.mul, inner)
-        case Pow() if expr.exp.is_Integer:
-            return inner[0] ** int(expr.exp)
-        case Pow():
-            return mp.sqrt(inner[0]) ** int(2 * expr.exp) if (2 * expr.exp).is_Integer else mp.power(*inner)
-    name = type(expr).__name__
-    return _EXACT[name](*inner) if name in _EXACT else getattr(mp, name)(*inner)
 
+    def pieces(self, pairs: list[tuple[Expr, Any]]) -> Any:
+        return next(self.value(expr) for expr, condition in pairs if self.truth(condition))
 
-def _holds(condition: Any, known: dict[Expr, Any]) -> bool:
-    match condition:
-        case Relational():
-            return bool(_RELATIONS[condition.rel_op](*(_exact(a, known) for a in condition.args)))
-        case And():
-            return all(_holds(c, known) for c in condition.args)
-        case Or():
-            return any(_holds(c, known) for c in condition.args)
-        case Not():
-            return not _holds(condition.args[0], known)
-    return not isinstance(condition, AtInfinity) and bool(condition)  # no number of mpmath's is infinite here
+    def product(self, expr: Mul) -> Any:
+        values = [*self.values(expr)]
+        return mp.zero if 0 in values else reduce(operator.mul, values)
 
+    def power(self, expr: Pow) -> Any:
+        base, power = self.values(expr)
+        if expr.exp.is_Integer:
+            return base ** int(expr.exp)
+        return mp.sqrt(base) ** int(2 * expr.exp) if (2 * expr.exp).is_Integer else mp.power(base, power)
 
-def _normal(u: Any) -> Any:
-    """Return erfc(-u)/2 of numbers with more digits than a float64: its slope times what those are more."""
-    near = np.float64(u)
-    return (np.vectorize(math.erfc, otypes=[float])(-near) + np.exp(-u * u) * (u - near) * 2 / math.sqrt(math.pi)) / 2
+    def extreme(self, expr: Max | Min) -> Any:
+        return (max if isinstance(expr, Max) else min)(self.values(expr))
 
+    def function(self, expr: Function) -> Any:
+        name = type(expr).__name__
+        digits = NODES[name].digits if name in NODES else getattr(mp, name)
+        return digits(*self.values(expr))
 
-def _without_errors(function: Callable[[float], float]) -> Callable[[float], float]:
-    """Return a function of Python's that gives NaN or infinity where it would raise, as a compiled one does."""
+    def all(self, answers: Iterator[Any]) -> bool:
+        return all(answers)
 
-    def value(u: float) -> float:
-        try:
-            return function(u)
-        except ValueError:
-            return math.nan
-        except OverflowError:
-            return math.inf
+    def any(self, answers: Iterator[Any]) -> bool:
+        return any(answers)
 
-    return value
-
-
-_FLOAT: dict[str, Callable[..., Any]] = {
-    **{
-        name: getattr(np, name)
-        for name in ("exp", "log", "log1p", "expm1", "tanh", "sinh", "cosh", "sin", "cos", "tan", "sign")
-    },
-    **{name: getattr(np, f"arc{name[1:]}") for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh")},
-    **{name: np.vectorize(_without_errors(getattr(math, name)), otypes=[float]) for name in ("erf", "erfc", "gamma")},
-    "gauss": lambda u: np.exp(-u * u / 2),
-    "normal": lambda u: _normal(u / np.sqrt(u.dtype.type(2))),
-    "decay": lambda u: np.exp(-abs(u)),
-    "stored": lambda u: u,
-}
+    def truth(self, condition: Any) -> Any:
+        return not isinstance(condition, AtInfinity) and super().truth(condition)  # no number here is infinite
 
 
 def computed(expr: Expr, at: Mapping[Expr, Array]) -> Array:
     """Return the values of an expression at many points, in their type, in the order in which a kernel computes it."""
     real = next(iter(at.values())).dtype
     with np.errstate(all="ignore"):
-        return np.asarray(_Arithmetic(at, real.type, WIDER[real.name]).value(expr), real)
+        return np.asarray(_Floats(at, real.type, WIDER[real.name]).value(expr), real)
 
 
-@dataclass(frozen=True)
-class _Arithmetic:
+class _Floats(Arithmetic):
     """What a kernel does, with arrays of one type; `wider` is that in which functions are computed."""
 
-    at: Mapping[Expr, Array]
-    real: Any
-    wider: Any
+    def __init__(self, at: Mapping[Expr, Array], real: Any, wider: Any) -> None:
+        super().__init__(at)
+        self.real, self.wider = real, wider
 
     def value(self, expr: Any) -> Any:
-        if expr in self.at:
-            return self.at[expr]
-        if expr.is_number:
-            return self.real(str(expr.evalf(25)) if self.real is np.longdouble else float(expr))
-        match expr:
-            case Add():
-                return self._sum(expr)
-            case Mul():
-                return -self.value(-expr) if is_negative(expr) else self._product(expr)
-            case Pow():
-                return self._power(expr)
-            case Piecewise():
-                *pairs, last = expr.args
-                made = self.value(last.expr)
-                for value, condition in reversed([(p.expr, p.cond) for p in pairs]):
-                    made = np.where(self._truth(condition), self.value(value), made)
-                return made
-            case Function() | Max() | Min():
-                return self._function(expr)
-        raise NotImplementedError(type(expr).__name__)
+        return self.number(expr) if expr.is_number and expr not in self.known else super().value(expr)
 
-    def _function(self, expr: Expr) -> Any:
+    def number(self, expr: Any) -> Any:
+        return self.real(str(expr.evalf(25)) if self.real is np.longdouble else float(expr))
+
+    def pieces(self, pairs: list[tuple[Expr, Any]]) -> Any:
+        *others, (last, _) = pairs
+        chosen = self.value(last)
+        for value, condition in reversed(others):
+            chosen = np.where(self.truth(condition), self.value(value), chosen)
+        return chosen
+
+    def function(self, expr: Function) -> Any:
         if isinstance(expr, accurate_exp):
             read = {u: self.wider(self.value(u)) for u in expr.reads()}
-            wide = _Arithmetic(read, self.wider, self.wider)
+            wide = _Floats(read, self.wider, self.wider)
             return np.exp(wide.value(expr.args[0])).astype(self.real)
-        inner = [self.value(a) for a in expr.args]
-        match expr:
-            case Abs():
-                return abs(inner[0])
-            case Max() | Min():
-                return reduce(np.maximum if isinstance(expr, Max) else np.minimum, inner)
-            case scaled():
-                m, h = inner
-                return (m * h) * h
-            case plus():
-                return inner[0] + inner[1]
-        if type(expr).__name__ not in _FLOAT:
-            raise NotImplementedError(type(expr).__name__)
-        return _FLOAT[type(expr).__name__](self.wider(inner[0])).astype(self.real)
+        name = type(expr).__name__
+        if name not in NODES:
+            raise NotImplementedError(name)
+        known, values = NODES[name], [*self.values(expr)]
+        if known.rational:  # an operation, as IEEE 754 has it
+            return over_arrays(known)(*values)
+        return over_arrays(known)(*map(self.wider, values)).astype(self.real)
 
-    def _truth(self, condition: Any) -> Any:
-        match condition:
-            case AtInfinity():
-                return self.value(condition.args[0]) == np.inf
-            case Relational():
-                return _RELATIONS[condition.rel_op](*(self.value(a) for a in condition.args))
-            case And() | Or():
-                join = np.logical_and if isinstance(condition, And) else np.logical_or
-                return reduce(join, (self._truth(c) for c in condition.args))
-            case Not():
-                return np.logical_not(self._truth(condition.args[0]))
-        return bool(condition)
+    def truth(self, condition: Any) -> Any:
+        if isinstance(condition, AtInfinity):
+            return self.value(condition.args[0]) == np.inf
+        return super().truth(condition)
 
-    def _sum(self, expr: Add) -> Any:
+    def sum(self, expr: Add) -> Any:
         """Return a sum, a fraction common to all its terms taken out, as the compiler may: x/2 + y/2 is (x + y)/2."""
         numbers = {abs(t.as_coeff_Mul()[0]) for t in expr.args}
         common = numbers.pop() if len(numbers) == 1 and max(numbers) < 1 else S.One
         total = reduce(operator.add, (self.value(t / common) for t in sorted(expr.args, key=by_size)))
         return total if common == 1 else total * self.real(float(common))
 
-    def _product(self, expr: Mul) -> Any:
+    def product(self, expr: Mul) -> Any:
+        if is_negative(expr):
+            return -self.value(-expr)
         above, below = quotient(expr)
         if not below.is_number:
             return self.value(above) / self.value(below)
@@ -257,7 +154,7 @@ class _Arithmetic:
         nan = self.real(np.nan)
         return np.where(reduce(np.logical_or, overflows), nan, total) if len(values) > 2 else total
 
-    def _power(self, expr: Pow) -> Any:
+    def power(self, expr: Pow) -> Any:
         base, power = expr.args
         if power.is_negative:
             return self.real(1) / self.value(base ** (-power))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.expr import suggest
+from symbackprop.expr.functions import FUNCTIONS
 from symbackprop.expr.symbols import scalar
-from symbackprop.parse.formula import FUNCTIONS, parse
+from symbackprop.parse.formula import parse
 from tests.hostile import LOOKALIKES
 
 NAMES = sorted({*ACTIVATIONS, *FUNCTIONS})

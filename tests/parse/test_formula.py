@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from symbackprop import Network
 from symbackprop.definitions.user_formulas import is_typed
-from symbackprop.parse.formula import FUNCTIONS, parse
+from symbackprop.expr.functions import FUNCTIONS
+from symbackprop.parse.formula import parse
 from symbackprop.parse.lexer import DEPTH, LENGTH, normalised
 from tests import modules
 from tests.hostile import HOSTILE
