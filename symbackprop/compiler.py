@@ -145,7 +145,7 @@ def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:
                 how = f"{old} is computed as {new}; " if new != old else f"{old} has "
                 notes.append(f"{target}: {how}{change.choice.note}")
     for value, slope in pairwise(made.forward):
-        if slope.name.startswith("∂"):
+        if slope in made.slopes:
             ours, its = (formula(e.lhs, code=True) for e in (slope, value))
             notes.append(f"{ours} is computed beside {its}, in the forward pass, and kept")
     return made, tuple(notes)

@@ -156,6 +156,6 @@ def _wanted(equation: Equation, why: str) -> Wanted:
 
 def _inserted(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[Equation]:
     """Return the equations with those of a stored gradient as soon as all that they read is known."""
-    read = {n for e in gradient for n in names_in(e.rhs) if n.startswith("∂")} - {gradient[0].name}
+    read = {n for e in gradient for n in names_in(e.rhs)}
     at = 1 + max((n for n, e in enumerate(backward) if e.name in read), default=-1)
     return [*backward[:at], *gradient, *backward[at:]]

@@ -54,9 +54,9 @@ def _derived(network: Network, *, exact_form: bool) -> Derivation:
     *hidden, last = kinds if is_generic(network) else (*kinds[-2::-1], kinds[-1])  # numbered ones from the last down
     sections = [*(kind.values for kind in (last, *hidden)), _parameters(network, kinds)]
     if not exact_form:
-        computed = [*given, *(e for s in sections[:-1] for e in s.results)]
+        derived = [e for kind in (last, *hidden) for e in kind.values.results]
         with remembered_forms() as forms:
-            stable = stable_section(computed, forms)
+            stable = stable_section(given, derived, forms)
         sections += [stable] if stable else []
     return Derivation(_title(network), given, sections=tuple(sections))
 

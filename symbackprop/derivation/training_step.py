@@ -25,8 +25,9 @@ class Stages:
 
     Gradients that have to be stored before any parameter is updated are in `backward`, `gradients` has the others in
     the order of their updates. `objective` has
-    the gradients of l + λΩ that are not in `backward`; `clipping` follows `backward` before the updates. What a layer
-    has one of is an array of one element, its gradient a scalar.
+    the gradients of l + λΩ that are not in `backward`; `clipping` follows `backward` before the updates. `slopes`
+    are those of `forward` that are computed beside values. What a layer has one of is an array of one element, its
+    gradient a scalar.
     """
 
     forward: tuple[Equation, ...]
@@ -37,6 +38,7 @@ class Stages:
     penalties: tuple[tuple[Expr, tuple[Equation, ...]], ...]
     objective: tuple[Equation, ...]
     clipping: tuple[Equation, ...] = ()
+    slopes: tuple[Equation, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -54,12 +56,14 @@ class Stages:
         keep = slopes.keep if beside else None
         backward = tuple(forms.rewritten(e, self.forward, keep) for e in self.backward)
         forward = slopes.beside(tuple(map(forms.rewritten, self.forward)))
-        return replace(self, forward=forward, loss=forms.rewritten(self.loss), backward=backward)
+        kept = tuple(slopes.kept.values())
+        return replace(self, forward=forward, loss=forms.rewritten(self.loss), backward=backward, slopes=kept)
 
     @property
     def predicting(self) -> tuple[Equation, ...]:
         """What computes the outputs: the forward pass without slopes."""
-        return tuple(e for e in self.forward if not e.name.startswith("∂"))
+        slopes = {e.lhs for e in self.slopes}
+        return tuple(e for e in self.forward if e.lhs not in slopes)
 
     def stable(self) -> Stages:
         """Return the stages with all sums of exponentials shifted, together: what stores a maximum has one name."""

@@ -16,6 +16,7 @@ from symbackprop.definitions.network import Network
 from symbackprop.definitions.step_sizes import t
 from symbackprop.derivation.training_step import Stages
 from symbackprop.expr.equations import Equation
+from symbackprop.expr.printing import split
 from symbackprop.expr.reductions import Sum
 from symbackprop.expr.symbols import Finite, array, array_of_integers, index, names_in, scalar, size
 from symbackprop.kernels.plain import (
@@ -70,7 +71,7 @@ def _arrays(expr: Expr) -> set[str]:
 
 def is_of_first_layer(update: Equation) -> bool:
     """Whether an update is one of the first layer's, which other schedules join with its next use."""
-    return update.name.endswith("^1")
+    return split(update.name)[1] == "1"
 
 
 def piece(

@@ -24,12 +24,14 @@ def remembered_forms() -> Iterator[Forms]:
         record_forms(forms.known)
 
 
-def stable_section(equations: Iterable[Equation], forms: Forms) -> Derivation | None:
-    """Return the steps from formulas to the forms that are computed; None where all are computed as derived."""
+def stable_section(given: Iterable[Equation], derived: Iterable[Equation], forms: Forms) -> Derivation | None:
+    """Return the steps from formulas to the forms that are computed; None where all are computed as derived.
+
+    What is `derived` may read the values of what is `given`.
+    """
     steps: dict[str, Step] = {}
-    equations = tuple(equations)
-    for equation in equations:
-        stored = tuple(e for e in equations if not e.name.startswith("∂"))
+    stored = tuple(given)
+    for equation in (*stored, *derived):
         for change in (c for c in forms.changes(equation, stored) if c.after != c.derived):
             sides = (change.derived, change.before, change.after)
             step = Step("stable form", *sides, equation.over, change.given, change.choice.note)
