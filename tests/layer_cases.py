@@ -63,6 +63,7 @@ BUILT_IN = {
     "tied": ([dense(2), RATIONAL, tied("W1")], (3,), SQUARED),
     "embedding": ([embedding(5, 2), dense(3), RATIONAL, dense(2)], (3,), SQUARED),
     "hinge loss": ([dense(4), RATIONAL, dense(3)], (3,), {"loss": hinge, "output": "identity", "target": "label"}),
+    "sigmoid beside a sum": own("a[k] = sum(W[k,r]*h[r], r) + sigmoid(h[k])", k=4, rational=False),
     "prelu": ([conv(2, 2), "prelu", dense(2)], (1, 4, 4), SQUARED),
     "slopes of units": ([conv(2, 2), "a if a > 0 else slope*a", dense(2)], (1, 4, 4),
                         SQUARED | {"learned_per_unit": {"slope": 0.25}}),

@@ -200,8 +200,9 @@ def _folded(expr: Expr, g: Expr, definition: Equation) -> list[Expr]:
     g, sums = opaque(g, Sum, positive=True)
     expr = expr.xreplace({node: dummy for dummy, node in sums.items()})
     reads = outermost(g, Indexed)
-    if {read.indices for read in reads} != {definition.lhs.indices}:  # a, and what each unit has learnt
-        return []
+    own = {axis.index for axis in definition.over}  # a sum that differs from element to element is no constant
+    if {read.indices for read in reads} != {definition.lhs.indices} or any(s.free_symbols & own for s in sums.values()):
+        return []  # reads: a, and what each unit has learnt
     if g in reads:
         return [_replace_reads(expr, g, definition)]
     found = []

@@ -222,3 +222,10 @@ def test_what_multiplies_out_to_many_terms_is_left_as_it_is():
     u = scalar("u")
     quotients = sum(1 / (i + exp(i * u)) for i in range(1, 10))
     assert tidy(quotients.diff(u)) == quotients.diff(u)
+
+
+@pytest.mark.parametrize("at", [I, J])
+def test_nothing_is_folded_through_a_sum_that_differs_from_element_to_element(at):
+    sigmoid = 1 / (1 + exp(-a[at]))
+    definition = Equation(h[I], Sum(d[I + J] * y[J], j.limits) + 1 / (1 + exp(-a[I])), (i,))
+    assert fold(sigmoid * (1 - sigmoid), definition) == sigmoid * (1 - sigmoid)
