@@ -58,7 +58,7 @@ Regenerate with:
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-The digest of what follows: 41b8be6a91dc3842.
+The digest of what follows: 06cc63472a20209e.
 """
 
 import hashlib
@@ -292,11 +292,12 @@ class Trainer:
     Parameters
     ----------
     sizes
-        Units of every layer: (inputs, hidden ..., outputs); those of SPEC["sizes"] where a module has fixed ones.
+        Units of every layer: (inputs, hidden ..., outputs).
     seed
         Seed of the initial values.
     schedule
-        The order of computation, never the result: one of SCHEDULES, or ``"auto"`` for what is fastest at these sizes.
+        The order of computation, never the result: one of SCHEDULES, or ``"auto"`` for what is
+        fastest at these sizes.
     **scales
         Values for the initializer, where it has any (see SPEC["initial"]).
 
@@ -304,8 +305,6 @@ class Trainer:
     ----------
     parameters : dict of str to ndarray
         W1, b1, ... updated in place.
-    state : dict of str to ndarray
-        What updates keep beside the parameters: velocities, and means, which then are what predicts.
     t : int
         Updates done so far; the step size counts in it.
     """
@@ -313,7 +312,7 @@ class Trainer:
     BLOCK = 1024  # examples between two looks at the clock, the keyboard and the losses
 
     def __init__(self, sizes=None, seed=0, schedule="auto", **scales):
-        self.sizes = _sizes(SPEC.get("sizes") if sizes is None else sizes)
+        self.sizes = _sizes(sizes)
         self.schedule = _schedule(schedule, self.sizes)
         self.t = 0
         scales = _known(scales, SPEC["initial"]["defaults"], "initial value")
@@ -321,47 +320,43 @@ class Trainer:
         self.parameters = {}
         for name, axes in SPEC["parameters"].items():
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
-        self.state = {name: _zeros(self.parameters[of].shape) for name, of in SPEC.get("state", {}).items()}
-        self.masks_seed = int(generator.integers(2**62))
+        self.state = {}
 
     def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1, sample_weight=None, dropout=None, **hyperparameters
+        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
+        **hyperparameters,
     ):
-        """Update after each example of X[order]; return the mean loss, each example's taken before its update.
+        """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
         ----------
-        X : array of shape (examples, inputs), or (examples, *SPEC["input"])
-        y : array of shape (examples,) with class numbers, or (examples, outputs)
+        X : array of shape (examples, inputs)
+        y : array of shape (examples,) with class numbers
         order : array of int, optional
             The examples to visit, in this order, repeats allowed; all of them once by default.
         learning_rate, **hyperparameters
             As in SPEC["hyperparameters"].
         batch_size : int
             Above 1: update after so many examples, by the mean of their gradients.
-        sample_weight : array of shape (examples,), optional
-            The factor of each example's loss, in a module that is weighted; 1 by default.
-        dropout : float, optional
-            How often a hidden unit is left out, in a module with dropout; 0.5 by default.
 
         Raises
         ------
         ValueError
             If the data or a hyperparameter is not usable; nothing has changed then.
         FloatingPointError
-            If the loss or a parameter is no longer finite; the parameters are those from before the call.
+            If the loss or a parameter is no longer finite; the parameters are as before the call.
         """
-        data = self._examples(X, y, sample_weight)
+        data = self._examples(X, y)
         order = _order(order, len(data[0]))
-        settings, rate = self._settings(learning_rate, hyperparameters), _rate(dropout)
+        settings = self._settings(learning_rate, hyperparameters)
+        numbers = [real(value) for value in settings]
         kernel, extra = self._kernel(batch_size)
         size = max(1, self.BLOCK // batch_size) * batch_size
         values = {**self.parameters, **self.state}
         before, t, total = {k: v.copy() for k, v in values.items()}, self.t, 0.0
         for start in range(0, order.size, size):
             block = order[start : start + size]
-            masks = self._masks(rate, block.size)
-            done, losses = kernel(*data, block, *masks, *values.values(), *map(real, settings), self.t, *extra)
+            done, losses = kernel(*data, block, *values.values(), *numbers, self.t, *extra)
             self.t += -(-int(done) // batch_size)
             total += float(losses)
             last = start + int(done)
@@ -370,9 +365,10 @@ class Trainer:
                 self.t = t
                 for name, value in before.items():
                     values[name][...] = value
+                example = f"example {order[number - 1]} (number {number} of {order.size})"
                 raise FloatingPointError(
-                    f"training became non-finite at example {order[number - 1]} (number {number} of {order.size}), "
-                    f"step size {step:.6g}; the parameters are back as they were: try a smaller learning rate"
+                    f"training became non-finite at {example}, step size {step:.6g}; "
+                    "the parameters are back as they were: try a smaller learning rate"
                 )
         return total / order.size
 
@@ -384,15 +380,12 @@ class Trainer:
         return F
 
     def predict(self, X):
-        """Return class numbers, or 0 and 1 for independent labels, or the outputs themselves."""
-        F = self.predict_proba(X)
-        if SPEC["target"] == "label":
-            return F.argmax(axis=1)
-        return (F > 0.5).astype(np.int64) if SPEC["output"] == "sigmoid" else F
+        """Return class numbers."""
+        return self.predict_proba(X).argmax(axis=1)
 
-    def loss(self, X, y, sample_weight=None):
+    def loss(self, X, y):
         """Return the mean of l over the examples, without the penalty."""
-        return float(loss(*self._examples(X, y, sample_weight), *self._predicting()))
+        return float(loss(*self._examples(X, y), *self._predicting()))
 
     def save(self, path):
         """Write the parameters, t and SPEC to an .npz file, whole or not at all."""
@@ -410,26 +403,28 @@ class Trainer:
 
     @classmethod
     def load(cls, path):
-        """Return the Trainer that `save` wrote; ValueError if the file is damaged or another network's."""
+        """Return what `save` wrote; ValueError if the file is damaged or another network's."""
         try:
             with np.load(path, allow_pickle=False) as file:
-                network, sizes, t = json.loads(str(file["spec"]))["network"], file["sizes"], int(file["t"])
-                values = {name: file[name] for name in file.files if name not in {"spec", "sizes", "t"}}
+                network = json.loads(str(file["spec"]))["network"]
+                sizes, t = file["sizes"], int(file["t"])
+                values = {k: file[k] for k in file.files if k not in {"spec", "sizes", "t"}}
         except (FileNotFoundError, IsADirectoryError, PermissionError):
             raise
         except Exception as error:  # json, zipfile and zlib raise their own kinds on damaged files
-            raise ValueError(f"{path} is not a model of this module, or is damaged: {error}") from None
+            what = f"{path} is not a model of this module, or is damaged"
+            raise ValueError(f"{what}: {error}") from None
         if network != SPEC["network"]:
             theirs, ours = " ".join(str(network).split()), SPEC["network"]
             hint = "load it with the module that saved it"
             raise ValueError(f"{path} holds a network {theirs}, expected {ours}; {hint}")
         if sizes.shape != (SPEC["layers"] + 1,) or sizes.dtype.kind not in "iu" or t < 0:
             raise ValueError(f"{path} is damaged: its sizes are {sizes.tolist()}, its t is {t}")
-        of = SPEC.get("state", {})
-        for name in (*SPEC["parameters"], *of):
-            shape = _shape(SPEC["parameters"][of.get(name, name)], sizes)
+        axes = dict(SPEC["parameters"])
+        for name, of in axes.items():
+            shape = _shape(of, sizes)
             if name not in values or values[name].shape != shape or not _fits(values[name]):
-                raise ValueError(f"{path} is damaged: {name} is not an array of {shape} finite numbers")
+                raise ValueError(f"{path} is damaged: {name} is no array of {shape} finite numbers")
         trainer = cls(sizes.tolist())
         trainer.t = t
         for name, value in (*trainer.parameters.items(), *trainer.state.items()):
@@ -442,21 +437,13 @@ class Trainer:
             raise ValueError(f"batch_size is {batch_size!r}, expected a positive integer")
         if batch_size > 1:
             return sgd_minibatch, (batch_size,)
-        more = (_examples_a_block(self.sizes),) if self.schedule == "deferred" else ()
-        return SCHEDULES[self.schedule], more
-
-    def _masks(self, rate, updates):
-        """Return the masks of some updates: 0 as often as `rate`, else what keeps the mean 1."""
-        if "masks" not in SPEC:
-            return []
-        generator = np.random.default_rng([self.masks_seed, self.t])
-        shapes = [(updates, *_shape(axes, self.sizes)) for axes in SPEC["masks"].values()]
-        return [((generator.random(shape) >= rate) / (1 - rate)).astype(real) for shape in shapes]
+        if self.schedule == "deferred":
+            return SCHEDULES["deferred"], (_examples_a_block(self.sizes),)
+        return SCHEDULES[self.schedule], ()
 
     def _predicting(self):
-        """Return the parameters that predict: their means, where these are kept."""
-        means = [self.state[f"mean_{name}"] for name in self.parameters if f"mean_{name}" in self.state]
-        return means if means and self.t else self.parameters.values()
+        """Return the parameters that predict."""
+        return self.parameters.values()
 
     def _is_finite(self):
         return all(map(_all_finite, self.parameters.values()))
@@ -465,99 +452,70 @@ class Trainer:
         if not (_is_number(learning_rate) and learning_rate > 0):
             raise ValueError(f"learning_rate is {learning_rate!r}, expected a positive number")
         values = _known(hyperparameters, SPEC["hyperparameters"], "hyperparameter")
-        for name in (n for n in SPEC.get("above_0", ()) if values[n] == 0):
-            raise ValueError(f"{name} is {values[name]!r}, expected a positive number")
-        for name in (n for n in SPEC.get("below_1", ()) if values[n] >= 1):
-            raise ValueError(f"{name} is {values[name]!r}, expected a number below 1")
         return [learning_rate, *values.values()]
 
     def _inputs(self, X):
-        """Return inputs as the kernels take them: contiguous, finite, with all axes of an example."""
-        X, axes = np.asarray(X), SPEC.get("input", self.sizes[:1])
-        if X.shape[1:] == tuple(axes):
-            X = X.reshape(len(X), self.sizes[0])
-        made = _indices(X, self.sizes[0]) if "vocabulary" in SPEC else _matrix("X", X, self.sizes[0])
-        return made.reshape(len(made), *axes)
+        """Return inputs as the kernels take them: contiguous, finite, with all axes."""
+        return _matrix("X", X, self.sizes[0])
 
-    def _examples(self, X, y, sample_weight=None):
+    def _examples(self, X, y):
         X = self._inputs(X)
-        outputs = self.sizes[-1]
-        if SPEC["target"] == "label":
-            y = np.asarray(y)
-            if y.ndim != 1 or y.dtype.kind not in "biu":
-                raise ValueError(f"y has shape {y.shape} and dtype {y.dtype}, expected one class number an example")
-            wrong = np.flatnonzero((y < 0) | (y >= outputs))
-            if wrong.size:
-                raise ValueError(f"y[{wrong[0]}] is {y[wrong[0]]}, expected a class from 0 to {outputs - 1}")
-            y = y.astype(np.int64, copy=False)
-        else:
-            y = np.asarray(y)
-            y = _matrix("y", y[:, None] if y.ndim == 1 and outputs == 1 else y, outputs)
-            if SPEC["output"] == "sigmoid" and ((y < 0) | (y > 1)).any():
-                raise ValueError(f"y has values from {y.min()} to {y.max()}, expected 0 to 1")
+        y, outputs = np.asarray(y), self.sizes[-1]
+        if y.ndim != 1 or y.dtype.kind not in "biu":
+            what = f"y has shape {y.shape} and dtype {y.dtype}"
+            raise ValueError(f"{what}, expected one class number an example")
+        wrong = np.flatnonzero((y < 0) | (y >= outputs))
+        if wrong.size:
+            bad = f"y[{wrong[0]}] is {y[wrong[0]]}"
+            raise ValueError(f"{bad}, expected a class from 0 to {outputs - 1}")
+        y = y.astype(np.int64, copy=False)
         if len(y) != len(X):
             raise ValueError(f"X has {len(X)} examples and y has {len(y)}, expected as many")
-        return (X, y, *_weights(sample_weight, len(X)))
+        return X, y
 
 
 def _schedule(schedule, sizes):
-    """Return the schedule asked for, or the fastest at these sizes: small first layers do not repay a block."""
+    """Return the schedule asked for, or the fastest at these sizes."""
+    if schedule == "auto" and sizes[0] * sizes[1] >= 2048:  # smaller layers do not repay a block
+        return "deferred"
     if schedule == "auto":
-        return "deferred" if "deferred" in SCHEDULES and sizes[0] * sizes[1] >= 2048 else "overlapped"
+        return "overlapped"
     if schedule not in SCHEDULES:
         reason = SPEC["refused"].get(schedule, "no such schedule")
-        raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {', '.join(SCHEDULES)}")
+        known = ", ".join(SCHEDULES)
+        raise ValueError(f"the schedule is {schedule!r} ({reason}), expected auto, {known}")
     return schedule
 
 
 def _examples_a_block(sizes):
-    """Return how many examples share one update of the first weights: more where these are larger."""
+    """Return how many examples share one update of the first weights: more where they are more."""
     return 16 if sizes[1] < 64 else 24 if sizes[1] < 256 else 48
 
 
 def _sizes(sizes):
     made = tuple(sizes) if np.iterable(sizes) else (sizes,)
-    if made != tuple(SPEC.get("sizes", made)):
-        raise ValueError(f"sizes are {made}, this module has fixed ones: {tuple(SPEC['sizes'])}")
-    if len(made) != SPEC["layers"] + 1 or not all(isinstance(n, int | np.integer) and n > 0 for n in made):
-        layers = "inputs, " + "hidden, " * (SPEC["layers"] - 1) + "outputs"
-        raise ValueError(f"sizes are {made}, expected {SPEC['layers'] + 1} positive integers: ({layers})")
+    count = SPEC["layers"] + 1
+    positive = all(isinstance(n, int | np.integer) and n > 0 for n in made)
+    if len(made) != count or not positive:
+        layers = "inputs, " + "hidden, " * (count - 2) + "outputs"
+        raise ValueError(f"sizes are {made}, expected {count} positive integers: ({layers})")
     return tuple(int(n) for n in made)
 
 
 def _known(given, defaults, what):
     unknown = sorted(set(given) - set(defaults))
     if unknown:
-        raise ValueError(f"unknown {what} {unknown[0]!r}, this module has {', '.join(defaults) or 'none'}")
+        known = ", ".join(defaults) or "none"
+        raise ValueError(f"unknown {what} {unknown[0]!r}, this module has {known}")
     for name, value in given.items():
         if not (_is_number(value) and value >= 0):
             raise ValueError(f"{name} is {value!r}, expected a number that is not negative")
     return {name: given.get(name, default) for name, default in defaults.items()}
 
 
-def _weights(given, examples):
-    """Return the weights of examples where a module takes them."""
-    if "weighted" not in SPEC:
-        if given is not None:
-            raise ValueError("sample_weight is given, but this module is not weighted; generate it with --weighted")
-        return ()
-    made = np.ones(examples, real) if given is None else np.ascontiguousarray(given, real)
-    if made.shape != (examples,) or not _all_finite(made) or made.min() < 0:
-        raise ValueError(f"sample_weight has shape {made.shape}, expected {examples} finite numbers, none below 0")
-    return (made,)
-
-
-def _rate(dropout):
-    if dropout is not None and "masks" not in SPEC:
-        raise ValueError("dropout is given, but this module has none; generate it with --dropout")
-    rate = 0.5 if dropout is None else dropout
-    if not (_is_number(rate) and 0 <= rate < 1):
-        raise ValueError(f"dropout is {dropout!r}, expected a number from 0 to below 1")
-    return rate
-
-
 def _is_number(value):
-    return isinstance(value, int | float | np.integer | np.floating) and abs(value) <= float(np.finfo(real).max)
+    kinds = int | float | np.integer | np.floating
+    return isinstance(value, kinds) and abs(value) <= float(np.finfo(real).max)
 
 
 def _fits(values):
@@ -578,46 +536,33 @@ def _zeros(shape):
 
 def _initial(generator, name, shape, scales):
     values = _zeros(shape)
-    fans = SPEC["initial"].get("fans", {name: shape[::-1]} if len(shape) > 1 else {})
+    fans = {name: shape[::-1]} if len(shape) > 1 else {}
     if name not in fans:  # biases, gains, and what activations learn
         values[...] = SPEC["initial"]["values"].get(name, 0)
         return values
     fan_in, fan_out = fans[name]
     scale = initial_scale(fan_in, fan_out, **scales)
-    if SPEC["initial"]["distribution"] == "uniform":
-        values[...] = generator.uniform(-scale, scale, shape)
-    else:
-        values[...] = scale * generator.standard_normal(shape)
+    values[...] = generator.uniform(-scale, scale, shape)
     return values
 
 
 def _matrix(name, values, columns):
     values = np.asarray(values)
     if values.ndim != 2 or values.shape[1] != columns or not len(values):
-        raise ValueError(f"{name} has shape {values.shape}, expected (examples, {columns}) with at least one example")
+        what = f"{name} has shape {values.shape}"
+        raise ValueError(f"{what}, expected (examples, {columns}) with at least one example")
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name} has dtype {values.dtype}, expected numbers")
     values = np.ascontiguousarray(values, real)
     if not _all_finite(values):
         row, column = np.argwhere(~np.isfinite(values))[0]
-        raise ValueError(f"{name}[{row}, {column}] is {values[row, column]}, expected finite numbers")
+        bad = f"{name}[{row}, {column}] is {values[row, column]}"
+        raise ValueError(f"{bad}, expected finite numbers")
     return values
 
 
-def _indices(values, columns):
-    """Return inputs that are numbers of rows of a table."""
-    values = np.asarray(values)
-    if values.ndim != 2 or values.shape[1] != columns or not len(values) or (
-        values.dtype.kind not in "biu" and not (values.dtype.kind == "f" and (values == np.floor(values)).all())
-    ):  # fmt: skip
-        raise ValueError(f"X has shape {values.shape} and dtype {values.dtype}, expected whole (examples, {columns})")
-    if values.min() < 0 or values.max() >= SPEC["vocabulary"]:
-        raise ValueError(f"X has values from {values.min()} to {values.max()}, expected 0 to {SPEC['vocabulary'] - 1}")
-    return np.ascontiguousarray(values, np.int64)
-
-
 def _all_finite(values):
-    """Return whether all values are finite; their sum of squares, which is soonest known, answers most often."""
+    """Return whether all values are finite; the sum of squares, soonest known, answers mostly."""
     return bool(np.isfinite(np.vdot(values, values)) or np.isfinite(values).all())
 
 
@@ -626,9 +571,11 @@ def _order(order, examples):
         return np.arange(examples)
     order = np.asarray(order)
     if order.ndim != 1 or order.dtype.kind not in "iu" or not order.size:
-        raise ValueError(f"order has shape {order.shape} and dtype {order.dtype}, expected a list of examples")
+        what = f"order has shape {order.shape} and dtype {order.dtype}"
+        raise ValueError(f"{what}, expected a list of examples")
     if order.min() < 0 or order.max() >= examples:
-        raise ValueError(f"order has examples from {order.min()} to {order.max()}, expected 0 to {examples - 1}")
+        what = f"order has examples from {order.min()} to {order.max()}"
+        raise ValueError(f"{what}, expected 0 to {examples - 1}")
     return order.astype(np.int64, copy=False)
 
 

@@ -133,7 +133,7 @@ MUTATIONS = tuple(
         ("a subtraction is printed as an addition", "emit/numba_text.py",
          "{'-=' if minus else '+='}", "{'+=' if minus else '+='}", "emit/test_numba_text.py"),
         ("masks that do not keep the mean", "emit/trainer.py",
-         "((generator.random(shape) >= rate) / (1 - rate))", "(1.0 * (generator.random(shape) >= rate))",
+         "(mask / (1 - rate)).astype(real)", "mask.astype(real)",
          "derivation/test_update.py"),
         ("a short last batch is no update", "emit/trainer.py",
          "self.t += -(-int(done) // batch_size)", "self.t += int(done) // batch_size",

@@ -109,7 +109,8 @@ def exp(x):
 def expm1(x):
     """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree {degree}.
 
-    {error} Overflow gives inf. Subnormals and ±0 are returned as they are.
+    {error} Overflow gives inf.
+    Subnormals and ±0 are returned as they are.
     """
     t = min(max(x, {expm1_low}), {exp_high})
     {reduce}

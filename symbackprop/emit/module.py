@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -63,7 +63,7 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     kernels = with_called(kernels)
     called = functions(kernels) + functions(_as_kernel(e) for n, e in scalars.items() if n != "initial_scale")
     formulas = [_function(n, e, spec) for n, e in scalars.items()]
-    sections = [*_kernel_sections(kernels, formulas), *_elementary(kernels, called, spec["dtype"])]
+    sections = [*_kernel_sections(kernels, formulas, spec), *_elementary(kernels, called, spec["dtype"])]
     sections.append(_machine_code(kernels))
     foreign = sorted(set(called) - AVAILABLE - ORDERED)
     texts = [_preamble(spec, foreign, plain="math." in "".join(formulas))]
@@ -74,7 +74,7 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     return f'"""{head}\n\nThe digest of what follows: {digest}.\n"""\n\n{body}\n'
 
 
-def _kernel_sections(kernels: Sequence[Kernel], formulas: Sequence[str]) -> list[Section]:
+def _kernel_sections(kernels: Sequence[Kernel], formulas: Sequence[str], spec: Mapping[str, Any]) -> list[Section]:
     """Return the parts of the page with kernels, and the Trainer between them."""
     named = {k.name: k for k in kernels}
     offered = ("sgd", "forward", "loss", "backward")
@@ -88,7 +88,7 @@ def _kernel_sections(kernels: Sequence[Kernel], formulas: Sequence[str]) -> list
         Section("outputs, the mean loss, the gradients of one example", [*offered[1:], *shared],
                 [texts[n] for n in (*offered[1:], *shared)], banner=False),
         Section("parameters, the data looked at, files of models", ["Trainer"],
-                [trainer_text(), *formulas], banner=False),
+                [trainer_text(spec, deferred="sgd_deferred" in named), *formulas], banner=False),
         Section("faster orders, same updates", faster, [_ALIGNED, *(texts[n] for n in faster), _table(kernels)]),
         *([products] if rest else []),
     ]  # fmt: skip
@@ -126,9 +126,40 @@ def with_called(kernels: Sequence[Kernel]) -> list[Kernel]:
     return made
 
 
-def trainer_text() -> str:
-    """Return the source of the Trainer, as every module has it."""
-    return _copied("emit/trainer.py")
+def trainer_text(spec: Mapping[str, Any], *, deferred: bool = True) -> str:
+    """Return the source of the Trainer, with what this module's SPEC needs."""
+    holds = _conditions(spec, deferred=deferred)
+    whole = f"{_copied('emit/trainer.py')}\n\n\n{_copied('emit/trainer_functions.py')}"
+    text = whole.replace("  # fmt: skip", "")
+    for condition, words in _WORDS.items():
+        for word in () if holds[condition] else words:
+            text = text.replace(word, "")
+    chosen = "\n".join(_chosen(text.splitlines(), holds))
+    return re.sub(r"\n{3,}(?= )", "\n\n", re.sub(r"\n{4,}", "\n\n\n", chosen)).strip("\n")
+
+
+def _conditions(spec: Mapping[str, Any], *, deferred: bool) -> dict[str, bool]:
+    """Return which parts of the Trainer a module has, by what they are called there."""
+    keys = ("weighted", "masks", "state", "sizes", "vocabulary", "above_0", "below_1")
+    label, sigmoid = spec["target"] == "label", spec["output"] == "sigmoid"
+    return {
+        **{key: key in spec for key in keys},
+        "means": any(name.startswith("mean_") for name in spec.get("state", ())),
+        "label": label, "vector": not label, "sigmoid": sigmoid and not label, "values": not sigmoid and not label,
+        "uniform": spec["initial"]["distribution"] == "uniform", "deferred": deferred,
+    }  # fmt: skip
+
+
+def _chosen(lines: Iterable[str], holds: Mapping[str, bool]) -> Iterator[str]:
+    """Yield the lines whose conditions hold, those around them and the one they stand under."""
+    within = [True]
+    for line in lines:
+        if found := re.fullmatch(r"\s*# --- where (not )?(\w+) ---", line):
+            within.append(holds[found[2]] != bool(found[1]))
+        elif line.strip() == "# --- end ---":
+            within.pop()
+        elif all(within):
+            yield line
 
 
 def _copied(path: str) -> str:
@@ -187,6 +218,11 @@ def _literal(start: str, value: Any) -> list[str]:
     pieces = re.findall(rf".{{1,{WIDTH - 36}}}(?:\s|$)|\S+\s?", value)
     return [f"{start}(", *(f"    {json.dumps(piece, ensure_ascii=False)}" for piece in pieces), "),"]
 
+
+_WORDS = {  # of the Trainer that stand in the midst of lines
+    "weighted": (", sample_weight=None", ", sample_weight"),
+    "masks": (", dropout=None", ", *masks"),
+}
 
 _CONSTANTS = """real = np.{dtype}  # the type of every constant: an untyped one would make float32 sums float64
 zero, one = real(0), real(1)

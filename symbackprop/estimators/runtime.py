@@ -16,6 +16,8 @@ from symbackprop.train.request.advice import AdviceWarning, warn_of
 from symbackprop.train.request.choices import network_arguments
 from symbackprop.train.run.baseline import blind
 
+_LEARNT = ("parameters", "state", "masks_seed")  # of a trainer; the last where units are left out
+
 
 def module_of(asked: Mapping[str, Any]) -> ModuleType:
     """Return the generated module for a request (see `symbackprop.train.request.choices.request`).
@@ -97,14 +99,13 @@ class Live:
         """Return a trainer of the module for weighted examples, of the same parameters."""
         if self._weighted is None:
             made = module_of({**self.asked, "weighted": True}).Trainer(self.sizes, schedule=self.schedule)
-            for name in ("parameters", "state", "masks_seed"):
-                setattr(made, name, getattr(self.trainer, name))
+            vars(made).update({name: value for name, value in vars(self.trainer).items() if name in _LEARNT})
             self._weighted = made
         return self._weighted
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {name: getattr(self, name) for name in ("asked", "sizes", "schedule")}
-        trainer = {name: getattr(self.trainer, name) for name in ("t", "masks_seed")}
+        trainer = {name: value for name, value in vars(self.trainer).items() if name in {"t", "masks_seed"}}
         return {**kept, "trainer": trainer, "arrays": copied(self.trainer)}
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
