@@ -130,7 +130,7 @@ class Choice:
         places = " and at ±∞" if any(at != "0" for at, _ in self.patches) else ""
         why = f" {self.why}" if self.why else ""
         if not self.changed:
-            return f"up to {_shown(self.error_after)} ULP{left}{why}"
+            return f"up to {_shown(self.error_after)} ULP{lost}{why}"
         return f"{_shown(self.error)} ULP{lost} become {_shown(self.error_after)}{left}{places}{why}"
 
 
