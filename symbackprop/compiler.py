@@ -47,7 +47,14 @@ class Module:
         write_text(path, self.text)
 
 
-def build(network: Network, *, name: str | None = None, dtype: str = "float32", exact_form: bool = False) -> Module:
+def build(
+    network: Network,
+    *,
+    name: str | None = None,
+    dtype: str = "float32",
+    exact_form: bool = False,
+    only: str | None = None,
+) -> Module:
     """Derive a network's gradients and generate its kernels.
 
     Parameters
@@ -60,6 +67,8 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
         ``"float32"`` or ``"float64"``.
     exact_form
         Compute the formulas as derived, not in the forms that keep their digits (see docs/numerics.md).
+    only
+        ``"plain"``: the lecture's loop with `forward`, `loss`, `backward` and a short Trainer, to be printed.
 
     Returns
     -------
@@ -69,7 +78,8 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
     Raises
     ------
     ValueError
-        If `dtype` is neither, or a formula has no derivative, or none that a kernel can compute.
+        If `dtype` is neither, if `only` is another word or leaves out what the network needs, or a formula has no
+        derivative, or none that a kernel can compute.
 
     Warns
     -----
@@ -81,15 +91,26 @@ def build(network: Network, *, name: str | None = None, dtype: str = "float32", 
         raise ValueError(f"the dtype is {dtype!r}, expected 'float32' or 'float64'")
     if not isinstance(network, Network):
         raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
+    _check_only(network, only)
     with named_if_it_fails("network", network.typed):
         refuse(network)
-        module = assembled(network, name or default_name(network), dtype, exact_form=exact_form)
+        module = assembled(network, name or default_name(network), dtype, exact_form=exact_form, plain=bool(only))
     for line in module.spec.get("advice", ()):
         warnings.warn(line, AdviceWarning, stacklevel=2)
     return module
 
 
-def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> Module:
+def _check_only(network: Network, only: str | None) -> None:
+    """Raise ValueError if a module cannot be written with these orders alone."""
+    if only not in {None, "plain"}:
+        raise ValueError(f"only is {only!r}, expected 'plain', or None for all orders")
+    beyond = {"layers of one's own": network.layers, "dropout": network.dropout, "weighted": network.weighted,
+              f"the update {network.update}": network.update != "sgd"}  # fmt: skip
+    if only and (more := [what for what, asked in beyond.items() if asked]):
+        raise ValueError(f"only is 'plain', whose Trainer knows no {more[0]}; leave one of them out")
+
+
+def assembled(network: Network, name: str, dtype: str, *, exact_form: bool, plain: bool = False) -> Module:
     """Return the module of a network whose formulas were looked at, or are to be measured whatever they are."""
     derived = stages_of_network(network)
     stages, notes = _finished(derived, exact_form=exact_form)
@@ -97,27 +118,30 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool) -> M
     full = replace(network, dropout=False)
     whole = _finished(stages_of_network(full), exact_form=exact_form)[0] if network.dropout else stages
     plan = plan_of(stages)
-    kernels = tuple(map(straighten, _kernels(network, stages, whole, plan)))
+    kernels = _plain_kernels(network, whole, stages) if plain else _kernels(network, stages, whole, plan)
+    kernels = tuple(map(straighten, kernels))
     whole_module = with_called(kernels)
     called = {*functions(whole_module), *GLOBALS, *(kernel.name for kernel in whole_module)}
     for kernel in whole_module:
         verify(kernel, called)
-    spec = specification(network, name, dtype, plan.refused, exact_form=exact_form)
-    step = network.step_size_formula
-    scalars = {
-        "initial_scale": network.chosen_initializer.scale,
-        "step_size": step,
-    }
+    spec = specification(network, name, dtype, plan.refused, exact_form=exact_form, plain=plain)
+    scalars = {"initial_scale": network.chosen_initializer.scale}
+    scalars |= {} if plain else {"step_size": network.step_size_formula}
     header = header_of(network, spec, derived, plan, notes)
     text = module_text(header, spec, kernels, scalars)
     return Module(spec, kernels, text, tuple(header.formulas["Schedules"]))
 
 
+def _plain_kernels(network: Network, whole: Stages, stages: Stages) -> tuple[Kernel, ...]:
+    """Return the kernels of a network that predicts, `whole`, and the loop that trains it."""
+    predicting = (make(network, whole) for make in (forward_kernel, loss_kernel, backward_kernel))
+    return (*predicting, sgd_kernel(network, stages))
+
+
 def _kernels(network: Network, stages: Stages, whole: Stages, plan: Plan) -> tuple[Kernel, ...]:
     if plan.outlined and not network.dropout:
         return (*kernels_by_example(network, stages), sgd_kernel(network, stages))
-    kernels = [make(network, whole) for make in (forward_kernel, loss_kernel, backward_kernel)]
-    kernels.append(sgd_kernel(network, stages))
+    kernels = [*_plain_kernels(network, whole, stages)]
     if plan.outlined:
         return (*kernels, *training_by_example(network, stages))
     fast = in_patches(stages)

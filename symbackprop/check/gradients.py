@@ -113,7 +113,7 @@ def check_module(
         other = [tuple(min(n, 2) for n in problem.sizes), tuple(n + 7 for n in problem.sizes)]
         least, most = [problem.sizes] * 2 if fixed else other
         small, large = draw(spec, least, seed, 2, few), draw(spec, most, seed, 5, 17)
-        original = module if isinstance(module, ModuleType) else import_module(path)
+        original = module if isinstance(module, ModuleType) else import_module(path, plain=True)
         copy = interpreted(text, Path(place))
         rounding = ROUNDINGS * float(np.finfo(spec["dtype"]).eps)
         _require_a_loss(problem, copy)
@@ -150,7 +150,7 @@ def _path(module: Any, place: Path) -> Path:
 
 
 def _spec(path: Path) -> dict[str, Any]:
-    spec = spec_of(path)
+    spec = spec_of(path, plain=True)
     if spec.get("format") != 1:
         raise ValueError(f"{path} has SPEC format {spec.get('format')!r}, expected 1")
     if missing := [key for key in ("layers", "parameters") if key not in spec]:

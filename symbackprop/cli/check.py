@@ -21,7 +21,7 @@ def check(
     """Compare the gradients of modules with independent ones; exit with 1 if they differ."""
     check_seed(seed)
     for path in modules:
-        import_module(path)  # all of them first: a wrong name shall not be found after minutes
+        import_module(path, plain=True)  # all of them first: a wrong name shall not be found after minutes
     failed = False
     for number, path in enumerate(modules):
         with waiting(quiet=quiet)(f"checking {shown(path)}"):

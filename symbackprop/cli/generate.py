@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from symbackprop.cli.options import NetworkConfig, Quiet, flag, option, with_network
-from symbackprop.cli.request import asked_for, built
+from symbackprop.cli.request import asked_for, built, refuse_both, typed
 from symbackprop.cli.say import advise, tell, waiting
 from symbackprop.train.files.atomic import check_writable, shown, write_text
 from symbackprop.train.files.modules import spec_of
@@ -25,22 +25,35 @@ def generate(
     explain_schedule: Annotated[  # noqa: FBT002 (a flag)
         bool, flag("Print which orders of computation it has, which not, and why.", "--explain-schedule")
     ] = False,
+    only: Annotated[
+        str | None, option("plain: the lecture's loop with a short Trainer, to be printed.", "--only", default=False)
+    ] = None,
     quiet: Quiet = False,  # noqa: FBT002 (a flag)
     **network: Any,
 ) -> None:
     """Write a module of readable loops, with a Trainer, that runs without symbackprop."""
     check_writable(output)
     _check_importable(output)
+    if only is not None:
+        _check_only(ctx, only)
     asked = asked_for(ctx, network)
     with waiting(quiet=quiet)("generating"):
-        module = built(asked, output.stem)
+        module = built(asked, output.stem, only)
     advise(module.spec.get("advice", ()))
     if output.exists():
-        spec_of(output)  # nothing but a module that was generated is written over
+        spec_of(output, plain=True)  # nothing but a module that was generated is written over
     write_text(output, module.text)
     tell(f"wrote {shown(output)}", quiet=quiet)
     if explain_schedule:
         typer.echo("\n".join(module.schedules))
+
+
+def _check_only(ctx: typer.Context, only: str) -> None:
+    """Raise ValueError if the word is unknown, or there are options that the plain Trainer has no code for."""
+    if only != "plain":
+        raise ValueError(f"--only is {only!r}, expected plain")
+    more = {"network", "dropout", "weighted", "update", "explain_schedule"}
+    refuse_both(ctx, typed(ctx) & more, "--only plain writes the lecture's loop with a short Trainer")
 
 
 def _check_importable(path: Path) -> None:

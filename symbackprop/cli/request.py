@@ -80,7 +80,7 @@ def network_of(asked: dict[str, Any]) -> Any:
     return symbackprop.Network(**choices.network_arguments(asked))
 
 
-def built(asked: dict[str, Any], name: str | None = None) -> Any:
+def built(asked: dict[str, Any], name: str | None = None, only: str | None = None) -> Any:
     """Return the module for a request; what it is advised against stands in its SPEC."""
     depth = len(asked["activations"])
     if depth > MANY:
@@ -89,7 +89,7 @@ def built(asked: dict[str, Any], name: str | None = None) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AdviceWarning)
         exact = asked.get("exact_form", False)
-        return symbackprop.build(network_of(asked), name=name, dtype=asked["dtype"], exact_form=exact)
+        return symbackprop.build(network_of(asked), name=name, dtype=asked["dtype"], exact_form=exact, only=only)
 
 
 def module_for(asked: dict[str, Any] | None) -> ModuleType:

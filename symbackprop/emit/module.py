@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -63,10 +64,11 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     kernels = with_called(kernels)
     called = functions(kernels) + functions(_as_kernel(e) for n, e in scalars.items() if n != "initial_scale")
     formulas = [_function(n, e, spec) for n, e in scalars.items()]
-    sections = [*_kernel_sections(kernels, formulas, spec), *_elementary(kernels, called, spec["dtype"])]
-    sections.append(_machine_code(kernels))
-    foreign = sorted(set(called) - AVAILABLE - ORDERED)
-    texts = [_preamble(spec, foreign, plain="math." in "".join(formulas))]
+    own = (AVAILABLE - set(vars(math))) | ORDERED if "only" in spec else AVAILABLE | ORDERED
+    sections = [*_kernel_sections(kernels, formulas, spec), *_elementary(kernels, set(called) & own, spec["dtype"])]
+    if "only" not in spec:
+        sections.append(_machine_code(kernels))
+    texts = [_preamble(spec, sorted(set(called) - own), plain="math." in "".join(formulas))]
     texts += [text for section in sections for text in _under_banner(section)]
     body = "\n\n\n".join(texts)
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
@@ -82,11 +84,15 @@ def _kernel_sections(kernels: Sequence[Kernel], formulas: Sequence[str], spec: M
     faster = [n for n in named if n.startswith("sgd_")]
     rest = [n for n in named if n not in {*offered, *shared, *faster}]
     texts = {name: kernel_text(kernel) for name, kernel in named.items()}
+    loop = Section("the loop of the lecture, in its order", ["sgd"], [texts["sgd"]], banner=False)
+    compared = Section("outputs, the mean loss, the gradients of one example", [*offered[1:], *shared],
+                       [texts[n] for n in (*offered[1:], *shared)], banner=False)  # fmt: skip
+    if "only" in spec:
+        return [loop, compared, Section("parameters and their training", ["Trainer"], [
+            _copied_for(spec, "emit/plain_trainer.py"), *formulas], banner=False)]  # fmt: skip
     products = Section("what they call: products of arrays, functions of all elements", rest, [texts[n] for n in rest])
     return [
-        Section("the loop of the lecture, in its order", ["sgd"], [texts["sgd"]], banner=False),
-        Section("outputs, the mean loss, the gradients of one example", [*offered[1:], *shared],
-                [texts[n] for n in (*offered[1:], *shared)], banner=False),
+        loop, compared,
         Section("parameters, the data looked at, files of models", ["Trainer"],
                 [trainer_text(spec, deferred="sgd_deferred" in named), *formulas], banner=False),
         Section("faster orders, same updates", faster, [_ALIGNED, *(texts[n] for n in faster), _table(kernels)]),
@@ -94,9 +100,9 @@ def _kernel_sections(kernels: Sequence[Kernel], formulas: Sequence[str], spec: M
     ]  # fmt: skip
 
 
-def _elementary(kernels: Sequence[Kernel], called: Sequence[str], dtype: str) -> list[Section]:
+def _elementary(kernels: Sequence[Kernel], called: Collection[str], dtype: str) -> list[Section]:
     accurate = exponents(kernels)
-    ours = sorted(set(called) & (AVAILABLE | ORDERED) | called_by(accurate, dtype))
+    ours = sorted({*called} | called_by(accurate, dtype))
     texts = [f"{DECORATOR}\n\n\n{helpers(ours, dtype).strip()}"] if ours else []
     texts += [exponent_function(name, e, dtype) for name, e in accurate.items()]
     defined = re.findall(r"^def (\w+)", "\n".join(texts), re.MULTILINE)
@@ -128,9 +134,13 @@ def with_called(kernels: Sequence[Kernel]) -> list[Kernel]:
 
 def trainer_text(spec: Mapping[str, Any], *, deferred: bool = True) -> str:
     """Return the source of the Trainer, with what this module's SPEC needs."""
+    return _copied_for(spec, "emit/trainer.py", "emit/trainer_functions.py", deferred=deferred)
+
+
+def _copied_for(spec: Mapping[str, Any], *paths: str, deferred: bool = False) -> str:
+    """Return what files of ours have to be copied into a module of this SPEC."""
     holds = _conditions(spec, deferred=deferred)
-    whole = f"{_copied('emit/trainer.py')}\n\n\n{_copied('emit/trainer_functions.py')}"
-    text = whole.replace("  # fmt: skip", "")
+    text = "\n\n\n".join(map(_copied, paths)).replace("  # fmt: skip", "")
     for condition, words in _WORDS.items():
         for word in () if holds[condition] else words:
             text = text.replace(word, "")
@@ -190,11 +200,12 @@ def _entry(section: Section) -> str:
 
 
 def _preamble(spec: Mapping[str, Any], called: Sequence[str], *, plain: bool) -> str:
-    imports = ["import hashlib", "import json", *(["import math"] * plain), "import os"]
-    imports += ["from contextlib import suppress"]
+    whole = "only" not in spec
+    imports = ["import hashlib", "import json"] * whole + ["import math"] * plain + ["import os"] * whole
+    imports += ["from contextlib import suppress"] * whole
     if called:
         imports.append(f"from math import {', '.join(called)}")
-    imports += ["from pathlib import Path", "", "import numpy as np", "from numba import njit"]
+    imports += [*["from pathlib import Path"] * whole, "", "import numpy as np", "from numba import njit"]
     constants = _CONSTANTS.format(dtype=spec["dtype"])
     return "\n\n".join(["\n".join(imports), _spec_text(spec), constants])
 

@@ -39,7 +39,7 @@ _ABOUT_TRAINING = {"initializer", "step_size", "learned", "learned_per_unit", "u
 
 
 def specification(
-    network: Network, name: str, dtype: str, refused: dict[str, str], *, exact_form: bool = False
+    network: Network, name: str, dtype: str, refused: dict[str, str], *, exact_form: bool = False, plain: bool = False
 ) -> dict[str, Any]:
     """Return SPEC: the choices as strings, the shapes by layer, the hyperparameters with their defaults.
 
@@ -56,6 +56,7 @@ def specification(
         **names,
         "dtype": dtype,
         **({"exact_form": 1} if exact_form else {}),
+        **({"only": "plain"} if plain else {}),
         "layers": network.depth + 1,
         "parameters": {
             identifier(n): [_axis(s) for s in sizes if network.layers or s.is_Symbol]
@@ -72,7 +73,7 @@ def specification(
             "values": {identifier(n): value for n, value in network.initial_values().items()},
             **({"fans": _fans(network)} if network.layers else {}),
         },
-        "refused": refused,
+        **({} if plain else {"refused": refused}),
         **({"advice": lines} if (lines := advise(network)) else {}),
         "network": _identity(network),
     }
@@ -138,7 +139,7 @@ def header_of(
             *(e.written(code=True) for e in (*stages.clipping, *with_step(stages.updates))),
         ],
         "Computed in forms that keep their digits (errors of both types, functions correctly rounded)": forms,
-        "Schedules": _schedules(plan),
+        "Schedules": [] if "only" in spec else _schedules(plan),
     }
     versions = f"symbackprop {__version__} and SymPy {sympy.__version__}"
     source = f"{spec['name']}.toml" if network.layers else "the command below"
@@ -240,6 +241,7 @@ def command_of(network: Network, spec: dict[str, Any]) -> str:
     options += [("update", network.update)] if "update" in spec else []
     flags = [("exact-form", "exact_form"), ("weighted", "weighted"), ("dropout", "dropout")]
     exact = [f"--{flag}" for flag, key in flags if key in spec]
+    options += [("only", spec["only"])] if "only" in spec else []
     options += [("learn", text) for text in spec["learned"]]
     options += [("learn-per-unit", text) for text in spec["learned_per_unit"]]
     options += [("constant", f"{name}={value!r}") for name, value in dict(network.constants).items()]

@@ -15,24 +15,24 @@ from symbackprop.train.protocol import SPEC_KEYS, TRAINER_METHODS
 _DECLARATIONS = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef)
 
 
-def import_module(path: str | Path) -> ModuleType:
+def import_module(path: str | Path, *, plain: bool = False) -> ModuleType:
     """Import a generated module by its path.
 
     A module is a program. The look at its text tells a wrong file from a right one before anything of it
-    runs; it does not make the file of a stranger safe.
+    runs; it does not make the file of a stranger safe. With `plain`, it may have the lecture's loop alone.
 
     Raises
     ------
     ValueError
         If it is not a file, not Python, not a generated module, or cannot be imported.
     """
-    spec_of(path)
+    spec_of(path, plain=plain)
     path = Path(path).absolute()
     return _imported(path, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
-def spec_of(path: str | Path) -> dict[str, Any]:
-    """Return the SPEC of a generated module without running it.
+def spec_of(path: str | Path, *, plain: bool = False) -> dict[str, Any]:
+    """Return the SPEC of a generated module without running it; with `plain`, also of the lecture's loop alone.
 
     Raises
     ------
@@ -42,10 +42,13 @@ def spec_of(path: str | Path) -> dict[str, Any]:
     tree = _parsed(Path(path))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     methods = {node.name for node in getattr(classes.get("Trainer"), "body", ()) if isinstance(node, ast.FunctionDef)}
-    missing = [name for name in TRAINER_METHODS if name not in methods]
+    spec = _literal_spec(tree)
+    if spec.get("only") == "plain" and not plain:
+        raise ValueError(f"{path} has the lecture's loop alone; generate it without --only plain")
+    needed = TRAINER_METHODS[:4] if "only" in spec else TRAINER_METHODS  # without files of models
+    missing = [name for name in needed if name not in methods]
     if missing:
         raise ValueError(f"{path} is not a module that symbackprop generated: it has no Trainer.{missing[0]}")
-    spec = _literal_spec(tree)
     absent = [key for key in SPEC_KEYS if key not in spec]
     if absent:
         raise ValueError(f"{path} is not a module that symbackprop generated: it has no SPEC with {absent[0]!r}")
