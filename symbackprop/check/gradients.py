@@ -199,7 +199,7 @@ def _complex(problem: Problem, module: ModuleType) -> Finding:
 
 def _exact(problem: Problem, module: ModuleType) -> Finding:
     """Take central differences of fractions, which differ by the square of 2⁻¹⁰⁰, and updates, which do not differ."""
-    called = {name for kernel in KERNELS for name in getattr(module, kernel).__code__.co_names}
+    called = set[str]().union(*(_called_by(getattr(module, kernel), module) for kernel in KERNELS))
     if irrational := sorted(called & FUNCTIONS.keys()):
         return 0.0, f"does not apply: {', '.join(irrational)} of a fraction is none"
     if (units := sum(problem.sizes[1:-1])) > MOST_EXACT and "sizes" in problem.spec:
@@ -212,6 +212,17 @@ def _exact(problem: Problem, module: ModuleType) -> Finding:
     checked, note = _with_known_penalty(exact, module)
     h = Fraction(1, 2**100)
     return _noted(_slopes_differ(checked, module, lambda f: (f(h) - f(-h)) / (2 * h)), note)
+
+
+def _called_by(function: Any, module: ModuleType) -> set[str]:
+    """Return the names that a function of a module reads, and those that the functions it calls read."""
+    found: set[str] = set()
+    open_ = [function]
+    while open_:
+        new = {*open_.pop().__code__.co_names} - found
+        found |= new
+        open_ += [known for name in new if hasattr(known := getattr(module, name, None), "__code__")]
+    return found
 
 
 def _noted(finding: Finding, note: str) -> Finding:

@@ -13,8 +13,9 @@ PReLU: He et al. 2015. Swish: Ramachandran et al. 2017.
 
 from dataclasses import dataclass
 
-from sympy import Abs, Expr, Piecewise, Rational, atan, erf, exp, log, sin, sqrt, tanh
+from sympy import Expr, Piecewise, Rational, atan, erf, exp, sin, sqrt, tanh
 
+from symbackprop.expr.functions import FUNCTIONS
 from symbackprop.expr.symbols import scalar
 
 a = scalar("a")
@@ -24,16 +25,16 @@ _SELU_ALPHA = Rational("1.6732632423543772848170429916717")
 
 ACTIVATIONS: dict[str, Expr] = {
     "identity": a,
-    "sigmoid": 1 / (1 + exp(-a)),
+    "sigmoid": FUNCTIONS["sigmoid"].symbolic(a),
     "tanh": tanh(a),
     "relu": Piecewise((0, a <= 0), (a, True)),
     "leaky_relu": Piecewise((a / 100, a <= 0), (a, True)),
-    "softplus": log(1 + exp(a)),
+    "softplus": FUNCTIONS["softplus"].symbolic(a),
     "elu": Piecewise((exp(a) - 1, a <= 0), (a, True)),
     "selu": Piecewise((_SELU_SCALE * _SELU_ALPHA * (exp(a) - 1), a <= 0), (_SELU_SCALE * a, True)),
     "gelu": a * (1 + erf(a / sqrt(2))) / 2,
     "silu": a / (1 + exp(-a)),
-    "softsign": a / (1 + Abs(a)),
+    "softsign": FUNCTIONS["softsign"].symbolic(a),
     "arctan": atan(a),
     "gaussian": exp(-(a**2)),
     "sine": sin(a),

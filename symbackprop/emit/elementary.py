@@ -281,6 +281,12 @@ def sqrt(x):
     """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
     return np.sqrt(x)
 ''',
+    "cbrt": '''
+@elementary
+def cbrt(x):
+    """∛x, by the C library's kind of algorithm, which Numba brings; it is called with x ≥ 0."""
+    return np.cbrt(x)
+''',
     "ratio": '''
 @elementary
 def ratio(x, y):
@@ -304,7 +310,7 @@ NEEDS = {
     "tanh": ("expm1",), "sigmoid": ("exp",), "softplus": ("exp",), "erf": ("expm1",), "gauss": ("exp",),
     "normal": ("gauss", "exp"), "exp_error": ("product_error",),
 }  # fmt: skip
-ORDERED = frozenset({"plus", "ratio", "scaled", "sqrt"})  # texts without an approximation, and no error of their own
+ORDERED = frozenset({"cbrt", "plus", "ratio", "scaled", "sqrt"})  # texts without an approximation of their own
 PARTS = frozenset({"sum_error", "product_error", "exp_error", "exp_of_sum"})  # of accurate exponentials
 AVAILABLE = frozenset(TEXTS) - ORDERED - PARTS
 

@@ -127,7 +127,8 @@ class _Writer:
         with mp.workdps(DIGITS):
             value = u._to_mpmath(mp.prec)  # noqa: SLF001 (SymPy's own way to mpmath's numbers)
             rest = value - mp.mpf(float(self.real.near(value)))
-            return self.real.literal(value), "" if rest == 0 else self.real.literal(rest)
+            # with all the digits of a float64, so that the text has the same value in wider numbers
+            return f"real({float(value)!r})", "" if rest == 0 else self.real.literal(rest)
 
     def _sum(self, one: Pair, other: Pair) -> Pair:
         s = self._named("s", f"{one[0]} + {other[0]}")

@@ -53,7 +53,7 @@ from symbackprop.loops.ir import (
 
 WIDTH = 100
 _WRITTEN_OTHERWISE = {"Abs", "Max", "Min", "sign", "decay", "accurate_exp", "stored"}  # as operators, or not at all
-_FUNCTIONS = NODES.keys() - _WRITTEN_OTHERWISE | {"sqrt", "ratio"}
+_FUNCTIONS = NODES.keys() - _WRITTEN_OTHERWISE | {"sqrt", "cbrt", "ratio"}
 GLOBALS = ("np", "real", "zero", "one", "aligned", "kernel", "range", "min", "max", "abs", "int", "float")
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 
@@ -69,6 +69,7 @@ def functions(kernels: Iterable[Kernel]) -> list[str]:
                 value = _without_exponents(statement.value)
                 found |= {"exp" if isinstance(f, decay) else type(f).__name__ for f in value.atoms(Function)}
                 found |= {"sqrt" for _ in _roots(value)}
+                found |= {"cbrt" for p in value.atoms(Pow) if not p.is_number and _is_of_thirds(p.exp)}
                 found |= {"ratio" for p in value.atoms(Pow) if p.exp.is_negative and _roots(p)}
     return sorted(found & (_FUNCTIONS | {"isfinite"}))
 
@@ -208,8 +209,20 @@ def _power(expr: Pow) -> tuple[str, int]:
         return " * ".join([real(base, _ATOM)] * int(power)), _PRODUCT
     if isinstance(power, Rational) and power.q == 2:
         return _product(Mul(base ** (power - S.Half), Pow(base, S.Half), evaluate=False))
+    if _is_of_thirds(power):
+        return " * ".join(_thirds(base, power)), _PRODUCT
     exponent = str(power) if power.is_Integer else real(power, _ATOM)
     return f"{real(base, _ATOM)} ** {exponent}", _PRODUCT
+
+
+def _is_of_thirds(power: Expr) -> bool:
+    return isinstance(power, Rational) and power.q == 3
+
+
+def _thirds(base: Expr, power: Rational) -> list[str]:
+    """Return the factors of a power: u^(5/3) is ∛u ∛u u."""
+    whole, rest = divmod(power.p, 3)
+    return [f"cbrt({real(base)})"] * rest + ([real(base**whole, _PRODUCT)] if whole else [])
 
 
 def _choice(expr: Piecewise) -> str:

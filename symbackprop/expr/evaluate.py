@@ -164,6 +164,6 @@ class _Complex(Arithmetic):
         if name not in NODES:
             raise ValueError(f"the formula {expr} has {name}, whose values are not known")
         known, values = NODES[name], [*self.values(expr)]
-        if known.array is None:
+        if not known.takes_complex:
             values = [*map(np.real, values)]
         return over_arrays(known, complex)(*values)

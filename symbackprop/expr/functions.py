@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import sympy
 from mpmath import mp
-from sympy import Abs, Expr, Gt, Le, Lt, Max, Min, Piecewise, S, erfc, exp, log
+from sympy import Abs, And, Expr, Ge, Gt, Le, Lt, Max, Min, Piecewise, Rational, S, erfc, exp, log, sin
 from sympy.codegen.cfunctions import expm1, log1p
 
 from symbackprop.expr.conditions import compared
@@ -61,6 +61,11 @@ class Elementary:
     typed: bool = True
     pieces: bool = False
     rational: bool = False
+
+    @property
+    def takes_complex(self) -> bool:
+        """Whether NumPy's function takes complex numbers."""
+        return any("D" in types for types in getattr(self.array, "types", ()))
 
 
 def _known(name: str, array: str = "", **more: Any) -> Elementary:
@@ -110,6 +115,28 @@ def _heaviside(u: Expr) -> Expr:
     return Piecewise((0, compared(Le, u, S.Zero)), (1, True))
 
 
+def _cbrt(u: Expr) -> Expr:
+    """Return the real cube root, which SymPy's power of a negative number is not; its slope at 0 is told to be 0."""
+    root = Rational(1, 3)
+    return Piecewise((-((-u) ** root), compared(Lt, u, S.Zero)), (0, compared(Le, u, S.Zero)), (u**root, True))
+
+
+def _digits_of_cbrt(u: Any) -> Any:
+    return mp.cbrt(u) if isinstance(u, mp.mpc) else mp.sign(u) * mp.cbrt(abs(u))
+
+
+def _sinc(u: Expr) -> Expr:
+    """Return sin u / u, 1 at 0."""
+    at_zero = And(compared(Le, u, S.Zero), compared(Ge, u, S.Zero))
+    return Piecewise((1, at_zero), (sin(u) / u, True))
+
+
+def _atan2(y: Any, x: Any) -> Any:
+    if isinstance(y, mp.mpc) or isinstance(x, mp.mpc):  # continued from the real numbers
+        return -1j * mp.log((x + 1j * y) / mp.sqrt(x * x + y * y))
+    return mp.atan2(y, x)
+
+
 ELEMENTARY: dict[str, Elementary] = {
     "exp": Elementary(exp, np.exp, _exp, math.exp, node=exp),
     "log": _known("log"),
@@ -134,7 +161,7 @@ ELEMENTARY: dict[str, Elementary] = {
     "erf": _known("erf"),
     "erfc": Elementary(erfc, None, _erfc, math.erfc, node=erfc),
     "arctan": _known("atan", "arctan"),
-    "abs": Elementary(Abs, abs, abs, abs, node=Abs, rational=True),
+    "abs": Elementary(Abs, np.abs, abs, abs, node=Abs, rational=True),
     "max": Elementary(Max, np.maximum, max, max, inputs=None, node=Max, rational=True),
     "min": Elementary(Min, np.minimum, min, min, inputs=None, node=Min, rational=True),
     "log1p": Elementary(lambda u: log(1 + u), np.log1p, lambda u: mp.log(1 + u), math.log1p, node=log1p),
@@ -146,6 +173,16 @@ ELEMENTARY: dict[str, Elementary] = {
         _sign, np.sign, mp.sign, lambda u: float((u > 0) - (u < 0)), node=sympy.sign, pieces=True, rational=True
     ),
     "heaviside": Elementary(_heaviside, number=lambda u: float(u > 0), pieces=True, rational=True),
+    "cbrt": Elementary(_cbrt, np.cbrt, _digits_of_cbrt, math.cbrt, pieces=True),
+    "exp2": Elementary(lambda u: exp(u * log(2)), number=math.exp2),
+    "log2": Elementary(lambda u: log(u) / log(2), number=math.log2),
+    "log10": Elementary(lambda u: log(u) / log(10), number=math.log10),
+    "logsigmoid": Elementary(
+        lambda u: -log(1 + exp(-u)), number=lambda u: min(u, 0.0) - math.log1p(math.exp(-abs(u)))
+    ),
+    "sinc": Elementary(_sinc, number=lambda u: math.sin(u) / u if u else 1.0, pieces=True),
+    "softsign": Elementary(lambda u: u / (1 + Abs(u)), number=lambda u: u / (1 + abs(u)), rational=True),
+    "atan2": Elementary(sympy.atan2, np.arctan2, _atan2, math.atan2, inputs=2, node=sympy.atan2),
     "gamma": _known("gamma", typed=False),
     "gauss": Elementary(
         gauss, lambda u: np.exp(-u * u / 2), lambda u: _exp(-u * u / 2), node=gauss, typed=False

@@ -168,6 +168,10 @@ class _Floats(Arithmetic):
             return half * half * value if power % 2 else half * half
         if (2 * power).is_Integer:
             return self.value(base ** (power - S.Half)) * np.sqrt(value)
+        if (3 * power).is_Integer:
+            whole, rest = divmod(int(3 * power), 3)
+            root = np.cbrt(self.wider(value)).astype(self.real)
+            return reduce(operator.mul, [root] * rest) * (self.value(base**whole) if whole else self.real(1))
         return np.power(self.wider(value), self.wider(self.value(power))).astype(self.real)
 
 

@@ -252,3 +252,9 @@ def test_the_course_check(mode, tmp_path):
             parameter[at] = middle
     assert len(differences) == 20 * 4 + 4 + 4 * 5 + 5 + 5 * 3 + 3
     assert np.mean(differences) <= 1e-8
+
+
+@pytest.mark.parametrize("text", ["exp(0.7*a)/8", "exp(log(2)*a)/8", "exp(-exp(-0.7*a))"])
+def test_an_exponent_that_is_computed_with_its_roundings_is_checked(text):
+    for network in (Network((text,)), Network((text,), "squared")):
+        assert failed(build(network)) == []

@@ -265,7 +265,7 @@ def test_bad_input_draws_nothing(arguments, message, tmp_path, monkeypatch, caps
 def test_every_function_of_the_parser_can_be_drawn_and_differentiated(tmp_path):
     for name, count in ((name, function.inputs) for name, function in FUNCTIONS.items()):
         inside = {"acosh": "2+a**2", "asin": "a/(1+a**2)", "acos": "a/(1+a**2)", "atanh": "a/(1+a**2)", "sqrt": "1+a**2",
-                  "log": "1+a**2", "log1p": "a**2", "tan": "a/(1+a**2)"}.get(name, "a")  # fmt: skip
+                  "log": "1+a**2", "log1p": "a**2", "tan": "a/(1+a**2)", "log2": "1+a**2", "log10": "1+a**2", "atan2": "a, 0.5"}.get(name, "a")  # fmt: skip
         text = f"a + {name}({inside}{'' if count else ', 0.5'})"
         assert values(derivative(scalar(text)), a, AT).shape == AT.shape, name
         plot_activation(tmp_path / "g.png", Network((text,)))

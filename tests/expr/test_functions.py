@@ -8,7 +8,7 @@ from mpmath import mp
 from symbackprop.expr.evaluate import over_arrays
 from symbackprop.expr.functions import ELEMENTARY
 
-INSIDE = {"acosh": (1.25, 1.75), "log": (0.25, 2.5), "sqrt": (0.25, 2.5), "gamma": (0.25, 2.5)}
+INSIDE = {"acosh": (1.25, 1.75), "log": (0.25, 2.5), "log2": (0.25, 2.5), "log10": (0.25, 2.5), "sqrt": (0.25, 2.5), "gamma": (0.25, 2.5)}
 EVERYWHERE = (-0.75, -0.25, 0.25, 0.75)
 
 

@@ -87,6 +87,8 @@ def _between(kind: str, u, du, v, dv):
             return u + sign * v, None if no_slope else du + sign * dv
         case "*":
             return u * v, None if no_slope else du * v + u * dv
+        case "atan2":
+            return mp.atan2(u, v), None if no_slope else (du * v - u * dv) / (u * u + v * v)
     return u / v, None if no_slope else (du - u / v * dv) / v
 
 
@@ -137,6 +139,10 @@ VALUES = {
     "erf": lambda u: mp.erf(max(-2**10, min(u, 2**10))),
     "erfc": lambda u: mp.erfc(u) if u < 2**40 else mp.zero, "abs": abs,
     "sigmoid": lambda u: 1 / (1 + _exp(-u)), "softplus": lambda u: mp.log1p(_exp(u)),
+    "cbrt": lambda u: mp.sign(u) * mp.cbrt(abs(u)), "exp2": lambda u: _exp(u * mp.log(2)),
+    "log2": _real(lambda u: mp.log(u) / mp.log(2), lambda u: u > 0), "logsigmoid": lambda u: -mp.log1p(_exp(-u)),
+    "log10": _real(lambda u: mp.log(u) / mp.log(10), lambda u: u > 0), "sinc": lambda u: mp.sin(u) / u if u else mp.one,
+    "softsign": lambda u: u / (1 + abs(u)),
     "relu": lambda u: max(u, mp.zero), "sign": mp.sign, "heaviside": lambda u: mp.mpf(u > 0),
 }  # fmt: skip
 SLOPES = {
@@ -147,9 +153,12 @@ SLOPES = {
     "asinh": lambda u: 1 / mp.sqrt(1 + u * u), "acosh": lambda u: 1 / mp.sqrt(u * u - 1), "atanh": lambda u: 1 / (1 - u * u),
     "erf": lambda u: 2 / mp.sqrt(mp.pi) * _exp(-u * u), "erfc": lambda u: -2 / mp.sqrt(mp.pi) * _exp(-u * u),
     "abs": mp.sign, "sigmoid": lambda u: _exp(-abs(u)) / (1 + _exp(-abs(u))) ** 2, "softplus": VALUES["sigmoid"],
+    "cbrt": lambda u: 1 / (3 * mp.cbrt(abs(u)) ** 2), "exp2": lambda u: _exp(u * mp.log(2)) * mp.log(2),
+    "log2": lambda u: 1 / (u * mp.log(2)), "log10": lambda u: 1 / (u * mp.log(10)), "logsigmoid": lambda u: 1 / (1 + _exp(u)),
+    "sinc": lambda u: (u * mp.cos(u) - mp.sin(u)) / u**2 if u else mp.zero, "softsign": lambda u: 1 / (1 + abs(u)) ** 2,
     "relu": lambda u: mp.mpf(u > 0), "sign": lambda _: mp.zero, "heaviside": lambda _: mp.zero,
 }  # fmt: skip
-KINKS = {"abs", "relu", "sign", "heaviside"}  # at 0, where one of several slopes is taken
+KINKS = {"abs", "cbrt", "relu", "sign", "heaviside"}  # at 0, where one of several slopes is taken
 
 
 def _of_one(kind: str, u, du):

@@ -51,11 +51,13 @@ def test_a_formula_is_what_it_says(text):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_has_the_values_of_its_name(name):
     reference = {"arctan": "atan", "abs": "fabs", "max": None, "min": None}.get(name, name)
-    arguments = "a, 0.3" if name in {"max", "min"} else "a"
+    arguments = "a, 0.3" if name in {"max", "min", "atan2"} else "a"
     found = sympy.lambdify(A, parse(f"{name}({arguments})", {"a": A}), "mpmath")
     ours = {"max": lambda u: max(u, 0.3), "min": lambda u: min(u, 0.3), "relu": lambda u: max(u, 0), "sign": mpmath.sign,
             "sigmoid": lambda u: 1 / (1 + mpmath.exp(-u)), "softplus": lambda u: mpmath.log1p(mpmath.exp(u)),
-            "heaviside": lambda u: float(u > 0)}  # fmt: skip
+            "heaviside": lambda u: float(u > 0), "exp2": lambda u: 2**u, "log2": lambda u: mpmath.log(u, 2),
+            "sinc": lambda u: mpmath.sin(u) / u, "softsign": lambda u: u / (1 + abs(u)),
+            "logsigmoid": lambda u: -mpmath.log1p(mpmath.exp(-u)), "atan2": lambda u: mpmath.atan2(u, 0.3)}  # fmt: skip
     right = ours.get(name) or getattr(mpmath, reference)
     for u in (0.2, 0.7) if name != "acosh" else (1.2, 1.7):
         assert abs(found(mpmath.mpf(u)) - right(mpmath.mpf(u))) < 1e-12
