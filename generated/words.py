@@ -71,7 +71,7 @@ Regenerate with:
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-The digest of what follows: d816e6bb1c498ecf.
+The digest of what follows: 43b2cbde2381c969.
 """
 
 import hashlib
@@ -729,21 +729,6 @@ def _initial(generator, name, shape, scales):
     fan_in, fan_out = fans[name]
     scale = initial_scale(fan_in, fan_out, **scales)
     values[...] = generator.uniform(-scale, scale, shape)
-    return values
-
-
-def _matrix(name, values, columns):
-    values = np.asarray(values)
-    if values.ndim != 2 or values.shape[1] != columns or not len(values):
-        what = f"{name} has shape {values.shape}"
-        raise ValueError(f"{what}, expected (examples, {columns}) with at least one example")
-    if values.dtype.kind not in "biuf":
-        raise ValueError(f"{name} has dtype {values.dtype}, expected numbers")
-    values = np.ascontiguousarray(values, real)
-    if not _all_finite(values):
-        row, column = np.argwhere(~np.isfinite(values))[0]
-        bad = f"{name}[{row}, {column}] is {values[row, column]}"
-        raise ValueError(f"{bad}, expected finite numbers")
     return values
 
 

@@ -155,6 +155,7 @@ def _conditions(spec: Mapping[str, Any], *, deferred: bool) -> dict[str, bool]:
     return {
         **{key: key in spec for key in keys},
         "means": any(name.startswith("mean_") for name in spec.get("state", ())),
+        "numbers": not label or "vocabulary" not in spec,
         "label": label, "vector": not label, "sigmoid": sigmoid and not label, "values": not sigmoid and not label,
         "uniform": spec["initial"]["distribution"] == "uniform", "deferred": deferred,
     }  # fmt: skip

@@ -127,6 +127,7 @@ def _initial(generator, name, shape, scales):
     return values
 
 
+# --- where numbers ---
 def _matrix(name, values, columns):
     values = np.asarray(values)
     if values.ndim != 2 or values.shape[1] != columns or not len(values):
@@ -142,6 +143,7 @@ def _matrix(name, values, columns):
     return values
 
 
+# --- end ---
 # --- where vocabulary ---
 def _indices(values, columns):
     """Return inputs that are numbers of rows of a table."""
