@@ -47,6 +47,7 @@ COMPLEX_FUNCTIONS = {  # the same, and the functions with kinks, continued from 
     "max": lambda *values: max(values, key=np.real),
     "min": lambda *values: min(values, key=np.real),
     "abs": lambda z: z if np.real(z) > 0 else -z,
+    "cbrt": lambda z: z ** (1 / 3) if np.real(z) >= 0 else -((-z) ** (1 / 3)),
 }
 
 

@@ -236,7 +236,7 @@ def test_a_model_comes_back_and_another_shape_does_not(tmp_path, per_unit):
     arrays = dict(np.load(tmp_path / "m.npz"))
     for bad in (np.zeros(7), np.full_like(arrays["slope1"], np.nan)):
         np.savez(tmp_path / "bad.npz", **{**arrays, "slope1": bad})
-        with pytest.raises(ValueError, match="slope1 is not an array of"):
+        with pytest.raises(ValueError, match="slope1 is no array of"):
             mine.Trainer.load(tmp_path / "bad.npz")
 
 

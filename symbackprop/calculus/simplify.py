@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import comb
 from typing import Any
 
@@ -26,7 +27,7 @@ from sympy import (
 )  # fmt: skip
 
 from symbackprop.expr.equations import Equation
-from symbackprop.expr.indices import canonical, factor_out, opaque, rebuild
+from symbackprop.expr.indices import canonical, factor_out, fresh, opaque, rebuild
 from symbackprop.expr.reductions import Reduction, Sum, outermost
 
 _FUNCTION_COST, _DIVISION_COST = 20, 4
@@ -200,9 +201,8 @@ def _folded(expr: Expr, g: Expr, definition: Equation) -> list[Expr]:
     g, sums = opaque(g, Sum, positive=True)
     expr = expr.xreplace({node: dummy for dummy, node in sums.items()})
     reads = outermost(g, Indexed)
-    own = {axis.index for axis in definition.over}  # a sum that differs from element to element is no constant
-    if {read.indices for read in reads} != {definition.lhs.indices} or any(s.free_symbols & own for s in sums.values()):
-        return []  # reads: a, and what each unit has learnt
+    if {read.indices for read in reads} != {definition.lhs.indices}:  # a, and what each unit has learnt
+        return []
     if g in reads:
         return [_replace_reads(expr, g, definition)]
     found = []
@@ -211,7 +211,7 @@ def _folded(expr: Expr, g: Expr, definition: Equation) -> list[Expr]:
         solved = invert(g.xreplace({atom: place}), place, definition.lhs)
         if solved is not None:
             read = next(read for read in reads if atom.has(read))
-            rewritten = _replace_atom(expr, atom, solved, definition, read)
+            rewritten = _replace_atom(expr, atom, solved, definition, read, sums)
             found.append(rebuild(rewritten, _distribute).xreplace(sums))
     return found
 
@@ -220,11 +220,18 @@ def _distribute(reduction: Expr) -> Expr:
     return factor_out(reduction.func(tidy(reduction.function), *reduction.limits))
 
 
-def _replace_atom(expr: Expr, atom: Expr, solved: Expr, definition: Equation, read: Indexed) -> Expr:
-    """Replace the atom wherever the array is read, whatever the index; exp(2u) is exp(u)²."""
+def _replace_atom(
+    expr: Expr, atom: Expr, solved: Expr, definition: Equation, read: Indexed, sums: Mapping[Expr, Expr]
+) -> Expr:
+    """Replace the atom wherever the array is read, whatever the index; exp(2u) is exp(u)².
+
+    `sums` are what dummies in `solved` stand for: one that differs from element to element is that of the element read.
+    """
     for access in [e for e in expr.atoms(Indexed) if e.base == read.base]:
         swap = dict(zip(definition.lhs.indices, access.indices, strict=True))
-        here, value = atom.xreplace(swap), solved.xreplace(swap)
+        moved = {i for i, at in swap.items() if i != at}
+        there = {d: fresh(node).xreplace(swap) for d, node in sums.items() if node.free_symbols & moved}
+        here, value = atom.xreplace(swap), solved.xreplace(swap).xreplace(there)
         expr = expr.xreplace({here: value})
         if isinstance(here, exp):
             u = here.args[0]

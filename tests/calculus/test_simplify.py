@@ -225,7 +225,9 @@ def test_what_multiplies_out_to_many_terms_is_left_as_it_is():
 
 
 @pytest.mark.parametrize("at", [I, J])
-def test_nothing_is_folded_through_a_sum_that_differs_from_element_to_element(at):
+def test_a_sum_that_differs_from_element_to_element_is_that_of_the_element_read(at):
     sigmoid = 1 / (1 + exp(-a[at]))
     definition = Equation(h[I], Sum(d[I + J] * y[J], j.limits) + 1 / (1 + exp(-a[I])), (i,))
-    assert fold(sigmoid * (1 - sigmoid), definition) == sigmoid * (1 - sigmoid)
+    folded = fold(sigmoid * (1 - sigmoid), definition)
+    indices = {s for s in folded.free_symbols if s in {I, J}}
+    assert indices <= {at}
