@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain, groupby
+from dataclasses import dataclass, replace
+from itertools import chain
 
 from symbackprop.definitions.network import Network
 from symbackprop.derivation.layers import LayerDerivation, NetworkDerivation
-from symbackprop.derivation.rename import Labels, of_last, of_layer, relabelled
+from symbackprop.derivation.rename import of_last, of_layer, relabelled
 from symbackprop.derivation.validate import with_kinks
 from symbackprop.expr.equations import Derivation, Equation
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Layers that are shown together.
+    """Layers that are shown together, by the equations of the first of them.
 
     Attributes
     ----------
-    layers
-        The first of them stands for all.
-    labels
-        What the numbers in its names are shown as.
+    forward
+        What such a layer computes.
     values
-        The derivation of the adjoints of what such a layer computes, and of what its activation learns.
+        The derivation of the adjoints of that, and of what its activation learns.
     parameters
         That of its parameters and their update.
     penalised
         Its share of the penalty, an equation for each coefficient.
     """
 
-    layers: tuple[LayerDerivation, ...]
-    labels: Labels
+    forward: tuple[Equation, ...]
     values: Derivation
     parameters: Derivation
     penalised: tuple[Equation, ...]
@@ -44,54 +40,41 @@ def is_generic(network: Network) -> bool:
 
 
 def kinds_of_layer(network: Network, made: NetworkDerivation) -> list[Kind]:
-    """Return the kinds of layer in a network, from the first layer to the last."""
+    """Return the kinds of layer in a network, each where its first layer is."""
     *hidden, last = made.layers
-    groups = _alike(network, made, hidden) if is_generic(network) else _in_a_row(network, made, hidden)
-    kinds = [_kind(network, made, layers, of_layer(layers[0].number) if is_generic(network) or len(layers) > 1 else {})
-             for layers in groups]  # fmt: skip
-    return [*kinds, _kind(network, made, (last,), of_last(last.number) if is_generic(network) else {})]
+    alike: dict[tuple[Derivation, Derivation], list[LayerDerivation]] = {}
+    for layer in hidden:
+        text = _values(network, made, layer), _parameters(network, layer)
+        alike.setdefault(relabelled(text, of_layer(layer.number)), []).append(layer)
+    return [_kind(network, made, layers) for layers in (*alike.values(), [last])]
 
 
-def _alike(
-    network: Network, made: NetworkDerivation, layers: list[LayerDerivation]
-) -> Iterator[tuple[LayerDerivation, ...]]:
-    """Yield the layers that are shown by one text, wherever they stand."""
-    texts = [relabelled(_values(network, made, layer), of_layer(layer.number)) for layer in layers]
-    for text in dict.fromkeys(texts):
-        yield tuple(layer for layer, other in zip(layers, texts, strict=True) if other == text)
-
-
-def _in_a_row(
-    network: Network, made: NetworkDerivation, layers: list[LayerDerivation]
-) -> Iterator[tuple[LayerDerivation, ...]]:
-    """Yield the layers that are shown by one text and follow one another."""
-    for _, group in groupby(layers, lambda layer: relabelled(_whole(network, made, layer), of_layer(layer.number))):
-        yield tuple(group)
-
-
-def _whole(network: Network, made: NetworkDerivation, layer: LayerDerivation) -> tuple[Derivation, Derivation]:
-    return _values(network, made, layer), _parameters(network, layer)
-
-
-def _kind(network: Network, made: NetworkDerivation, layers: tuple[LayerDerivation, ...], labels: Labels) -> Kind:
-    first = layers[0]
-    values = relabelled(_values(network, made, first), labels)
-    title = _title(network, layers)
-    own = of_layer(first.number) if is_generic(network) else labels  # also the last layer's are layer k's
+def _kind(network: Network, made: NetworkDerivation, layers: list[LayerDerivation]) -> Kind:
+    first, is_last = layers[0], layers[0].number > network.depth
+    labels = of_layer(first.number) if is_generic(network) or len(layers) > 1 else {}
+    outermost = of_last(first.number) if is_generic(network) and is_last else labels  # whose parameters are layer k's
+    values, parameters = _values(network, made, first), _parameters(network, first)
+    title, of_parameters = _titles(network, [layer.number for layer in layers])
     penalised = tuple(e for e in network.penalised(str(first.number)) if e.rhs != 0)
-    shown = Derivation(title, values.given, values.steps, values.results)
-    return Kind(layers, own, shown, relabelled(_parameters(network, first), own), relabelled(penalised, own))
+    return Kind(
+        relabelled(first.forward, labels), replace(relabelled(values, outermost), title=title),
+        replace(relabelled(parameters, labels), title=of_parameters), relabelled(penalised, labels),
+    )  # fmt: skip
 
 
-def _title(network: Network, layers: tuple[LayerDerivation, ...]) -> str:
-    first, last = layers[0].number, layers[-1].number
-    if not is_generic(network):
-        where = f"Layer {first}" if first == last else f"Layers k = {first}..{last}"
-        return f"{where}: {network.item(first)}"
-    if first > network.depth:
-        return "Output layer"
-    mark = f", {network.names()['activations'][first - 1]}" if len(network.used_activations) > 1 else ""
-    return f"Hidden layer k = 1..L{mark}"
+def _titles(network: Network, numbers: list[int]) -> tuple[str, str]:
+    """Return what stands over the values and over the parameters of a kind; its last words tell it from others."""
+    first, last = numbers[0], numbers[-1]
+    if is_generic(network):
+        names = network.names()["activations"]
+        mark = f", {names[first - 1]}" if first <= network.depth and len(set(names)) > 1 else ""
+        title = f"Hidden layer k = 1..L{mark}" if first <= network.depth else "Output layer"
+        return title, "Parameters of layer k = 1..L+1, and their update"
+    if len(numbers) == 1:
+        return f"Layer {first}: {network.item(first)}", f"Parameters of layer {first}, and their update"
+    in_a_row = numbers == list(range(first, last + 1))
+    shared = f"k = {first}..{last}" if in_a_row else f"k = {' and '.join(map(str, numbers))}"
+    return f"Layers alike: {network.item(first)}, {shared}", f"Parameters of layers alike, and their update, {shared}"
 
 
 def _values(network: Network, made: NetworkDerivation, layer: LayerDerivation) -> Derivation:

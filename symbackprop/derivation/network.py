@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
-
 from symbackprop.definitions.network import Network
 from symbackprop.derivation.kinds import Kind, is_generic, kinds_of_layer
 from symbackprop.derivation.layers import NetworkDerivation, derive_network
@@ -52,7 +50,8 @@ def _derived(network: Network, *, exact_form: bool) -> Derivation:
     kinds = kinds_of_layer(network, made)
     given = _given(network, made, kinds)
     *hidden, last = kinds if is_generic(network) else (*kinds[-2::-1], kinds[-1])  # numbered ones from the last down
-    sections = [*(kind.values for kind in (last, *hidden)), _parameters(network, kinds)]
+    parameters = dict.fromkeys(kind.parameters for kind in kinds if kind.parameters.steps)
+    sections = [*(kind.values for kind in (last, *hidden)), *parameters]
     if not exact_form:
         derived = [e for kind in (last, *hidden) for e in kind.values.results]
         with remembered_forms() as forms:
@@ -62,19 +61,9 @@ def _derived(network: Network, *, exact_form: bool) -> Derivation:
 
 
 def _given(network: Network, made: NetworkDerivation, kinds: list[Kind]) -> tuple[Equation, ...]:
-    forward = (relabelled(layer.forward, kind.labels) for kind in kinds for layer in kind.layers[:1])
+    forward, penalised = (tuple(e for kind in kinds for e in getattr(kind, name)) for name in ("forward", "penalised"))
     outside = relabelled((made.output, made.loss), of_last(network.depth + 1) if is_generic(network) else {})
-    penalised = (e for kind in kinds for e in kind.penalised)
-    return tuple(dict.fromkeys((*chain.from_iterable(forward), *outside, *penalised)))
-
-
-def _parameters(network: Network, kinds: list[Kind]) -> Derivation:
-    """Return the gradients of all parameters and their updates."""
-    made = list(dict.fromkeys(kind.parameters for kind in kinds))
-    title = "Parameters of layer k = 1..L+1, and their update" if is_generic(network) else "Parameters and their update"
-    given, steps, results = (tuple(chain.from_iterable(getattr(d, name) for d in made))
-                             for name in ("given", "steps", "results"))  # fmt: skip
-    return Derivation(title, tuple(dict.fromkeys(given)), steps, results)
+    return tuple(dict.fromkeys((*forward, *outside, *penalised)))
 
 
 def _title(network: Network) -> str:

@@ -66,10 +66,9 @@ def derive_parameter(
         texts = [e.text for e in network.layers[k - 1].placed.layer.equations]
         raise ValueError(f"the parameter {want.name.partition('^')[0]} of {'; '.join(texts)!r} never reaches the loss: "
                          "its derivative is 0 everywhere")  # fmt: skip
-    penalised = want.why == "parameters"
-    before, slopes = regularised(network, str(k), want) if penalised else ([], [])
+    before, slopes = regularised(network, str(k), want)
     stored = _is_stored(network, want, users, derivation)
-    given = (gradient, *(network.penalised(str(k)) if penalised else ()))
+    given = (gradient, *network.penalised(str(k)))
     whole = updated(network, want, slopes, gradient.lhs if stored or added else gradient.rhs, given)
     after = afterwards(network, str(k), want)
     directly = added and not stored

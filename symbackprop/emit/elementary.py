@@ -284,7 +284,7 @@ def sqrt(x):
     "cbrt": '''
 @elementary
 def cbrt(x):
-    """∛x, by the C library's kind of algorithm, which Numba brings; it is called with x ≥ 0."""
+    """∛x, as Numba computes NumPy's; it is called with x ≥ 0."""
     return np.cbrt(x)
 ''',
     "ratio": '''

@@ -142,8 +142,7 @@ def header_of(
         "Schedules": [] if "only" in spec else _schedules(plan),
     }
     versions = f"symbackprop {__version__} and SymPy {sympy.__version__}"
-    source = f"{spec['name']}.toml" if network.layers else "the command below"
-    return Header(f"{_title(network)}.", source, versions, shown, shapes_of(network), command_of(network, spec))
+    return Header(f"{_title(network)}.", versions, shown, shapes_of(network), command_of(network, spec))
 
 
 def shapes_of(network: Network) -> list[str]:

@@ -87,7 +87,9 @@ def _parts(derivation: Derivation) -> Iterator[Derivation]:
 
 def _given(derivation: Derivation) -> tuple[Line, ...]:
     equations = derivation.given or tuple(e for part in derivation.sections for e in part.given)
-    return _named_once(_equation(e) for e in dict.fromkeys(equations))
+    titles = {e: part.title for part in _parts(derivation) for e in part.given}
+    lines = [(titles.get(e, ""), _equation(e)) for e in dict.fromkeys(equations)]
+    return _named_once(_told_apart(lines))
 
 
 def _equation(equation: Equation) -> Line:

@@ -50,6 +50,8 @@ class Elementary:
         Whether it writes its argument more than once, as the value and in a condition.
     rational
         Whether it is a fraction of fractions.
+    raises
+        Whether a kernel that is not compiled calls Python's, which raises where a compiled one gives NaN or infinity.
     """
 
     symbolic: Callable[..., Expr]
@@ -61,6 +63,7 @@ class Elementary:
     typed: bool = True
     pieces: bool = False
     rational: bool = False
+    raises: bool = False
 
     @property
     def takes_complex(self) -> bool:
@@ -141,23 +144,25 @@ ELEMENTARY: dict[str, Elementary] = {
     "exp": Elementary(exp, np.exp, _exp, math.exp, node=exp),
     "log": _known("log"),
     "sqrt": Elementary(sympy.sqrt, np.sqrt, mp.sqrt, math.sqrt),
-    "sin": _known("sin"),
-    "cos": _known("cos"),
-    "tan": _known("tan"),
+    "sin": _known("sin", raises=True),
+    "cos": _known("cos", raises=True),
+    "tan": _known("tan", raises=True),
     "sinh": Elementary(
         sympy.sinh, np.sinh, lambda u: (_exp(u) - _exp(-u)) / 2 if abs(u) > 1 else mp.sinh(u), math.sinh,
-        node=sympy.sinh,
+        node=sympy.sinh, raises=True,
     ),
-    "cosh": Elementary(sympy.cosh, np.cosh, lambda u: (_exp(u) + _exp(-u)) / 2, math.cosh, node=sympy.cosh),
+    "cosh": Elementary(
+        sympy.cosh, np.cosh, lambda u: (_exp(u) + _exp(-u)) / 2, math.cosh, node=sympy.cosh, raises=True
+    ),
     "tanh": Elementary(
         sympy.tanh, np.tanh, lambda u: mp.tanh(max(-SATURATED, min(u, SATURATED))), math.tanh, node=sympy.tanh
     ),
-    "asin": _known("asin", "arcsin"),
-    "acos": _known("acos", "arccos"),
+    "asin": _known("asin", "arcsin", raises=True),
+    "acos": _known("acos", "arccos", raises=True),
     "atan": _known("atan", "arctan"),
     "asinh": _known("asinh", "arcsinh"),
-    "acosh": _known("acosh", "arccosh"),
-    "atanh": _known("atanh", "arctanh"),
+    "acosh": _known("acosh", "arccosh", raises=True),
+    "atanh": _known("atanh", "arctanh", raises=True),
     "erf": _known("erf"),
     "erfc": Elementary(erfc, None, _erfc, math.erfc, node=erfc),
     "arctan": _known("atan", "arctan"),
@@ -183,7 +188,7 @@ ELEMENTARY: dict[str, Elementary] = {
     "sinc": Elementary(_sinc, number=lambda u: math.sin(u) / u if u else 1.0, pieces=True),
     "softsign": Elementary(lambda u: u / (1 + Abs(u)), number=lambda u: u / (1 + abs(u)), rational=True),
     "atan2": Elementary(sympy.atan2, np.arctan2, _atan2, math.atan2, inputs=2, node=sympy.atan2),
-    "gamma": _known("gamma", typed=False),
+    "gamma": _known("gamma", typed=False, raises=True),
     "gauss": Elementary(
         gauss, lambda u: np.exp(-u * u / 2), lambda u: _exp(-u * u / 2), node=gauss, typed=False
     ),

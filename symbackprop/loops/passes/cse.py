@@ -12,6 +12,7 @@ from typing import Any
 
 from sympy import Dummy, Expr, Function, Indexed, Piecewise, Pow, cse
 
+from symbackprop.expr.functions import NODES
 from symbackprop.expr.printing import SHARED
 from symbackprop.expr.reductions import outermost
 from symbackprop.expr.symbols import accurate_exp, scalar
@@ -87,10 +88,7 @@ def _guards_reads(choice: Expr) -> bool:
 
 def _may_raise(choice: Expr) -> bool:
     """Whether a choice has functions that Python's `math` does not compute of every number."""
-    return any(type(f).__name__ in _RAISE for f in choice.atoms(Function))
-
-
-_RAISE = {"sin", "cos", "tan", "asin", "acos", "acosh", "atanh", "sinh", "cosh", "gamma"}
+    return any(NODES[name].raises for f in choice.atoms(Function) if (name := type(f).__name__) in NODES)
 
 
 def _kept(value: Expr, keep: list[Assign], guarded: Mapping[Expr, Expr]) -> Expr:
