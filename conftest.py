@@ -1,5 +1,5 @@
-"""The flag with which the committed generated modules are written again."""
+"""The flag with which the committed generated modules, and the texts beside tests, are written again."""
 
 
 def pytest_addoption(parser):
-    parser.addoption("--rewrite", action="store_true", help="write generated/ again instead of comparing with it")
+    parser.addoption("--rewrite", action="store_true", help="write generated/ and the golden texts again, not compare")

@@ -1,8 +1,9 @@
-"""One place on disk for machine code that outlives a run, and reproducible Hypothesis."""
+"""One place on disk for machine code that outlives a run, reproducible Hypothesis, and texts kept beside their tests."""
 
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 CACHE = Path(__file__).parent.parent / ".pytest_cache"
@@ -10,3 +11,19 @@ os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "numba"))  # before anythin
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("suite")
+
+
+@pytest.fixture
+def golden(request):
+    """Compares a text with golden/TEST/NAME.txt beside the test, or writes that with --rewrite."""
+    folder = request.path.parent / "golden" / request.path.stem.removeprefix("test_")
+
+    def compare(name, text):
+        path = folder / f"{name}.txt"
+        if request.config.getoption("--rewrite"):
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(text + "\n", encoding="utf-8")
+        assert path.exists(), f"there is no {path.name}; pytest --rewrite writes it"
+        assert text + "\n" == path.read_text(encoding="utf-8"), "where the new text is right: pytest --rewrite"
+
+    return compare

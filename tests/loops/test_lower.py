@@ -25,7 +25,7 @@ from tests.precision import values
 
 n, m, k = map(size, "nmk")
 i, j = Axis("i", n), Axis("j", m)
-I, J = i.index, j.index  # noqa: E741
+I, J, K = i.index, j.index, Axis("k", n).index  # noqa: E741
 W, q, x, v = map(array, "Wqxv")
 GUARDED = "exponential of a convolution"
 PASSES = {
@@ -115,6 +115,31 @@ def test_what_is_not_chosen_is_not_read():
 
 
 # --- the order of the loops ---
+
+
+lead, top = array_of_integers("lead"), scalar("top")
+RULES = {
+    "element_by_element": Equation(q[I], sin(x[I]) + scalar("c"), (i,)),
+    "a_sum_for_each_element": Equation(q[I], x[I] + Sum(W[I, J] * v[J], j.limits), (i,)),
+    "row_by_row": Equation(v[J], v[J] + Sum(W[I, J] * x[I], i.limits), (j,)),
+    "row_by_row_from_zero": Equation(v[J], Sum(W[I, J] * x[I], i.limits), (j,)),
+    "a_sum_that_no_element_needs": Equation(q[I], exp(x[I]) / Sum(exp(x[J]), (J, 0, n - 1)), (i,)),
+    "a_sum_of_sums": Equation(q[I], Sum(W[I, J] * Sum(W[K, J], (K, 0, n - 1)) ** 2, j.limits), (i,)),
+    "a_maximum": Equation(top, Maximum(x[I] * v[J], j.limits, i.limits)),
+    "a_window_becomes_bounds": Equation(
+        q[I], Sum(Piecewise((W[I, J] * v[J - I], (I <= J) & (J < I + 3)), (0, True)), j.limits), (i,)
+    ),
+    "an_update": Equation(W[I, J], W[I, J] - scalar("step") * (x[I] * v[J] + 2 * W[I, J]), (i, j)),
+    "an_update_of_the_elements_that_indices_lead_to": Equation(
+        W[lead[I], J], W[lead[I], J] - scalar("step") * q[I] * v[J], (i, j)
+    ),
+    "where_something_is_largest": Equation(lead[Integer(0)], Place(W[I, J], j.limits, i.limits)),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_golden(rule, golden):
+    golden(rule, "\n".join(lines(lower(RULES[rule]))))
 
 
 def loops_of(body):

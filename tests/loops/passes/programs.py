@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 from sympy import Integer, Max, Symbol
 
-from symbackprop.emit.numba_text import kernel_text
+from symbackprop.emit.numba_text import kernel_text, lines
 from symbackprop.expr.symbols import array, scalar, size
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Kernel, Loop
 
@@ -52,6 +52,11 @@ def assert_same(body, other, rows=(0, 1, 2, 5, 7), columns=3):
 
 def loop(*body, over=i, stop=None, why="", start=0):
     return Loop(over, {i: n, j: m}.get(over) if stop is None else stop, body, why, Integer(start))
+
+
+def before_and_after(body, other):
+    """The texts of two bodies, one above the other."""
+    return "\n".join(["--- before", *lines(body), "--- after", *lines(other)])
 
 
 def loops_in(body):

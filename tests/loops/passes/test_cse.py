@@ -10,13 +10,33 @@ from symbackprop.expr.symbols import accurate_exp, decay, scalar, scaled
 from symbackprop.loops.ir import Accumulate, Assign, If, walk
 from symbackprop.loops.passes.cse import share
 from tests.calculus.test_simplify import quotients
-from tests.loops.passes.programs import a, assert_same, b, c, i, j, loop, n, programs, s
+from tests.loops.passes.programs import a, assert_same, b, before_and_after, c, i, j, loop, n, programs, s
 from tests.precision import values
 
 
 @given(body=programs())
 def test_programs_leave_the_same_integers(body):
     assert_same(body, share(body))
+
+
+GOLDEN = {
+    "a_function_and_a_quotient": (loop(Assign(a[i], exp(b[i]) * sin(c[i]) / (1 + exp(b[i])) + 1 / (1 + exp(b[i])))),),
+    "what_conditions_choose": (
+        loop(Assign(a[i], Piecewise((tanh(b[i]) ** 2, b[i] > 0), (tanh(b[i]) * exp(c[i]), True)) + exp(c[i]) ** 2)),
+    ),
+    "what_conditions_on_indices_guard": (
+        loop(
+            Assign(
+                a[i], Piecewise((exp(b[i + 1]) ** 2 + exp(b[i + 1]), n > i + 1), (0, True)) + exp(c[i]) * sin(exp(c[i]))
+            )
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden(name, golden):
+    golden(name, before_and_after(GOLDEN[name], share(GOLDEN[name])))
 
 
 def computed(body, arrays, at):

@@ -14,6 +14,7 @@ from tests.loops.passes.programs import (
     a,
     assert_same,
     b,
+    before_and_after,
     c,
     i,
     j,
@@ -76,6 +77,28 @@ ILLEGAL = {
     "other starts": (loop(Assign(a[i], b[i])), loop(Assign(c[i], a[i]), start=1)),
     "other indices": (loop(Assign(a[i], b[i])), loop(Assign(c[k], a[k]), over=k, stop=n)),
 }
+
+
+GOLDEN = {
+    "neighbours_and_a_scalar_between": (
+        loop(Assign(a[i], s * b[i]), why="a = s b"),
+        Assign(t, b[0] + s),
+        loop(Assign(c[i], t + a[i]), why="c = t + a"),
+        loop(Accumulate(t, c[i]), why="t = Σ c"),
+    ),
+    "inner_loops_too": (
+        loop(loop(Accumulate(c[j], M[i, j] * a[i]), over=j, why="c += Mᵀ a"), why="rows"),
+        loop(loop(Accumulate(M[i, j], -a[i] * b[j]), over=j, why="M -= a bᵀ")),
+    ),
+    "a_later_element_keeps_them_apart": (
+        loop(Assign(a[i], b[i])), loop(Assign(b[i], c[i])), loop(Assign(c[i], a[i + 1])),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden(name, golden):
+    golden(name, before_and_after(GOLDEN[name], fuse(GOLDEN[name])))
 
 
 @pytest.mark.parametrize("case", LEGAL)

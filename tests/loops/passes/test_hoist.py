@@ -9,9 +9,25 @@ from symbackprop.emit.numba_text import lines
 from symbackprop.expr.symbols import names_in, scalar, size
 from symbackprop.loops.ir import Accumulate, Assign, If, Loop, expressions, walk, written
 from symbackprop.loops.passes.hoist import hoist
-from tests.loops.passes.programs import K, M, a, assert_same, b, c, i, j, loop, n, programs, s, t
+from tests.loops.passes.programs import K, M, a, assert_same, b, before_and_after, c, i, j, loop, n, programs, s, t
 
 step = scalar("step")
+
+
+GOLDEN = {
+    "an_update_of_a_matrix": (
+        loop(
+            loop(Accumulate(M[i, j], -step * (a[i] * b[j] + 2 * s * M[i, j])), over=j), why="M -= step (a bᵀ + 2 s M)"
+        ),
+    ),
+    "quotients_and_functions": (loop(Assign(a[i], b[i] / (1 + t) + sin(s) * c[i])), loop(Assign(c[i], a[i] * sin(s)))),
+    "what_changes_stays": (loop(Accumulate(s, a[i]), loop(Assign(M[i, j], s * t * b[j]), over=j)),),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden(name, golden):
+    golden(name, before_and_after(GOLDEN[name], hoist(GOLDEN[name])))
 
 
 @given(body=programs())

@@ -14,7 +14,35 @@ from symbackprop.loops.passes.fuse import fuse
 from symbackprop.loops.passes.hoist import hoist
 from symbackprop.loops.passes.scalarize import scalarize
 from symbackprop.loops.passes.tile import CannotTileError, tile
-from tests.loops.passes.programs import END, START, K, M, a, assert_same, b, c, flat_loops, i, j, k, loop, programs, s
+from tests.loops.passes.programs import (
+    END,
+    START,
+    K,
+    M,
+    a,
+    assert_same,
+    b,
+    before_and_after,
+    c,
+    flat_loops,
+    i,
+    j,
+    k,
+    loop,
+    programs,
+    s,
+)
+
+GOLDEN = {
+    "loads_and_stores_once": (loop(Accumulate(b[i], 2 * a[i]), Accumulate(c[i], a[i] * b[i]), Assign(a[i], c[i])),),
+    "a_register_tile": tile((loop(loop(Accumulate(a[i], M[i, j] * b[j]), over=j)),), {"i": 3}),
+    "elements_that_may_be_the_same": (loop(Assign(a[i], b[i]), Accumulate(a[k], a[i]), Assign(c[i], a[i] * b[i])),),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden(name, golden):
+    golden(name, before_and_after(GOLDEN[name], scalarize(GOLDEN[name])))
 
 
 def text(*body):

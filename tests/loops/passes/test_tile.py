@@ -25,6 +25,7 @@ from tests.loops.passes.programs import (
     a,
     assert_same,
     b,
+    before_and_after,
     c,
     i,
     j,
@@ -47,6 +48,20 @@ PRODUCTS = {
     "update by an outer product": Equation(M[i, j], M[i, j] - 2 * a[i] * b[j], (ROWS, COLUMNS)),
     "matrix by matrix": Equation(K[i, j], Sum(M[i, INNER.index] * M[j, INNER.index], INNER.limits), (ROWS, COLUMNS)),
 }
+
+
+GOLDEN = {  # a product, how many turns become one, and whether the last come first
+    "rows_of_a_matrix_by_a_vector": ("matrix by vector", {"i": 3}, False),
+    "an_update_from_the_last_row": ("update by an outer product", {"i": 2}, True),
+    "columns_of_a_product": ("matrix by matrix", {"j": 2}, False),
+}
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_golden(name, golden):
+    product, factors, backwards = GOLDEN[name]
+    body = lower(PRODUCTS[product])
+    golden(name, before_and_after(body, tile(body, factors, backwards=backwards)))
 
 
 @pytest.mark.parametrize("backwards", [False, True])
