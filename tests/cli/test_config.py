@@ -1,6 +1,5 @@
 """A run can be had again from the settings beside its model; a kill leaves no half a file; settings are read with distrust."""
 
-import doctest
 import os
 import signal
 import subprocess
@@ -21,10 +20,6 @@ from tests.train.conftest import FAKE
 texts = st.text(st.characters(codec="utf-8"), max_size=20)
 numbers = st.integers(-(2**60), 2**60) | st.floats(allow_nan=False, allow_infinity=False)
 values = texts | numbers | st.booleans() | st.lists(texts, max_size=3) | st.dictionaries(texts, numbers, max_size=3)
-
-
-def test_the_examples_in_the_docstrings():
-    assert doctest.testmod(config).failed == 0
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z-]{0,9}", fullmatch=True), values, max_size=5))

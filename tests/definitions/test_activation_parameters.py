@@ -1,13 +1,11 @@
 """What learnt parameters may be called, where they may start, and who uses them; all else is one line that says so."""
 
-import doctest
 import keyword
 
 import pytest
 from sympy import Symbol, sin, tanh
 
 from symbackprop import Network
-from symbackprop.definitions import activation_parameters
 from symbackprop.definitions.activation_parameters import RESERVED
 from symbackprop.definitions.activations import ACTIVATIONS, PARAMETRIC
 
@@ -113,7 +111,3 @@ def test_networks_are_equal_by_value():
     assert one == other
     assert hash(one) == hash(other)
     assert one != Network(("prelu",), learned={"slope": 2})
-
-
-def test_the_examples_in_the_docstrings():
-    assert doctest.testmod(activation_parameters).failed == 0

@@ -1,6 +1,5 @@
 """Errors against mpmath and over every float32, the special values, and what LLVM makes of the text."""
 
-import doctest
 import importlib.util
 import math
 import re
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from symbackprop.emit import elementary, minimax
+from symbackprop.emit import minimax
 from symbackprop.emit.elementary import AVAILABLE, DECORATOR, ERRORS, helpers
 
 PLAIN = "def elementary(function):\n    return function"
@@ -200,8 +199,3 @@ def test_a_fit_has_the_least_degree():
     x = [low + (high - low) * k / 100 for k in range(101)]
     assert max(abs(mp.polyval(p[::-1], v) - minimax.exp_tail(v)) for v in x if v) < 1.2 * tolerance
     assert mp.chebyfit(minimax.exp_tail, [low, high], len(p) - 1, error=True)[1] > tolerance
-
-
-@pytest.mark.parametrize("module", [minimax, elementary])
-def test_examples(module):
-    assert doctest.testmod(module).failed == 0

@@ -1,13 +1,11 @@
 """How formulas are written, as mathematics for people and as identifiers for code; what is written is what is meant."""
 
-import doctest
 import math
 
 import pytest
 from hypothesis import given, strategies
 from sympy import Abs, Add, Eq, Mul, Piecewise, Pow, Rational, S, exp, log, sin, sqrt, tanh
 
-from symbackprop.expr import printing
 from symbackprop.expr.printing import formula, identifier, mathematical, split, subscript
 from symbackprop.expr.reductions import Maximum, Sum
 from symbackprop.expr.symbols import LABEL, Axis, Partial, array, indicator, scalar, size
@@ -19,10 +17,6 @@ I, J = i.index, j.index  # noqa: E741
 a, b, W, f, y = array("a^k"), array("b^k"), array("W^k"), array("f"), array("y")
 dW, da = array("∂l/∂W^k"), array("∂l/∂a^k")
 u, v, w, α, λ = map(scalar, "uvwαλ")
-
-
-def test_the_examples_in_the_docstrings():
-    assert doctest.testmod(printing).failed == 0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """What a misspelt name may have meant: distances against the recursive definition, and mistakes people make."""
 
-import doctest
 from functools import cache
 
 import pytest
@@ -16,10 +15,6 @@ from tests.hostile import LOOKALIKES
 
 NAMES = sorted({*ACTIVATIONS, *FUNCTIONS})
 letters = st.text("abc", max_size=6)
-
-
-def test_the_examples_in_the_docstrings():
-    assert doctest.testmod(suggest).failed == 0
 
 
 @cache

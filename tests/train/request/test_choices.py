@@ -1,5 +1,3 @@
-import doctest
-import importlib
 import re
 
 import pytest
@@ -8,11 +6,6 @@ from symbackprop.train.request import choices
 
 SPEC = {"hyperparameters": {"decay": 0.0, "l2": 0.0}, "loss": "nll"}
 NOBODY_SAID = {"decay": None, "l2": None, "l1": None}
-
-
-@pytest.mark.parametrize("name", ["request.choices", "data.source_location"])
-def test_the_examples_in_the_docstrings(name):
-    assert doctest.testmod(importlib.import_module(f"symbackprop.train.{name}")).failed == 0
 
 
 def test_hyperparameters_are_those_of_the_module():
