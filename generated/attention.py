@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_deferred, sgd_minibatch: faster orders, same updates
     contract_pk_qk, ...: what they call: products of arrays, functions of all elements
@@ -88,7 +88,7 @@ Regenerate with:
     symbackprop generate --network attention.toml -o attention.py, or build(Network([...]))
         in Python
 
-The digest of what follows: 46598f61764a39b0.
+The digest of what follows: 67382bfed7fcffa6.
 """
 
 import hashlib
@@ -151,6 +151,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -324,54 +325,7 @@ def forward(X, W1, b1, W2, W3, b3, F):
             for j in range(64):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[i] = tanh(a1[i])
-        for i in range(32):
-            h1[i] = tanh(a1[i])
-        # s_2[i] = Σ_j<32 W2[i,j] h1[j]
-        for i in range(32):
-            total = zero
-            for j in range(32):
-                total += W2[i, j] * h1[j]
-            s_2[i] = total
-        # m = max_i<32 s_2[i]
-        m = s_2[0]
-        for i in range(32):
-            m = max(m, s_2[i])
-        # e[i] = exp(s_2[i] - m)
-        for i in range(32):
-            e[i] = exp(s_2[i] - m)
-        # z = Σ_i<32 e[i]
-        z = zero
-        for i in range(32):
-            z += e[i]
-        # p2[i] = e[i]/z
-        per_z = one / z
-        for i in range(32):
-            p2[i] = per_z * e[i]
-        # h2[i] = 32 h1[i] p2[i]
-        for i in range(32):
-            h2[i] = real(32) * h1[i] * p2[i]
-        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(10):
-            total = zero
-            for j in range(32):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
-        # m2 = max_i<10 a3[i]
-        m2 = a3[0]
-        for i in range(10):
-            m2 = max(m2, a3[i])
-        # e2[i] = exp(a3[i] - m2)
-        for i in range(10):
-            e2[i] = exp(a3[i] - m2)
-        # z2 = Σ_i<10 e2[i]
-        z2 = zero
-        for i in range(10):
-            z2 += e2[i]
-        # f[i] = e2[i]/z2
-        per_z2 = one / z2
-        for i in range(10):
-            f[i] = per_z2 * e2[i]
+        forward_from_a1(W2, W3, b3, a1, h1, s_2, e, p2, h2, a3, e2, f)
 
 
 @kernel
@@ -397,54 +351,7 @@ def loss(X, Y, W1, b1, W2, W3, b3):
             for j in range(64):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[i] = tanh(a1[i])
-        for i in range(32):
-            h1[i] = tanh(a1[i])
-        # s_2[i] = Σ_j<32 W2[i,j] h1[j]
-        for i in range(32):
-            total = zero
-            for j in range(32):
-                total += W2[i, j] * h1[j]
-            s_2[i] = total
-        # m = max_i<32 s_2[i]
-        m = s_2[0]
-        for i in range(32):
-            m = max(m, s_2[i])
-        # e[i] = exp(s_2[i] - m)
-        for i in range(32):
-            e[i] = exp(s_2[i] - m)
-        # z = Σ_i<32 e[i]
-        z = zero
-        for i in range(32):
-            z += e[i]
-        # p2[i] = e[i]/z
-        per_z = one / z
-        for i in range(32):
-            p2[i] = per_z * e[i]
-        # h2[i] = 32 h1[i] p2[i]
-        for i in range(32):
-            h2[i] = real(32) * h1[i] * p2[i]
-        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(10):
-            total = zero
-            for j in range(32):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
-        # m2 = max_i<10 a3[i]
-        m2 = a3[0]
-        for i in range(10):
-            m2 = max(m2, a3[i])
-        # e2[i] = exp(a3[i] - m2)
-        for i in range(10):
-            e2[i] = exp(a3[i] - m2)
-        # z2 = Σ_i<10 e2[i]
-        z2 = zero
-        for i in range(10):
-            z2 += e2[i]
-        # f[i] = e2[i]/z2
-        per_z2 = one / z2
-        for i in range(10):
-            f[i] = per_z2 * e2[i]
+        m2, z2 = forward_from_a1(W2, W3, b3, a1, h1, s_2, e, p2, h2, a3, e2, f)
         # l = m2 + log(z2) - a3[y]
         l = m2 + log(z2) - a3[y]
         mean += l
@@ -476,59 +383,12 @@ def backward(x, y, W1, b1, W2, W3, b3, dW1, db1, dW2, dW3, db3, l2):
         for j in range(64):
             total += W1[i, j] * x[j]
         a1[i] = b1[i] + total
-    # h1[i] = tanh(a1[i])
-    for i in range(32):
-        h1[i] = tanh(a1[i])
+    m2, z2 = forward_from_a1(W2, W3, b3, a1, h1, s_2, e, p2, h2, a3, e2, f)
     # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
     for i in range(32):
         shared = exp(-abs(a1[i]))
         shared2 = shared * shared
         dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-    # s_2[i] = Σ_j<32 W2[i,j] h1[j]
-    for i in range(32):
-        total = zero
-        for j in range(32):
-            total += W2[i, j] * h1[j]
-        s_2[i] = total
-    # m = max_i<32 s_2[i]
-    m = s_2[0]
-    for i in range(32):
-        m = max(m, s_2[i])
-    # e[i] = exp(s_2[i] - m)
-    for i in range(32):
-        e[i] = exp(s_2[i] - m)
-    # z = Σ_i<32 e[i]
-    z = zero
-    for i in range(32):
-        z += e[i]
-    # p2[i] = e[i]/z
-    per_z = one / z
-    for i in range(32):
-        p2[i] = per_z * e[i]
-    # h2[i] = 32 h1[i] p2[i]
-    for i in range(32):
-        h2[i] = real(32) * h1[i] * p2[i]
-    # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-    for i in range(10):
-        total = zero
-        for j in range(32):
-            total += W3[i, j] * h2[j]
-        a3[i] = b3[i] + total
-    # m2 = max_i<10 a3[i]
-    m2 = a3[0]
-    for i in range(10):
-        m2 = max(m2, a3[i])
-    # e2[i] = exp(a3[i] - m2)
-    for i in range(10):
-        e2[i] = exp(a3[i] - m2)
-    # z2 = Σ_i<10 e2[i]
-    z2 = zero
-    for i in range(10):
-        z2 += e2[i]
-    # f[i] = e2[i]/z2
-    per_z2 = one / z2
-    for i in range(10):
-        f[i] = per_z2 * e2[i]
     # l = m2 + log(z2) - a3[y]
     l = m2 + log(z2) - a3[y]
     # da3[i] = f[i] - 1[i=y]
@@ -548,41 +408,84 @@ def backward(x, y, W1, b1, W2, W3, b3, dW1, db1, dW2, dW3, db3, l2):
     total = zero
     for j in range(32):
         total += dp2[j] * p2[j]
-    for i in range(32):
-        ds_2[i] = p2[i] * (dp2[i] - total)
     # dh1[i] = 32 dh2[i] p2[i] + Σ_j<32 W2[j,i] ds_2[j]
     for i in range(32):
-        dh1[i] = real(32) * dh2[i] * p2[i]
+        p2_i = p2[i]
+        ds_2[i] = p2_i * (dp2[i] - total)
+        dh1[i] = real(32) * p2_i * dh2[i]
     for j in range(32):
         ds_2_j = ds_2[j]
         for i in range(32):
             dh1[i] += ds_2_j * W2[j, i]
-    # da1[i] = dh1_da1[i] dh1[i]
-    for i in range(32):
-        da1[i] = dh1_da1[i] * dh1[i]
-    # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]
+    # da1[i] = dh1_da1[i] dh1[i]; dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]; db1[i] = da1[i];
+    #     dW2[i,j] = ds_2[i] h1[j] + 2 l2 W2[i,j]
     l2_x2 = real(2) * l2
     for i in range(32):
+        da1[i] = dh1_da1[i] * dh1[i]
         da1_i = da1[i]
         for j in range(64):
             dW1[i, j] = da1_i * x[j] + l2_x2 * W1[i, j]
-    # db1[i] = da1[i]
-    for i in range(32):
         db1[i] = da1[i]
-    # dW2[i,j] = ds_2[i] h1[j] + 2 l2 W2[i,j]
-    for i in range(32):
         ds_2_i = ds_2[i]
         for j in range(32):
             dW2[i, j] = ds_2_i * h1[j] + l2_x2 * W2[i, j]
-    # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j]
+    # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j]; db3[i] = da3[i]
     for i in range(10):
         da3_i = da3[i]
         for j in range(32):
             dW3[i, j] = da3_i * h2[j] + l2_x2 * W3[i, j]
-    # db3[i] = da3[i]
-    for i in range(10):
         db3[i] = da3[i]
     return l
+
+
+@inlined
+def forward_from_a1(W2, W3, b3, a1, h1, s_2, e, p2, h2, a3, e2, f):
+    """Compute h1, s_2, e, p2, h2, a3, e2, f of one example from a1; return m2, z2."""
+    # h1[i] = tanh(a1[i])
+    for i in range(32):
+        h1[i] = tanh(a1[i])
+    # s_2[i] = Σ_j<32 W2[i,j] h1[j]
+    for i in range(32):
+        total = zero
+        for j in range(32):
+            total += W2[i, j] * h1[j]
+        s_2[i] = total
+    # m = max_i<32 s_2[i]
+    m = s_2[0]
+    for i in range(32):
+        m = max(m, s_2[i])
+    # z = Σ_i<32 e[i]
+    z = zero
+    # e[i] = exp(s_2[i] - m)
+    for i in range(32):
+        e[i] = exp(s_2[i] - m)
+        z += e[i]
+    # p2[i] = e[i]/z; h2[i] = 32 h1[i] p2[i]
+    per_z = one / z
+    for i in range(32):
+        p2[i] = per_z * e[i]
+        h2[i] = real(32) * h1[i] * p2[i]
+    # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
+    for i in range(10):
+        total2 = zero
+        for j in range(32):
+            total2 += W3[i, j] * h2[j]
+        a3[i] = b3[i] + total2
+    # m2 = max_i<10 a3[i]
+    m2 = a3[0]
+    for i in range(10):
+        m2 = max(m2, a3[i])
+    # z2 = Σ_i<10 e2[i]
+    z2 = zero
+    # e2[i] = exp(a3[i] - m2)
+    for i in range(10):
+        e2[i] = exp(a3[i] - m2)
+        z2 += e2[i]
+    # f[i] = e2[i]/z2
+    per_z2 = one / z2
+    for i in range(10):
+        f[i] = per_z2 * e2[i]
+    return m2, z2
 
 
 class Trainer:
@@ -936,54 +839,12 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t)
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[i] = tanh(a1[i]); dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
+        m2, z2 = forward_from_a1(W2, W3, b3, a1, h1, s_2, e, p2, h2, a3, e2, f)
+        # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
         for i in range(32):
-            a1_i = a1[i]
-            h1[i] = tanh(a1_i)
-            shared = exp(-abs(a1_i))
+            shared = exp(-abs(a1[i]))
             shared2 = shared * shared
             dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-        # s_2[i] = Σ_j<32 W2[i,j] h1[j]
-        for i in range(32):
-            total = zero
-            for j in range(32):
-                total += W2[i, j] * h1[j]
-            s_2[i] = total
-        # m = max_i<32 s_2[i]
-        m = s_2[0]
-        for i in range(32):
-            m = max(m, s_2[i])
-        # z = Σ_i<32 e[i]
-        z = zero
-        # e[i] = exp(s_2[i] - m)
-        for i in range(32):
-            e[i] = exp(s_2[i] - m)
-            z += e[i]
-        # p2[i] = e[i]/z; h2[i] = 32 h1[i] p2[i]
-        per_z = one / z
-        for i in range(32):
-            p2[i] = per_z * e[i]
-            h2[i] = real(32) * h1[i] * p2[i]
-        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(10):
-            total2 = zero
-            for j in range(32):
-                total2 += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total2
-        # m2 = max_i<10 a3[i]
-        m2 = a3[0]
-        for i in range(10):
-            m2 = max(m2, a3[i])
-        # z2 = Σ_i<10 e2[i]
-        z2 = zero
-        # e2[i] = exp(a3[i] - m2)
-        for i in range(10):
-            e2[i] = exp(a3[i] - m2)
-            z2 += e2[i]
-        # f[i] = e2[i]/z2
-        per_z2 = one / z2
-        for i in range(10):
-            f[i] = per_z2 * e2[i]
         # l = m2 + log(z2) - a3[y]
         l = m2 + log(z2) - a3[y]
         # nothing is learnt from a loss that is not finite
@@ -1119,54 +980,12 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(32):
                     a1[i] += G1_r_s_K1_s * D1[s, i]
-            # h1[i] = tanh(a1[i]); dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
+            m2, z2 = forward_from_a1(W2, W3, b3, a1, h1, s_2, e, p2, h2, a3, e2, f)
+            # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
             for i in range(32):
-                a1_i = a1[i]
-                h1[i] = tanh(a1_i)
-                shared = exp(-abs(a1_i))
+                shared = exp(-abs(a1[i]))
                 shared2 = shared * shared
                 dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-            # s_2[i] = Σ_j<32 W2[i,j] h1[j]
-            for i in range(32):
-                total = zero
-                for j in range(32):
-                    total += W2[i, j] * h1[j]
-                s_2[i] = total
-            # m = max_i<32 s_2[i]
-            m = s_2[0]
-            for i in range(32):
-                m = max(m, s_2[i])
-            # z = Σ_i<32 e[i]
-            z = zero
-            # e[i] = exp(s_2[i] - m)
-            for i in range(32):
-                e[i] = exp(s_2[i] - m)
-                z += e[i]
-            # p2[i] = e[i]/z; h2[i] = 32 h1[i] p2[i]
-            per_z = one / z
-            for i in range(32):
-                p2[i] = per_z * e[i]
-                h2[i] = real(32) * h1[i] * p2[i]
-            # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-            for i in range(10):
-                total2 = zero
-                for j in range(32):
-                    total2 += W3[i, j] * h2[j]
-                a3[i] = b3[i] + total2
-            # m2 = max_i<10 a3[i]
-            m2 = a3[0]
-            for i in range(10):
-                m2 = max(m2, a3[i])
-            # z2 = Σ_i<10 e2[i]
-            z2 = zero
-            # e2[i] = exp(a3[i] - m2)
-            for i in range(10):
-                e2[i] = exp(a3[i] - m2)
-                z2 += e2[i]
-            # f[i] = e2[i]/z2
-            per_z2 = one / z2
-            for i in range(10):
-                f[i] = per_z2 * e2[i]
             # l = m2 + log(z2) - a3[y]
             l = m2 + log(z2) - a3[y]
             # nothing is learnt from a loss that is not finite
@@ -1243,7 +1062,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, b
                 E1[r, i] = K1_r * D1[r, i]
         # W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
         scale_and_add_kp_kq(W1, E1, H1, 32, 64, count, p1, one)
-        if done < min(block + start, updates):
+        if min(block + start, updates) > done:
             break
     return done, losses
 

@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
     contract_pk_qk, ...: what they call: products of arrays, functions of all elements
@@ -87,7 +87,7 @@ Regenerate with:
     symbackprop generate --network autoencoder.toml -o autoencoder.py, or
         build(Network([...])) in Python
 
-The digest of what follows: c95448a3d9703e40.
+The digest of what follows: 173070c641bd8d48.
 """
 
 import hashlib
@@ -149,6 +149,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -321,45 +322,7 @@ def forward(X, W1, b1, W2, b2, b3, b4, F):
             for j in range(64):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
-        #     + exp(-|a1[i]|/2)²) otherwise}
-        for i in range(128):
-            shared = exp(-abs(real(0.5) * a1[i]))
-            h1[i] = (
-                zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], shared)) / (one + shared * shared)
-            )
-        # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
-        for i in range(16):
-            total = zero
-            for j in range(128):
-                total += W2[i, j] * h1[j]
-            h2[i] = b2[i] + total
-        # a3[i] = b3[i] + Σ_j<16 W2[j,i] h2[j]
-        for i in range(128):
-            a3[i] = b3[i]
-        for j in range(16):
-            h2_j = h2[j]
-            for i in range(128):
-                a3[i] += h2_j * W2[j, i]
-        # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
-        #     + exp(-|a3[i]|/2)²) otherwise}
-        for i in range(128):
-            shared = exp(-abs(real(0.5) * a3[i]))
-            h3[i] = (
-                zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
-                else scaled(a3[i], shared)) / (one + shared * shared)
-            )
-        # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
-        for i in range(64):
-            a4[i] = b4[i]
-        for j in range(128):
-            h3_j = h3[j]
-            for i in range(64):
-                a4[i] += h3_j * W1[j, i]
-        # f[i] = a4[i]
-        for i in range(64):
-            f[i] = a4[i]
+        forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f)
 
 
 @kernel
@@ -383,45 +346,7 @@ def loss(X, Y, W1, b1, W2, b2, b3, b4):
             for j in range(64):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
-        #     + exp(-|a1[i]|/2)²) otherwise}
-        for i in range(128):
-            shared = exp(-abs(real(0.5) * a1[i]))
-            h1[i] = (
-                zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], shared)) / (one + shared * shared)
-            )
-        # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
-        for i in range(16):
-            total = zero
-            for j in range(128):
-                total += W2[i, j] * h1[j]
-            h2[i] = b2[i] + total
-        # a3[i] = b3[i] + Σ_j<16 W2[j,i] h2[j]
-        for i in range(128):
-            a3[i] = b3[i]
-        for j in range(16):
-            h2_j = h2[j]
-            for i in range(128):
-                a3[i] += h2_j * W2[j, i]
-        # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
-        #     + exp(-|a3[i]|/2)²) otherwise}
-        for i in range(128):
-            shared = exp(-abs(real(0.5) * a3[i]))
-            h3[i] = (
-                zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
-                else scaled(a3[i], shared)) / (one + shared * shared)
-            )
-        # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
-        for i in range(64):
-            a4[i] = b4[i]
-        for j in range(128):
-            h3_j = h3[j]
-            for i in range(64):
-                a4[i] += h3_j * W1[j, i]
-        # f[i] = a4[i]
-        for i in range(64):
-            f[i] = a4[i]
+        forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f)
         # l = Σ_i<64 (a4[i] - y[i])²
         l = zero
         for i in range(64):
@@ -452,13 +377,86 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
         for j in range(64):
             total += W1[i, j] * x[j]
         a1[i] = b1[i] + total
+    forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f)
+    # l = Σ_i<64 (a4[i] - y[i])²
+    l = zero
+    for i in range(64):
+        l += (a4[i] - y[i]) * (a4[i] - y[i])
+    # da4[i] = 2 f[i] - 2 y[i]
+    for i in range(64):
+        da4[i] = real(2) * f[i] - real(2) * y[i]
+    # dh3[i] = Σ_j<64 W1[i,j] da4[j]; da3[i] = dh3[i] {1 if a3[i] = ∞; 0 if a3[i] = -∞; {1
+    #     + (1 + a3[i]) exp(-|a3[i]|/2)² if a3[i] > 0; (1 + a3[i] + exp(-|a3[i]|/2)²)
+    #     exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²)² otherwise}
+    for i in range(128):
+        total = zero
+        for j in range(64):
+            total += W1[i, j] * da4[j]
+        dh3[i] = total
+        shared = exp(-abs(real(0.5) * a3[i]))
+        da3[i] = (
+            dh3[i] * (one if a3[i] == real(np.inf) else zero if a3[i] == -real(np.inf)
+            else (one + scaled(one + a3[i], shared) if a3[i] > zero else scaled(one + a3[i]
+            + shared * shared, shared)) / ((one + shared * shared) * (one
+            + shared * shared)))
+        )
+    # dh2[i] = Σ_j<128 W2[i,j] da3[j]
+    for i in range(16):
+        total2 = zero
+        for j in range(128):
+            total2 += W2[i, j] * da3[j]
+        dh2[i] = total2
+    # dh1[i] = Σ_j<16 W2[j,i] dh2[j]
+    for i in range(128):
+        dh1[i] = zero
+    for j in range(16):
+        dh2_j = dh2[j]
+        for i in range(128):
+            dh1[i] += dh2_j * W2[j, i]
+    # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
+    #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+    #     exp(-|a1[i]|/2)²)² otherwise}; dW1[i,j] = da1[i] x[j] + da4[j] h3[i]; db1[i] =
+    #     da1[i]
+    for i in range(128):
+        shared = exp(-abs(real(0.5) * a1[i]))
+        da1[i] = (
+            dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+            else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
+            + shared * shared, shared)) / ((one + shared * shared) * (one
+            + shared * shared)))
+        )
+        da1_i = da1[i]
+        h3_i = h3[i]
+        for j in range(64):
+            dW1[i, j] = da1_i * x[j] + h3_i * da4[j]
+        db1[i] = da1[i]
+    # dW2[i,j] = dh2[i] h1[j] + da3[j] h2[i]; db2[i] = dh2[i]
+    for i in range(16):
+        dh2_i = dh2[i]
+        h2_i = h2[i]
+        for j in range(128):
+            dW2[i, j] = dh2_i * h1[j] + h2_i * da3[j]
+        db2[i] = dh2[i]
+    # db3[i] = da3[i]
+    for i in range(128):
+        db3[i] = da3[i]
+    # db4[i] = da4[i]
+    for i in range(64):
+        db4[i] = da4[i]
+    return l
+
+
+@inlined
+def forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f):
+    """Compute h1, h2, a3, h3, a4, f of one example from a1."""
     # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
     #     + exp(-|a1[i]|/2)²) otherwise}
     for i in range(128):
-        shared = exp(-abs(real(0.5) * a1[i]))
+        a1_i = a1[i]
+        shared = exp(-abs(real(0.5) * a1_i))
         h1[i] = (
-            zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-            else scaled(a1[i], shared)) / (one + shared * shared)
+            zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
+            else scaled(a1_i, shared)) / (one + shared * shared)
         )
     # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
     for i in range(16):
@@ -476,10 +474,11 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
     # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
     #     + exp(-|a3[i]|/2)²) otherwise}
     for i in range(128):
-        shared = exp(-abs(real(0.5) * a3[i]))
+        a3_i = a3[i]
+        shared = exp(-abs(real(0.5) * a3_i))
         h3[i] = (
-            zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
-            else scaled(a3[i], shared)) / (one + shared * shared)
+            zero if a3_i == -real(np.inf) else (a3_i if a3_i > zero
+            else scaled(a3_i, shared)) / (one + shared * shared)
         )
     # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
     for i in range(64):
@@ -491,79 +490,6 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
     # f[i] = a4[i]
     for i in range(64):
         f[i] = a4[i]
-    # l = Σ_i<64 (a4[i] - y[i])²
-    l = zero
-    for i in range(64):
-        l += (a4[i] - y[i]) * (a4[i] - y[i])
-    # da4[i] = 2 f[i] - 2 y[i]
-    for i in range(64):
-        da4[i] = real(2) * f[i] - real(2) * y[i]
-    # dh3[i] = Σ_j<64 W1[i,j] da4[j]
-    for i in range(128):
-        total = zero
-        for j in range(64):
-            total += W1[i, j] * da4[j]
-        dh3[i] = total
-    # da3[i] = dh3[i] {1 if a3[i] = ∞; 0 if a3[i] = -∞; {1 + (1 + a3[i]) exp(-|a3[i]|/2)²
-    #     if a3[i] > 0; (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 +
-    #     exp(-|a3[i]|/2)²)² otherwise}
-    for i in range(128):
-        shared = exp(-abs(real(0.5) * a3[i]))
-        da3[i] = (
-            dh3[i] * (one if a3[i] == real(np.inf) else zero if a3[i] == -real(np.inf)
-            else (one + scaled(one + a3[i], shared) if a3[i] > zero else scaled(one + a3[i]
-            + shared * shared, shared)) / ((one + shared * shared) * (one
-            + shared * shared)))
-        )
-    # dh2[i] = Σ_j<128 W2[i,j] da3[j]
-    for i in range(16):
-        total = zero
-        for j in range(128):
-            total += W2[i, j] * da3[j]
-        dh2[i] = total
-    # dh1[i] = Σ_j<16 W2[j,i] dh2[j]
-    for i in range(128):
-        dh1[i] = zero
-    for j in range(16):
-        dh2_j = dh2[j]
-        for i in range(128):
-            dh1[i] += dh2_j * W2[j, i]
-    # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-    #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-    #     exp(-|a1[i]|/2)²)² otherwise}
-    for i in range(128):
-        shared = exp(-abs(real(0.5) * a1[i]))
-        da1[i] = (
-            dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
-            else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
-            + shared * shared, shared)) / ((one + shared * shared) * (one
-            + shared * shared)))
-        )
-    # dW1[i,j] = da1[i] x[j] + da4[j] h3[i]
-    for i in range(128):
-        da1_i = da1[i]
-        h3_i = h3[i]
-        for j in range(64):
-            dW1[i, j] = da1_i * x[j] + h3_i * da4[j]
-    # db1[i] = da1[i]
-    for i in range(128):
-        db1[i] = da1[i]
-    # dW2[i,j] = dh2[i] h1[j] + da3[j] h2[i]
-    for i in range(16):
-        dh2_i = dh2[i]
-        h2_i = h2[i]
-        for j in range(128):
-            dW2[i, j] = dh2_i * h1[j] + h2_i * da3[j]
-    # db2[i] = dh2[i]
-    for i in range(16):
-        db2[i] = dh2[i]
-    # db3[i] = da3[i]
-    for i in range(128):
-        db3[i] = da3[i]
-    # db4[i] = da4[i]
-    for i in range(64):
-        db4[i] = da4[i]
-    return l
 
 
 class Trainer:
@@ -898,51 +824,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
-        #     + exp(-|a1[i]|/2)²) otherwise}
-        for i in range(128):
-            a1_i = a1[i]
-            shared = exp(-abs(real(0.5) * a1_i))
-            h1[i] = (
-                zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
-                else scaled(a1_i, shared)) / (one + shared * shared)
-            )
-        # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
-        for i in range(16):
-            total = zero
-            for j in range(128):
-                total += W2[i, j] * h1[j]
-            h2[i] = b2[i] + total
-        # a3[i] = b3[i] + Σ_j<16 W2[j,i] h2[j]
-        for i in range(128):
-            a3[i] = b3[i]
-        for j in range(16):
-            h2_j = h2[j]
-            for i in range(128):
-                a3[i] += h2_j * W2[j, i]
-        # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
-        #     + exp(-|a3[i]|/2)²) otherwise}
-        for i in range(128):
-            a3_i = a3[i]
-            shared = exp(-abs(real(0.5) * a3_i))
-            h3[i] = (
-                zero if a3_i == -real(np.inf) else (a3_i if a3_i > zero
-                else scaled(a3_i, shared)) / (one + shared * shared)
-            )
-        # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
-        for i in range(64):
-            a4[i] = b4[i]
-        for j in range(128):
-            h3_j = h3[j]
-            for i in range(64):
-                a4[i] += h3_j * W1[j, i]
+        forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f)
         # l = Σ_i<64 (a4[i] - y[i])²
         l = zero
-        # f[i] = a4[i]
         for i in range(64):
-            a4_i = a4[i]
-            f[i] = a4_i
-            l += (a4_i - y[i]) * (a4_i - y[i])
+            l += (a4[i] - y[i]) * (a4[i] - y[i])
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break

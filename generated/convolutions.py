@@ -83,7 +83,7 @@ Regenerate with:
     symbackprop generate --network convolutions.toml -o convolutions.py, or
         build(Network([...])) in Python
 
-The digest of what follows: f7e929135e8faa5d.
+The digest of what follows: 216a1e8d3d3797c1.
 """
 
 import hashlib
@@ -387,22 +387,8 @@ def forward(X, W1, b1, W3, b3, W4, b4, F):
         f = F[n]
         forward_of_example(
             x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
-            patches3, a3, h3, flat4, a4
+            patches3, a3, h3, flat4, a4, e, f
         )
-        # m = max_i<10 a4[i]
-        m = a4[0]
-        for i in range(10):
-            m = max(m, a4[i])
-        # z = Σ_i<10 e[i]
-        z = zero
-        # e[i] = exp(a4[i] - m)
-        for i in range(10):
-            e[i] = exp(a4[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
 
 
 @kernel
@@ -426,24 +412,10 @@ def loss(X, Y, W1, b1, W3, b3, W4, b4):
     for n in range(N):
         x = X[n]
         y = Y[n]
-        forward_of_example(
+        m, z = forward_of_example(
             x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
-            patches3, a3, h3, flat4, a4
+            patches3, a3, h3, flat4, a4, e, f
         )
-        # m = max_i<10 a4[i]
-        m = a4[0]
-        for i in range(10):
-            m = max(m, a4[i])
-        # z = Σ_i<10 e[i]
-        z = zero
-        # e[i] = exp(a4[i] - m)
-        for i in range(10):
-            e[i] = exp(a4[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
         # l = m + log(z) - a4[y]
         l = m + log(z) - a4[y]
         mean += l
@@ -474,33 +446,19 @@ def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
     dpatches3 = np.empty((8, 3, 3, 2, 2), W1.dtype)
     dh1 = np.empty((8, 8, 8), W1.dtype)
     da1 = np.empty((8, 8, 8), W1.dtype)
-    forward_of_example(
+    m, z = forward_of_example(
         x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
-        patches3, a3, h3, flat4, a4
+        patches3, a3, h3, flat4, a4, e, f
     )
-    # m = max_i<10 a4[i]
-    m = a4[0]
-    for i in range(10):
-        m = max(m, a4[i])
-    # z = Σ_i<10 e[i]
-    z = zero
-    # e[i] = exp(a4[i] - m)
-    for i in range(10):
-        e[i] = exp(a4[i] - m)
-        z += e[i]
-    # f[i] = e[i]/z
-    per_z = one / z
-    for i in range(10):
-        f[i] = per_z * e[i]
     # l = m + log(z) - a4[y]
     l = m + log(z) - a4[y]
-    # da4[i] = f[i] - 1[i=y]
-    for i in range(10):
-        da4[i] = f[i] - (one if i == y else zero)
     backward_of_example(
-        W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1
+        y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dpatches3,
+        dh1, da1
     )
-    # dW1[o,c,u,v] = 2 l2 W1[o,c,u,v] + Σ_j<8Σ_i<8 padded1[c,j + u,i + v] da1[o,j,i]
+    # dW1[o,c,u,v] = 2 l2 W1[o,c,u,v] + Σ_j<8Σ_i<8 padded1[c,j + u,i + v] da1[o,j,i];
+    #     db1[o] = Σ_j<8Σ_i<8 da1[o,j,i]
+    l2_x2 = real(2) * l2
     for o in range(8):
         for u in range(3):
             for v in range(3):
@@ -508,46 +466,45 @@ def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
                 for j in range(8):
                     for i in range(8):
                         total += padded1[0, j + u, i + v] * da1[o, j, i]
-                dW1[o, 0, u, v] = total + real(2) * l2 * W1[o, 0, u, v]
-    # db1[o] = Σ_j<8Σ_i<8 da1[o,j,i]
-    for o in range(8):
-        total = zero
+                dW1[o, 0, u, v] = total + l2_x2 * W1[o, 0, u, v]
+        total2 = zero
         for j in range(8):
             for i in range(8):
-                total += da1[o, j, i]
-        db1[o] = total
-    # dW3[o,c,u,v] = 2 l2 W3[o,c,u,v] + Σ_j<2Σ_i<2 h2[c,j + u,i + v] da3[o,j,i]
+                total2 += da1[o, j, i]
+        db1[o] = total2
+    # dW3[o,c,u,v] = 2 l2 W3[o,c,u,v] + Σ_j<2Σ_i<2 h2[c,j + u,i + v] da3[o,j,i]; db3[o] =
+    #     Σ_j<2Σ_i<2 da3[o,j,i]
     for o in range(12):
         for c in range(8):
             for u in range(3):
                 for v in range(3):
-                    dW3[o, c, u, v] = real(2) * l2 * W3[o, c, u, v]
+                    dW3[o, c, u, v] = l2_x2 * W3[o, c, u, v]
                 for j in range(2):
                     for i in range(2):
+                        da3_o_j_i = da3[o, j, i]
                         for v in range(3):
-                            dW3[o, c, u, v] += h2[c, j + u, i + v] * da3[o, j, i]
-    # db3[o] = Σ_j<2Σ_i<2 da3[o,j,i]
-    for o in range(12):
-        total = zero
+                            dW3[o, c, u, v] += da3_o_j_i * h2[c, j + u, i + v]
+        total3 = zero
         for j in range(2):
             for i in range(2):
-                total += da3[o, j, i]
-        db3[o] = total
-    # dW4[i,j] = da4[i] flat4[j] + 2 l2 W4[i,j]
+                total3 += da3[o, j, i]
+        db3[o] = total3
+    # dW4[i,j] = da4[i] flat4[j] + 2 l2 W4[i,j]; db4[i] = da4[i]
     for i in range(10):
+        da4_i = da4[i]
         for j in range(48):
-            dW4[i, j] = da4[i] * flat4[j] + real(2) * l2 * W4[i, j]
-    # db4[i] = da4[i]
-    for i in range(10):
+            dW4[i, j] = da4_i * flat4[j] + l2_x2 * W4[i, j]
         db4[i] = da4[i]
     return l
 
 
 @kernel
 def forward_of_example(
-    x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4
+    x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4,
+    e, f
 ):
-    """Compute padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4 of one example."""
+    """Compute padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4, e, f of one example;
+    return m, z."""
     # padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
     #     otherwise}; patches1[c,u,v,p,q] = padded1[c,p + u,q + v]
     for i in range(10):
@@ -621,11 +578,29 @@ def forward_of_example(
         for j in range(48):
             total += W4[i, j] * flat4[j]
         a4[i] = b4[i] + total
+    # m = max_i<10 a4[i]
+    m = a4[0]
+    for i in range(10):
+        m = max(m, a4[i])
+    # z = Σ_i<10 e[i]
+    z = zero
+    # e[i] = exp(a4[i] - m)
+    for i in range(10):
+        e[i] = exp(a4[i] - m)
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
+    for i in range(10):
+        f[i] = per_z * e[i]
+    return m, z
 
 
 @kernel
-def backward_of_example(W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1):
-    """Compute dflat4, dh3, da3, dh2, dpatches3, dh1, da1 of one example."""
+def backward_of_example(y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1):
+    """Compute da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1 of one example."""
+    # da4[i] = f[i] - 1[i=y]
+    for i in range(10):
+        da4[i] = f[i] - (one if i == y else zero)
     # dflat4[i] = Σ_j<10 W4[j,i] da4[j]
     for i in range(48):
         dflat4[i] = zero
@@ -1014,24 +989,10 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2
         row = order[n]
         x = X[row]
         y = Y[row]
-        forward_of_example(
+        m, z = forward_of_example(
             x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
-            patches3, a3, h3, flat4, a4
+            patches3, a3, h3, flat4, a4, e, f
         )
-        # m = max_i<10 a4[i]
-        m = a4[0]
-        for i in range(10):
-            m = max(m, a4[i])
-        # z = Σ_i<10 e[i]
-        z = zero
-        # e[i] = exp(a4[i] - m)
-        for i in range(10):
-            e[i] = exp(a4[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
         # l = m + log(z) - a4[y]
         l = m + log(z) - a4[y]
         # nothing is learnt from a loss that is not finite
@@ -1040,11 +1001,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # da4[i] = f[i] - 1[i=y]
-        for i in range(10):
-            da4[i] = f[i] - (one if i == y else zero)
         backward_of_example(
-            W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1
+            y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dpatches3,
+            dh1, da1
         )
         # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8 patches1[c,u,v,j,i]
         #     da1[o,j,i])
@@ -1137,32 +1096,16 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2,
             row = order[r + start]
             x = X[row]
             y = Y[row]
-            forward_of_example(
+            m, z = forward_of_example(
                 x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
-                patches3, a3, h3, flat4, a4
+                patches3, a3, h3, flat4, a4, e, f
             )
-            # m = max_i<10 a4[i]
-            m = a4[0]
-            for i in range(10):
-                m = max(m, a4[i])
-            # z = Σ_i<10 e[i]
-            z = zero
-            # e[i] = exp(a4[i] - m)
-            for i in range(10):
-                e[i] = exp(a4[i] - m)
-                z += e[i]
-            # f[i] = e[i]/z
-            per_z = one / z
-            for i in range(10):
-                f[i] = per_z * e[i]
             # l = m + log(z) - a4[y]
             l = m + log(z) - a4[y]
             total_l += l
-            # da4[i] = f[i] - 1[i=y]
-            for i in range(10):
-                da4[i] = f[i] - (one if i == y else zero)
             backward_of_example(
-                W3, W4, a1, z2, a3, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1
+                y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dpatches3,
+                dh1, da1
             )
             # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_j<8Σ_i<8 patches1[c,u,v,j,i] da1[o,j,i]
             add_pk_qk(
@@ -1234,7 +1177,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2,
     return done, losses
 
 
-SCHEDULES = {"overlapped": sgd_overlapped, "plain": sgd}
+SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 
 # --- what they call: products of arrays, functions of all elements ---
@@ -1696,5 +1639,5 @@ def tolerate_failures(cache):
 
 KEPT = keep_machine_code(
     contract_pk_kq, forward_of_example, forward, loss, contract_kp_kq, backward_of_example,
-    backward, scale_and_add_pk_qk, add_rows, sgd_overlapped, add_pk_qk, sgd_minibatch, sgd
+    backward, sgd, scale_and_add_pk_qk, add_rows, sgd_overlapped, add_pk_qk, sgd_minibatch
 )

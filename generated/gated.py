@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_z1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_deferred, sgd_minibatch: faster orders, same updates
     contract_pk_qk, ...: what they call: products of arrays, functions of all elements
@@ -110,7 +110,7 @@ Regenerate with:
     symbackprop generate --network gated.toml -o gated.py, or build(Network([...])) in
         Python
 
-The digest of what follows: afad05b2675cafff.
+The digest of what follows: f7179b50de573062.
 """
 
 import hashlib
@@ -179,6 +179,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -415,67 +416,9 @@ def forward(X, W1, b1, g1, U2, V2, c2, d2, W3, b3, F):
             for j in range(64):
                 total += W1[i, j] * x[j]
             z1[i] = total
-        # mu1 = Σ_i<48 z1[i]/48
-        total = zero
-        for i in range(48):
-            total += z1[i]
-        mu1 = real(0.020833333333333332) * total
-        # r1[i] = z1[i] - mu1
-        for i in range(48):
-            r1[i] = z1[i] - mu1
-        # v1 = Σ_i<48 r1[i]²/48
-        total = zero
-        for i in range(48):
-            total += r1[i] * r1[i]
-        v1 = real(0.020833333333333332) * total
-        # a1[i] = b1[i] + g1[i] r1[i]/√(1e-05 + v1)
-        constant = ratio(one, sqrt(real(1e-05) + v1))
-        for i in range(48):
-            a1[i] = b1[i] + constant * g1[i] * r1[i]
-        # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
-        #     + exp(-|a1[i]|/2)²) otherwise}
-        for i in range(48):
-            shared = exp(-abs(real(0.5) * a1[i]))
-            h1[i] = (
-                zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], shared)) / (one + shared * shared)
-            )
-        # z2[i] = Σ_j<48 U2[i,j] h1[j]
-        for i in range(32):
-            total = zero
-            for j in range(48):
-                total += U2[i, j] * h1[j]
-            z2[i] = total
-        # w2[i] = Σ_j<48 V2[i,j] h1[j]
-        for i in range(32):
-            total = zero
-            for j in range(48):
-                total += V2[i, j] * h1[j]
-            w2[i] = total
-        # h2[i] = (c2[i] + w2[i])/(1 + exp(-d2[i] - z2[i]))
-        for i in range(32):
-            h2[i] = (c2[i] + w2[i]) / (one + exp(-d2[i] - z2[i]))
-        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(10):
-            total = zero
-            for j in range(32):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
-        # m = max_i<10 a3[i]
-        m = a3[0]
-        for i in range(10):
-            m = max(m, a3[i])
-        # e[i] = exp(a3[i] - m)
-        for i in range(10):
-            e[i] = exp(a3[i] - m)
-        # z = Σ_i<10 e[i]
-        z = zero
-        for i in range(10):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
+        forward_from_z1(
+            b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f
+        )
 
 
 @kernel
@@ -502,67 +445,9 @@ def loss(X, Y, W1, b1, g1, U2, V2, c2, d2, W3, b3):
             for j in range(64):
                 total += W1[i, j] * x[j]
             z1[i] = total
-        # mu1 = Σ_i<48 z1[i]/48
-        total = zero
-        for i in range(48):
-            total += z1[i]
-        mu1 = real(0.020833333333333332) * total
-        # r1[i] = z1[i] - mu1
-        for i in range(48):
-            r1[i] = z1[i] - mu1
-        # v1 = Σ_i<48 r1[i]²/48
-        total = zero
-        for i in range(48):
-            total += r1[i] * r1[i]
-        v1 = real(0.020833333333333332) * total
-        # a1[i] = b1[i] + g1[i] r1[i]/√(1e-05 + v1)
-        constant = ratio(one, sqrt(real(1e-05) + v1))
-        for i in range(48):
-            a1[i] = b1[i] + constant * g1[i] * r1[i]
-        # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
-        #     + exp(-|a1[i]|/2)²) otherwise}
-        for i in range(48):
-            shared = exp(-abs(real(0.5) * a1[i]))
-            h1[i] = (
-                zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], shared)) / (one + shared * shared)
-            )
-        # z2[i] = Σ_j<48 U2[i,j] h1[j]
-        for i in range(32):
-            total = zero
-            for j in range(48):
-                total += U2[i, j] * h1[j]
-            z2[i] = total
-        # w2[i] = Σ_j<48 V2[i,j] h1[j]
-        for i in range(32):
-            total = zero
-            for j in range(48):
-                total += V2[i, j] * h1[j]
-            w2[i] = total
-        # h2[i] = (c2[i] + w2[i])/(1 + exp(-d2[i] - z2[i]))
-        for i in range(32):
-            h2[i] = (c2[i] + w2[i]) / (one + exp(-d2[i] - z2[i]))
-        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(10):
-            total = zero
-            for j in range(32):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
-        # m = max_i<10 a3[i]
-        m = a3[0]
-        for i in range(10):
-            m = max(m, a3[i])
-        # e[i] = exp(a3[i] - m)
-        for i in range(10):
-            e[i] = exp(a3[i] - m)
-        # z = Σ_i<10 e[i]
-        z = zero
-        for i in range(10):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
+        v1, m, z = forward_from_z1(
+            b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f
+        )
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         mean += l
@@ -598,67 +483,9 @@ def backward(
         for j in range(64):
             total += W1[i, j] * x[j]
         z1[i] = total
-    # mu1 = Σ_i<48 z1[i]/48
-    total = zero
-    for i in range(48):
-        total += z1[i]
-    mu1 = real(0.020833333333333332) * total
-    # r1[i] = z1[i] - mu1
-    for i in range(48):
-        r1[i] = z1[i] - mu1
-    # v1 = Σ_i<48 r1[i]²/48
-    total = zero
-    for i in range(48):
-        total += r1[i] * r1[i]
-    v1 = real(0.020833333333333332) * total
-    # a1[i] = b1[i] + g1[i] r1[i]/√(1e-05 + v1)
-    constant = ratio(one, sqrt(real(1e-05) + v1))
-    for i in range(48):
-        a1[i] = b1[i] + constant * g1[i] * r1[i]
-    # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
-    #     + exp(-|a1[i]|/2)²) otherwise}
-    for i in range(48):
-        shared = exp(-abs(real(0.5) * a1[i]))
-        h1[i] = (
-            zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-            else scaled(a1[i], shared)) / (one + shared * shared)
-        )
-    # z2[i] = Σ_j<48 U2[i,j] h1[j]
-    for i in range(32):
-        total = zero
-        for j in range(48):
-            total += U2[i, j] * h1[j]
-        z2[i] = total
-    # w2[i] = Σ_j<48 V2[i,j] h1[j]
-    for i in range(32):
-        total = zero
-        for j in range(48):
-            total += V2[i, j] * h1[j]
-        w2[i] = total
-    # h2[i] = (c2[i] + w2[i])/(1 + exp(-d2[i] - z2[i]))
-    for i in range(32):
-        h2[i] = (c2[i] + w2[i]) / (one + exp(-d2[i] - z2[i]))
-    # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-    for i in range(10):
-        total = zero
-        for j in range(32):
-            total += W3[i, j] * h2[j]
-        a3[i] = b3[i] + total
-    # m = max_i<10 a3[i]
-    m = a3[0]
-    for i in range(10):
-        m = max(m, a3[i])
-    # e[i] = exp(a3[i] - m)
-    for i in range(10):
-        e[i] = exp(a3[i] - m)
-    # z = Σ_i<10 e[i]
-    z = zero
-    for i in range(10):
-        z += e[i]
-    # f[i] = e[i]/z
-    per_z = one / z
-    for i in range(10):
-        f[i] = per_z * e[i]
+    v1, m, z = forward_from_z1(
+        b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f
+    )
     # l = m + log(z) - a3[y]
     l = m + log(z) - a3[y]
     # da3[i] = f[i] - 1[i=y]
@@ -672,34 +499,33 @@ def backward(
         for i in range(32):
             dh2[i] += da3_j * W3[j, i]
     # dd2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] -
-    #     z2[i]))
+    #     z2[i])); dc2[i] = dh2[i]/(1 + exp(-d2[i] - z2[i])); dw2[i] = dh2[i]/(1 +
+    #     exp(-d2[i] - z2[i])); dz2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] -
+    #     z2[i])))/(1 + exp(-d2[i] - z2[i]))
     for i in range(32):
-        shared = one / (one + exp(-d2[i] - z2[i]))
-        dd2[i] = shared * dh2[i] * (one - shared) * (c2[i] + w2[i])
-    # dc2[i] = dh2[i]/(1 + exp(-d2[i] - z2[i]))
-    for i in range(32):
-        dc2[i] = dh2[i] / (one + exp(-d2[i] - z2[i]))
-    # dw2[i] = dh2[i]/(1 + exp(-d2[i] - z2[i]))
-    for i in range(32):
-        dw2[i] = dh2[i] / (one + exp(-d2[i] - z2[i]))
-    # dz2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] -
-    #     z2[i]))
-    for i in range(32):
-        shared = one / (one + exp(-d2[i] - z2[i]))
-        dz2[i] = shared * dh2[i] * (one - shared) * (c2[i] + w2[i])
-    # dh1[i] = Σ_j<32 U2[j,i] dz2[j] + Σ_j<32 V2[j,i] dw2[j]
+        d2_i = d2[i]
+        z2_i = z2[i]
+        c2_i = c2[i]
+        w2_i = w2[i]
+        dh2_i = dh2[i]
+        shared = one / (one + exp(-d2_i - z2_i))
+        dd2[i] = dh2_i * shared * (one - shared) * (c2_i + w2_i)
+        dc2[i] = dh2_i / (one + exp(-d2_i - z2_i))
+        dw2[i] = dh2_i / (one + exp(-d2_i - z2_i))
+        shared = one / (one + exp(-d2_i - z2_i))
+        dz2[i] = dh2_i * shared * (one - shared) * (c2_i + w2_i)
+    # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
+    total3 = zero
+    # dh1[i] = Σ_j<32 U2[j,i] dz2[j] + Σ_j<32 V2[j,i] dw2[j]; da1[i] = dh1[i] {1 if a1[i]
+    #     = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0; (1 + a1[i]
+    #     + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+    #     otherwise}
     for i in range(48):
-        total = zero
+        total = total2 = zero
         for j in range(32):
             total += V2[j, i] * dw2[j]
-        total2 = zero
-        for j in range(32):
             total2 += U2[j, i] * dz2[j]
         dh1[i] = total + total2
-    # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-    #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-    #     exp(-|a1[i]|/2)²)² otherwise}
-    for i in range(48):
         shared = exp(-abs(real(0.5) * a1[i]))
         da1[i] = (
             dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
@@ -707,55 +533,104 @@ def backward(
             + shared * shared, shared)) / ((one + shared * shared) * (one
             + shared * shared)))
         )
-    # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
-    total = zero
-    for i in range(48):
-        total += da1[i] * g1[i] * r1[i]
-    dv1 = -ratio(real(0.5) * total, (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
+        total3 += da1[i] * g1[i] * r1[i]
+    dv1 = -ratio(real(0.5) * total3, (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
+    # dmu1 = -Σ_i<48 dr1[i]
+    total4 = zero
     # dr1[i] = dv1 r1[i]/24 + da1[i] g1[i]/√(1e-05 + v1)
     dv12 = real(0.041666666666666664) * dv1
+    constant = ratio(one, sqrt(real(1e-05) + v1))
     for i in range(48):
         dr1[i] = dv12 * r1[i] + constant * da1[i] * g1[i]
-    # dmu1 = -Σ_i<48 dr1[i]
-    total = zero
-    for i in range(48):
-        total += dr1[i]
-    dmu1 = -total
-    # dz1[i] = dr1[i] + dmu1/48
+        total4 += dr1[i]
+    dmu1 = -total4
+    # dz1[i] = dr1[i] + dmu1/48; dW1[i,j] = dz1[i] x[j] + 2 l2 W1[i,j]; db1[i] = da1[i];
+    #     dg1[i] = da1[i] r1[i]/√(1e-05 + v1)
     dmu12 = real(0.020833333333333332) * dmu1
-    for i in range(48):
-        dz1[i] = dmu12 + dr1[i]
-    # dW1[i,j] = dz1[i] x[j] + 2 l2 W1[i,j]
     l2_x2 = real(2) * l2
     for i in range(48):
+        dz1[i] = dmu12 + dr1[i]
         dz1_i = dz1[i]
         for j in range(64):
             dW1[i, j] = dz1_i * x[j] + l2_x2 * W1[i, j]
-    # db1[i] = da1[i]
-    for i in range(48):
         db1[i] = da1[i]
-    # dg1[i] = da1[i] r1[i]/√(1e-05 + v1)
-    for i in range(48):
         dg1[i] = constant * da1[i] * r1[i]
-    # dU2[i,j] = dz2[i] h1[j] + 2 l2 U2[i,j]
+    # dU2[i,j] = dz2[i] h1[j] + 2 l2 U2[i,j]; dV2[i,j] = dw2[i] h1[j] + 2 l2 V2[i,j]
     for i in range(32):
         dz2_i = dz2[i]
-        for j in range(48):
-            dU2[i, j] = dz2_i * h1[j] + l2_x2 * U2[i, j]
-    # dV2[i,j] = dw2[i] h1[j] + 2 l2 V2[i,j]
-    for i in range(32):
         dw2_i = dw2[i]
         for j in range(48):
-            dV2[i, j] = dw2_i * h1[j] + l2_x2 * V2[i, j]
-    # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j]
+            h1_j = h1[j]
+            dU2[i, j] = dz2_i * h1_j + l2_x2 * U2[i, j]
+            dV2[i, j] = dw2_i * h1_j + l2_x2 * V2[i, j]
+    # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j]; db3[i] = da3[i]
     for i in range(10):
         da3_i = da3[i]
         for j in range(32):
             dW3[i, j] = da3_i * h2[j] + l2_x2 * W3[i, j]
-    # db3[i] = da3[i]
-    for i in range(10):
         db3[i] = da3[i]
     return l
+
+
+@inlined
+def forward_from_z1(b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f):
+    """Compute r1, a1, h1, z2, w2, h2, a3, e, f of one example from z1; return v1, m, z."""
+    # mu1 = Σ_i<48 z1[i]/48
+    total = zero
+    for i in range(48):
+        total += z1[i]
+    mu1 = real(0.020833333333333332) * total
+    # v1 = Σ_i<48 r1[i]²/48
+    total2 = zero
+    # r1[i] = z1[i] - mu1
+    for i in range(48):
+        r1[i] = z1[i] - mu1
+        total2 += r1[i] * r1[i]
+    v1 = real(0.020833333333333332) * total2
+    # a1[i] = b1[i] + g1[i] r1[i]/√(1e-05 + v1); h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i]
+    #     > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
+    constant = ratio(one, sqrt(real(1e-05) + v1))
+    for i in range(48):
+        a1_i = b1[i] + constant * g1[i] * r1[i]
+        shared = exp(-abs(real(0.5) * a1_i))
+        h1[i] = (
+            zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
+            else scaled(a1_i, shared)) / (one + shared * shared)
+        )
+        a1[i] = a1_i
+    # z2[i] = Σ_j<48 U2[i,j] h1[j]; w2[i] = Σ_j<48 V2[i,j] h1[j]; h2[i] = (c2[i] +
+    #     w2[i])/(1 + exp(-d2[i] - z2[i]))
+    for i in range(32):
+        total3 = zero
+        for j in range(48):
+            total3 += U2[i, j] * h1[j]
+        z2[i] = total3
+        total4 = zero
+        for j in range(48):
+            total4 += V2[i, j] * h1[j]
+        w2[i] = total4
+        h2[i] = (c2[i] + w2[i]) / (one + exp(-d2[i] - z2[i]))
+    # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
+    for i in range(10):
+        total5 = zero
+        for j in range(32):
+            total5 += W3[i, j] * h2[j]
+        a3[i] = b3[i] + total5
+    # m = max_i<10 a3[i]
+    m = a3[0]
+    for i in range(10):
+        m = max(m, a3[i])
+    # z = Σ_i<10 e[i]
+    z = zero
+    # e[i] = exp(a3[i] - m)
+    for i in range(10):
+        e[i] = exp(a3[i] - m)
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
+    for i in range(10):
+        f[i] = per_z * e[i]
+    return v1, m, z
 
 
 class Trainer:
@@ -1113,61 +988,9 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
         row = order[n]
         x = X[row]
         y = Y[row]
-        # mu1 = Σ_i<48 z1[i]/48
-        total = zero
-        for i in range(48):
-            total += z1[i]
-        mu1 = real(0.020833333333333332) * total
-        # v1 = Σ_i<48 r1[i]²/48
-        total2 = zero
-        # r1[i] = z1[i] - mu1
-        for i in range(48):
-            r1[i] = z1[i] - mu1
-            total2 += r1[i] * r1[i]
-        v1 = real(0.020833333333333332) * total2
-        # a1[i] = b1[i] + g1[i] r1[i]/√(1e-05 + v1); h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i]
-        #     > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
-        constant = ratio(one, sqrt(real(1e-05) + v1))
-        for i in range(48):
-            a1_i = b1[i] + constant * g1[i] * r1[i]
-            shared = exp(-abs(real(0.5) * a1_i))
-            h1[i] = (
-                zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
-                else scaled(a1_i, shared)) / (one + shared * shared)
-            )
-            a1[i] = a1_i
-        # z2[i] = Σ_j<48 U2[i,j] h1[j]; w2[i] = Σ_j<48 V2[i,j] h1[j]; h2[i] = (c2[i] +
-        #     w2[i])/(1 + exp(-d2[i] - z2[i]))
-        for i in range(32):
-            total3 = zero
-            for j in range(48):
-                total3 += U2[i, j] * h1[j]
-            z2[i] = total3
-            total4 = zero
-            for j in range(48):
-                total4 += V2[i, j] * h1[j]
-            w2[i] = total4
-            h2[i] = (c2[i] + w2[i]) / (one + exp(-d2[i] - z2[i]))
-        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(10):
-            total5 = zero
-            for j in range(32):
-                total5 += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total5
-        # m = max_i<10 a3[i]
-        m = a3[0]
-        for i in range(10):
-            m = max(m, a3[i])
-        # z = Σ_i<10 e[i]
-        z = zero
-        # e[i] = exp(a3[i] - m)
-        for i in range(10):
-            e[i] = exp(a3[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
+        v1, m, z = forward_from_z1(
+            b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f
+        )
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite
@@ -1359,61 +1182,9 @@ def sgd_deferred(
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(48):
                     z1[i] += G1_r_s_K1_s * D1[s, i]
-            # mu1 = Σ_i<48 z1[i]/48
-            total = zero
-            for i in range(48):
-                total += z1[i]
-            mu1 = real(0.020833333333333332) * total
-            # v1 = Σ_i<48 r1[i]²/48
-            total2 = zero
-            # r1[i] = z1[i] - mu1
-            for i in range(48):
-                r1[i] = z1[i] - mu1
-                total2 += r1[i] * r1[i]
-            v1 = real(0.020833333333333332) * total2
-            # a1[i] = b1[i] + g1[i] r1[i]/√(1e-05 + v1); h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i]
-            #     > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
-            constant = ratio(one, sqrt(real(1e-05) + v1))
-            for i in range(48):
-                a1_i = b1[i] + constant * g1[i] * r1[i]
-                shared = exp(-abs(real(0.5) * a1_i))
-                h1[i] = (
-                    zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
-                    else scaled(a1_i, shared)) / (one + shared * shared)
-                )
-                a1[i] = a1_i
-            # z2[i] = Σ_j<48 U2[i,j] h1[j]; w2[i] = Σ_j<48 V2[i,j] h1[j]; h2[i] = (c2[i] +
-            #     w2[i])/(1 + exp(-d2[i] - z2[i]))
-            for i in range(32):
-                total3 = zero
-                for j in range(48):
-                    total3 += U2[i, j] * h1[j]
-                z2[i] = total3
-                total4 = zero
-                for j in range(48):
-                    total4 += V2[i, j] * h1[j]
-                w2[i] = total4
-                h2[i] = (c2[i] + w2[i]) / (one + exp(-d2[i] - z2[i]))
-            # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-            for i in range(10):
-                total5 = zero
-                for j in range(32):
-                    total5 += W3[i, j] * h2[j]
-                a3[i] = b3[i] + total5
-            # m = max_i<10 a3[i]
-            m = a3[0]
-            for i in range(10):
-                m = max(m, a3[i])
-            # z = Σ_i<10 e[i]
-            z = zero
-            # e[i] = exp(a3[i] - m)
-            for i in range(10):
-                e[i] = exp(a3[i] - m)
-                z += e[i]
-            # f[i] = e[i]/z
-            per_z = one / z
-            for i in range(10):
-                f[i] = per_z * e[i]
+            v1, m, z = forward_from_z1(
+                b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f
+            )
             # l = m + log(z) - a3[y]
             l = m + log(z) - a3[y]
             # nothing is learnt from a loss that is not finite
@@ -1548,7 +1319,7 @@ def sgd_deferred(
                 E1[r, i] = K1_r * D1[r, i]
         # W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
         scale_and_add_kp_kq(W1, E1, H1, 48, 64, count, p1, one)
-        if done < min(block + start, updates):
+        if min(block + start, updates) > done:
             break
     return done, losses
 

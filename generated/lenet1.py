@@ -84,7 +84,7 @@ Regenerate with:
     symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
         Python
 
-The digest of what follows: c56c4d96675a0370.
+The digest of what follows: 506a0fa415235aff.
 """
 
 import hashlib
@@ -400,22 +400,8 @@ def forward(X, W1, b1, W3, b3, W5, b5, F):
         f = F[n]
         forward_of_example(
             x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
-            a5
+            a5, e, f
         )
-        # m = max_i<10 a5[i]
-        m = a5[0]
-        for i in range(10):
-            m = max(m, a5[i])
-        # z = Σ_i<10 e[i]
-        z = zero
-        # e[i] = exp(a5[i] - m)
-        for i in range(10):
-            e[i] = exp(a5[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
 
 
 @kernel
@@ -437,24 +423,10 @@ def loss(X, Y, W1, b1, W3, b3, W5, b5):
     for n in range(N):
         x = X[n]
         y = Y[n]
-        forward_of_example(
+        m, z = forward_of_example(
             x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
-            a5
+            a5, e, f
         )
-        # m = max_i<10 a5[i]
-        m = a5[0]
-        for i in range(10):
-            m = max(m, a5[i])
-        # z = Σ_i<10 e[i]
-        z = zero
-        # e[i] = exp(a5[i] - m)
-        for i in range(10):
-            e[i] = exp(a5[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
         # l = m + log(z) - a5[y]
         l = m + log(z) - a5[y]
         mean += l
@@ -484,33 +456,18 @@ def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
     dpatches3 = np.empty((4, 5, 5, 8, 8), W1.dtype)
     dh1 = np.empty((4, 24, 24), W1.dtype)
     da1 = np.empty((4, 24, 24), W1.dtype)
-    forward_of_example(
+    m, z = forward_of_example(
         x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
-        a5
+        a5, e, f
     )
-    # m = max_i<10 a5[i]
-    m = a5[0]
-    for i in range(10):
-        m = max(m, a5[i])
-    # z = Σ_i<10 e[i]
-    z = zero
-    # e[i] = exp(a5[i] - m)
-    for i in range(10):
-        e[i] = exp(a5[i] - m)
-        z += e[i]
-    # f[i] = e[i]/z
-    per_z = one / z
-    for i in range(10):
-        f[i] = per_z * e[i]
     # l = m + log(z) - a5[y]
     l = m + log(z) - a5[y]
-    # da5[i] = f[i] - 1[i=y]
-    for i in range(10):
-        da5[i] = f[i] - (one if i == y else zero)
     backward_of_example(
-        W3, W5, a1, a3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1
+        y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, dpatches3,
+        dh1, da1
     )
-    # dW1[o,c,u,v] = Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
+    # dW1[o,c,u,v] = Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]; db1[o] = Σ_j<24Σ_i<24
+    #     da1[o,j,i]
     for o in range(4):
         for u in range(5):
             for v in range(5):
@@ -519,43 +476,41 @@ def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
                     for i in range(24):
                         total += x[0, j + u, i + v] * da1[o, j, i]
                 dW1[o, 0, u, v] = total
-    # db1[o] = Σ_j<24Σ_i<24 da1[o,j,i]
-    for o in range(4):
-        total = zero
+        total2 = zero
         for j in range(24):
             for i in range(24):
-                total += da1[o, j, i]
-        db1[o] = total
-    # dW3[o,c,u,v] = Σ_j<8Σ_i<8 h2[c,j + u,i + v] da3[o,j,i]
+                total2 += da1[o, j, i]
+        db1[o] = total2
+    # dW3[o,c,u,v] = Σ_j<8Σ_i<8 h2[c,j + u,i + v] da3[o,j,i]; db3[o] = Σ_j<8Σ_i<8
+    #     da3[o,j,i]
     for o in range(12):
         for c in range(4):
             for u in range(5):
                 for v in range(5):
-                    total = zero
+                    total3 = zero
                     for j in range(8):
                         for i in range(8):
-                            total += h2[c, j + u, i + v] * da3[o, j, i]
-                    dW3[o, c, u, v] = total
-    # db3[o] = Σ_j<8Σ_i<8 da3[o,j,i]
-    for o in range(12):
-        total = zero
+                            total3 += h2[c, j + u, i + v] * da3[o, j, i]
+                    dW3[o, c, u, v] = total3
+        total4 = zero
         for j in range(8):
             for i in range(8):
-                total += da3[o, j, i]
-        db3[o] = total
-    # dW5[i,j] = da5[i] flat5[j]
+                total4 += da3[o, j, i]
+        db3[o] = total4
+    # dW5[i,j] = da5[i] flat5[j]; db5[i] = da5[i]
     for i in range(10):
+        da5_i = da5[i]
         for j in range(192):
-            dW5[i, j] = da5[i] * flat5[j]
-    # db5[i] = da5[i]
-    for i in range(10):
+            dW5[i, j] = da5_i * flat5[j]
         db5[i] = da5[i]
     return l
 
 
 @kernel
-def forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5):
-    """Compute a1, h1, h2, patches3, a3, h3, h4, flat5, a5 of one example."""
+def forward_of_example(
+    x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5, e, f
+):
+    """Compute a1, h1, h2, patches3, a3, h3, h4, flat5, a5, e, f of one example; return m, z."""
     # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
     sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x)
     # h1[o,p,q] = tanh(a1[o,p,q])
@@ -604,11 +559,29 @@ def forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, 
         for j in range(192):
             total2 += W5[i, j] * flat5[j]
         a5[i] = b5[i] + total2
+    # m = max_i<10 a5[i]
+    m = a5[0]
+    for i in range(10):
+        m = max(m, a5[i])
+    # z = Σ_i<10 e[i]
+    z = zero
+    # e[i] = exp(a5[i] - m)
+    for i in range(10):
+        e[i] = exp(a5[i] - m)
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
+    for i in range(10):
+        f[i] = per_z * e[i]
+    return m, z
 
 
 @kernel
-def backward_of_example(W3, W5, a1, a3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1):
-    """Compute dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1 of one example."""
+def backward_of_example(y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1):
+    """Compute da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1 of one example."""
+    # da5[i] = f[i] - 1[i=y]
+    for i in range(10):
+        da5[i] = f[i] - (one if i == y else zero)
     # dflat5[i] = Σ_j<10 W5[j,i] da5[j]
     for i in range(192):
         dflat5[i] = zero
@@ -1008,24 +981,10 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        forward_of_example(
+        m, z = forward_of_example(
             x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
-            a5
+            a5, e, f
         )
-        # m = max_i<10 a5[i]
-        m = a5[0]
-        for i in range(10):
-            m = max(m, a5[i])
-        # z = Σ_i<10 e[i]
-        z = zero
-        # e[i] = exp(a5[i] - m)
-        for i in range(10):
-            e[i] = exp(a5[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
         # l = m + log(z) - a5[y]
         l = m + log(z) - a5[y]
         # nothing is learnt from a loss that is not finite
@@ -1034,11 +993,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
         losses += l
         # step = learning_rate
         step = learning_rate
-        # da5[i] = f[i] - 1[i=y]
-        for i in range(10):
-            da5[i] = f[i] - (one if i == y else zero)
         backward_of_example(
-            W3, W5, a1, a3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1
+            y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, dpatches3,
+            dh1, da1
         )
         # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
         update_ocuv_cjuiv_oji_ddcf(W1, x, da1, step)
@@ -1132,32 +1089,16 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
             row = order[r + start]
             x = X[row]
             y = Y[row]
-            forward_of_example(
+            m, z = forward_of_example(
                 x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
-                a5
+                a5, e, f
             )
-            # m = max_i<10 a5[i]
-            m = a5[0]
-            for i in range(10):
-                m = max(m, a5[i])
-            # z = Σ_i<10 e[i]
-            z = zero
-            # e[i] = exp(a5[i] - m)
-            for i in range(10):
-                e[i] = exp(a5[i] - m)
-                z += e[i]
-            # f[i] = e[i]/z
-            per_z = one / z
-            for i in range(10):
-                f[i] = per_z * e[i]
             # l = m + log(z) - a5[y]
             l = m + log(z) - a5[y]
             total_l += l
-            # da5[i] = f[i] - 1[i=y]
-            for i in range(10):
-                da5[i] = f[i] - (one if i == y else zero)
             backward_of_example(
-                W3, W5, a1, a3, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1
+                y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, dpatches3,
+                dh1, da1
             )
             # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
             update_ocuv_cjuiv_oji_ddcf(sum_W1, x, da1, step)
@@ -1216,7 +1157,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
     return done, losses
 
 
-SCHEDULES = {"overlapped": sgd_overlapped, "plain": sgd}
+SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 
 # --- what they call: products of arrays, functions of all elements ---
@@ -1758,6 +1699,6 @@ def tolerate_failures(cache):
 
 KEPT = keep_machine_code(
     sum_opq_cpuqv_o_ocuv_f965, each_tanh, contract_pk_kq, forward_of_example, forward, loss,
-    each_decay_8f73, contract_kp_kq, backward_of_example, backward, update_ocuv_cjuiv_oji_ddcf,
-    add_rows, add_pk_qk, sgd_overlapped, sgd_minibatch, sgd
+    each_decay_8f73, contract_kp_kq, backward_of_example, backward, sgd,
+    update_ocuv_cjuiv_oji_ddcf, add_rows, add_pk_qk, sgd_overlapped, sgd_minibatch
 )

@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_deferred, sgd_minibatch: faster orders, same updates
     contract_pk_qk, add_kp_kq: what they call: products of arrays, functions of all elements
@@ -58,7 +58,7 @@ Regenerate with:
     symbackprop generate --hidden-layers 0 --loss nll --penalty none --initializer glorot
         --step-size inverse --dtype float32 -o linear_nll.py
 
-The digest of what follows: 06cc63472a20209e.
+The digest of what follows: b1200a9ac03fa7bd.
 """
 
 import hashlib
@@ -103,6 +103,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -183,21 +184,7 @@ def forward(X, W1, b1, F):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # m = max_i a1[i]
-        m = a1[0]
-        for i in range(n1):
-            m = max(m, a1[i])
-        # e[i] = exp(a1[i] - m)
-        for i in range(n1):
-            e[i] = exp(a1[i] - m)
-        # z = Σ_i e[i]
-        z = zero
-        for i in range(n1):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n1):
-            f[i] = per_z * e[i]
+        forward_from_a1(a1, e, f)
 
 
 @kernel
@@ -219,21 +206,7 @@ def loss(X, Y, W1, b1):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # m = max_i a1[i]
-        m = a1[0]
-        for i in range(n1):
-            m = max(m, a1[i])
-        # e[i] = exp(a1[i] - m)
-        for i in range(n1):
-            e[i] = exp(a1[i] - m)
-        # z = Σ_i e[i]
-        z = zero
-        for i in range(n1):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n1):
-            f[i] = per_z * e[i]
+        m, z = forward_from_a1(a1, e, f)
         # l = m + log(z) - a1[y]
         l = m + log(z) - a1[y]
         mean += l
@@ -255,35 +228,38 @@ def backward(x, y, W1, b1, dW1, db1):
         for j in range(n0):
             total += W1[i, j] * x[j]
         a1[i] = b1[i] + total
+    m, z = forward_from_a1(a1, e, f)
+    # l = m + log(z) - a1[y]
+    l = m + log(z) - a1[y]
+    # da1[i] = f[i] - 1[i=y]; dW1[i,j] = da1[i] x[j]; db1[i] = da1[i]
+    for i in range(n1):
+        da1[i] = f[i] - (one if i == y else zero)
+        da1_i = da1[i]
+        for j in range(n0):
+            dW1[i, j] = da1_i * x[j]
+        db1[i] = da1[i]
+    return l
+
+
+@inlined
+def forward_from_a1(a1, e, f):
+    """Compute e, f of one example from a1; return m, z."""
+    n1 = a1.shape[0]
     # m = max_i a1[i]
     m = a1[0]
     for i in range(n1):
         m = max(m, a1[i])
+    # z = Σ_i e[i]
+    z = zero
     # e[i] = exp(a1[i] - m)
     for i in range(n1):
         e[i] = exp(a1[i] - m)
-    # z = Σ_i e[i]
-    z = zero
-    for i in range(n1):
         z += e[i]
     # f[i] = e[i]/z
     per_z = one / z
     for i in range(n1):
         f[i] = per_z * e[i]
-    # l = m + log(z) - a1[y]
-    l = m + log(z) - a1[y]
-    # da1[i] = f[i] - 1[i=y]
-    for i in range(n1):
-        da1[i] = f[i] - (one if i == y else zero)
-    # dW1[i,j] = da1[i] x[j]
-    for i in range(n1):
-        da1_i = da1[i]
-        for j in range(n0):
-            dW1[i, j] = da1_i * x[j]
-    # db1[i] = da1[i]
-    for i in range(n1):
-        db1[i] = da1[i]
-    return l
+    return m, z
 
 
 class Trainer:
@@ -626,20 +602,7 @@ def sgd_overlapped(X, Y, order, W1, b1, learning_rate, decay, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        # m = max_i a1[i]
-        m = a1[0]
-        for i in range(n1):
-            m = max(m, a1[i])
-        # z = Σ_i e[i]
-        z = zero
-        # e[i] = exp(a1[i] - m)
-        for i in range(n1):
-            e[i] = exp(a1[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n1):
-            f[i] = per_z * e[i]
+        m, z = forward_from_a1(a1, e, f)
         # l = m + log(z) - a1[y]
         l = m + log(z) - a1[y]
         # nothing is learnt from a loss that is not finite
@@ -719,20 +682,7 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(n1):
                     a1[i] += G1_r_s_K1_s * D1[s, i]
-            # m = max_i a1[i]
-            m = a1[0]
-            for i in range(n1):
-                m = max(m, a1[i])
-            # z = Σ_i e[i]
-            z = zero
-            # e[i] = exp(a1[i] - m)
-            for i in range(n1):
-                e[i] = exp(a1[i] - m)
-                z += e[i]
-            # f[i] = e[i]/z
-            per_z = one / z
-            for i in range(n1):
-                f[i] = per_z * e[i]
+            m, z = forward_from_a1(a1, e, f)
             # l = m + log(z) - a1[y]
             l = m + log(z) - a1[y]
             # nothing is learnt from a loss that is not finite
@@ -760,7 +710,7 @@ def sgd_deferred(X, Y, order, W1, b1, learning_rate, decay, t, block):
                 E1[r, i] = K1_r * D1[r, i]
         # W1[i,j] ← W1[i,j] + Σ_r E1[r,i] H1[r,j]
         add_kp_kq(W1, E1, H1, n1, n0, count, one)
-        if done < min(block + start, updates):
+        if min(block + start, updates) > done:
             break
     return done, losses
 

@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_z1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
     contract_pk_qk, ...: what they call: products of arrays, functions of all elements
@@ -63,7 +63,7 @@ Regenerate with:
     symbackprop generate --network maxout.toml -o maxout.py, or build(Network([...])) in
         Python
 
-The digest of what follows: e4cc5cc328ef2c66.
+The digest of what follows: 63185798f1d02a0a.
 """
 
 import hashlib
@@ -120,6 +120,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -247,38 +248,7 @@ def forward(X, W1, b1, W2, b2, F):
                 for j in range(64):
                     total += W1[i, k, j] * x[j]
                 z1[i, k] = b1[i, k] + total
-        # w1[i] = argmax_k<3 z1[i,k]
-        for i in range(32):
-            largest = z1[i, 0]
-            w1[i] = 0
-            for k in range(3):
-                if z1[i, k] != z1[i, k] or z1[i, k] > largest:
-                    largest = z1[i, k]
-                    w1[i] = k
-        # h1[i] = z1[i,w1[i]]
-        for i in range(32):
-            h1[i] = z1[i, w1[i]]
-        # a2[i] = b2[i] + Σ_j<32 W2[i,j] h1[j]
-        for i in range(10):
-            total = zero
-            for j in range(32):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # m = max_i<10 a2[i]
-        m = a2[0]
-        for i in range(10):
-            m = max(m, a2[i])
-        # e[i] = exp(a2[i] - m)
-        for i in range(10):
-            e[i] = exp(a2[i] - m)
-        # z = Σ_i<10 e[i]
-        z = zero
-        for i in range(10):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
+        forward_from_z1(W2, b2, z1, w1, h1, a2, e, f)
 
 
 @kernel
@@ -302,38 +272,7 @@ def loss(X, Y, W1, b1, W2, b2):
                 for j in range(64):
                     total += W1[i, k, j] * x[j]
                 z1[i, k] = b1[i, k] + total
-        # w1[i] = argmax_k<3 z1[i,k]
-        for i in range(32):
-            largest = z1[i, 0]
-            w1[i] = 0
-            for k in range(3):
-                if z1[i, k] != z1[i, k] or z1[i, k] > largest:
-                    largest = z1[i, k]
-                    w1[i] = k
-        # h1[i] = z1[i,w1[i]]
-        for i in range(32):
-            h1[i] = z1[i, w1[i]]
-        # a2[i] = b2[i] + Σ_j<32 W2[i,j] h1[j]
-        for i in range(10):
-            total = zero
-            for j in range(32):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # m = max_i<10 a2[i]
-        m = a2[0]
-        for i in range(10):
-            m = max(m, a2[i])
-        # e[i] = exp(a2[i] - m)
-        for i in range(10):
-            e[i] = exp(a2[i] - m)
-        # z = Σ_i<10 e[i]
-        z = zero
-        for i in range(10):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
+        m, z = forward_from_z1(W2, b2, z1, w1, h1, a2, e, f)
         # l = m + log(z) - a2[y]
         l = m + log(z) - a2[y]
         mean += l
@@ -359,38 +298,7 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
             for j in range(64):
                 total += W1[i, k, j] * x[j]
             z1[i, k] = b1[i, k] + total
-    # w1[i] = argmax_k<3 z1[i,k]
-    for i in range(32):
-        largest = z1[i, 0]
-        w1[i] = 0
-        for k in range(3):
-            if z1[i, k] != z1[i, k] or z1[i, k] > largest:
-                largest = z1[i, k]
-                w1[i] = k
-    # h1[i] = z1[i,w1[i]]
-    for i in range(32):
-        h1[i] = z1[i, w1[i]]
-    # a2[i] = b2[i] + Σ_j<32 W2[i,j] h1[j]
-    for i in range(10):
-        total = zero
-        for j in range(32):
-            total += W2[i, j] * h1[j]
-        a2[i] = b2[i] + total
-    # m = max_i<10 a2[i]
-    m = a2[0]
-    for i in range(10):
-        m = max(m, a2[i])
-    # e[i] = exp(a2[i] - m)
-    for i in range(10):
-        e[i] = exp(a2[i] - m)
-    # z = Σ_i<10 e[i]
-    z = zero
-    for i in range(10):
-        z += e[i]
-    # f[i] = e[i]/z
-    per_z = one / z
-    for i in range(10):
-        f[i] = per_z * e[i]
+    m, z = forward_from_z1(W2, b2, z1, w1, h1, a2, e, f)
     # l = m + log(z) - a2[y]
     l = m + log(z) - a2[y]
     # da2[i] = f[i] - 1[i=y]
@@ -403,31 +311,59 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
         da2_j = da2[j]
         for i in range(32):
             dh1[i] += da2_j * W2[j, i]
-    # dz1[i,k] = dh1[i] 1[k=w1[i]]
+    # dz1[i,k] = dh1[i] 1[k=w1[i]]; dW1[i,k,j] = dz1[i,k] x[j] + 2 l2 W1[i,k,j]; db1[i,k]
+    #     = dz1[i,k]
+    l2_x2 = real(2) * l2
     for i in range(32):
         dh1_i = dh1[i]
         for k in range(3):
             dz1[i, k] = dh1_i * (one if k == w1[i] else zero)
-    # dW1[i,k,j] = dz1[i,k] x[j] + 2 l2 W1[i,k,j]
-    l2_x2 = real(2) * l2
-    for i in range(32):
-        for k in range(3):
             dz1_i_k = dz1[i, k]
             for j in range(64):
                 dW1[i, k, j] = dz1_i_k * x[j] + l2_x2 * W1[i, k, j]
-    # db1[i,k] = dz1[i,k]
-    for i in range(32):
-        for k in range(3):
             db1[i, k] = dz1[i, k]
-    # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j]
+    # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j]; db2[i] = da2[i]
     for i in range(10):
         da2_i = da2[i]
         for j in range(32):
             dW2[i, j] = da2_i * h1[j] + l2_x2 * W2[i, j]
-    # db2[i] = da2[i]
-    for i in range(10):
         db2[i] = da2[i]
     return l
+
+
+@inlined
+def forward_from_z1(W2, b2, z1, w1, h1, a2, e, f):
+    """Compute w1, h1, a2, e, f of one example from z1; return m, z."""
+    # w1[i] = argmax_k<3 z1[i,k]; h1[i] = z1[i,w1[i]]
+    for i in range(32):
+        largest = z1[i, 0]
+        w1[i] = 0
+        for k in range(3):
+            if z1[i, k] != z1[i, k] or z1[i, k] > largest:
+                largest = z1[i, k]
+                w1[i] = k
+        h1[i] = z1[i, w1[i]]
+    # a2[i] = b2[i] + Σ_j<32 W2[i,j] h1[j]
+    for i in range(10):
+        total = zero
+        for j in range(32):
+            total += W2[i, j] * h1[j]
+        a2[i] = b2[i] + total
+    # m = max_i<10 a2[i]
+    m = a2[0]
+    for i in range(10):
+        m = max(m, a2[i])
+    # z = Σ_i<10 e[i]
+    z = zero
+    # e[i] = exp(a2[i] - m)
+    for i in range(10):
+        e[i] = exp(a2[i] - m)
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
+    for i in range(10):
+        f[i] = per_z * e[i]
+    return m, z
 
 
 class Trainer:
@@ -766,35 +702,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        # w1[i] = argmax_k<3 z1[i,k]; h1[i] = z1[i,w1[i]]
-        for i in range(32):
-            largest = z1[i, 0]
-            w1[i] = 0
-            for k in range(3):
-                if z1[i, k] != z1[i, k] or z1[i, k] > largest:
-                    largest = z1[i, k]
-                    w1[i] = k
-            h1[i] = z1[i, w1[i]]
-        # a2[i] = b2[i] + Σ_j<32 W2[i,j] h1[j]
-        for i in range(10):
-            total = zero
-            for j in range(32):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # m = max_i<10 a2[i]
-        m = a2[0]
-        for i in range(10):
-            m = max(m, a2[i])
-        # z = Σ_i<10 e[i]
-        z = zero
-        # e[i] = exp(a2[i] - m)
-        for i in range(10):
-            e[i] = exp(a2[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
+        m, z = forward_from_z1(W2, b2, z1, w1, h1, a2, e, f)
         # l = m + log(z) - a2[y]
         l = m + log(z) - a2[y]
         # nothing is learnt from a loss that is not finite

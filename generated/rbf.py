@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
     each_exp, contract_pk_qk, ...: what they call: products of arrays, functions of all elements
@@ -55,7 +55,7 @@ Regenerate with:
 
     symbackprop generate --network rbf.toml -o rbf.py, or build(Network([...])) in Python
 
-The digest of what follows: 1f471ded0ff85c5f.
+The digest of what follows: 5ec0dc5b29f23c95.
 """
 
 import hashlib
@@ -114,6 +114,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -201,16 +202,7 @@ def forward(X, W1, W2, b2, F):
             for j in range(8):
                 total += (W1[i, j] - x[j]) * (W1[i, j] - x[j])
             a1[i] = -real(0.5) * total
-        # h1[i] = exp(a1[i])
-        for i in range(24):
-            h1[i] = exp(a1[i])
-        # a2[i] = b2[i] + Σ_j<24 W2[i,j] h1[j]
-        total = zero
-        for j in range(24):
-            total += W2[0, j] * h1[j]
-        a2[0] = b2[0] + total
-        # f[i] = a2[i]
-        f[0] = a2[0]
+        forward_from_a1(W2, b2, a1, h1, a2, f)
 
 
 @kernel
@@ -231,16 +223,7 @@ def loss(X, Y, W1, W2, b2):
             for j in range(8):
                 total += (W1[i, j] - x[j]) * (W1[i, j] - x[j])
             a1[i] = -real(0.5) * total
-        # h1[i] = exp(a1[i])
-        for i in range(24):
-            h1[i] = exp(a1[i])
-        # a2[i] = b2[i] + Σ_j<24 W2[i,j] h1[j]
-        total = zero
-        for j in range(24):
-            total += W2[0, j] * h1[j]
-        a2[0] = b2[0] + total
-        # f[i] = a2[i]
-        f[0] = a2[0]
+        forward_from_a1(W2, b2, a1, h1, a2, f)
         # l = Σ_i<1 (a2[i] - y[i])²
         l = zero
         l += (a2[0] - y[0]) * (a2[0] - y[0])
@@ -264,16 +247,7 @@ def backward(x, y, W1, W2, b2, dW1, dW2, db2):
         for j in range(8):
             total += (W1[i, j] - x[j]) * (W1[i, j] - x[j])
         a1[i] = -real(0.5) * total
-    # h1[i] = exp(a1[i])
-    for i in range(24):
-        h1[i] = exp(a1[i])
-    # a2[i] = b2[i] + Σ_j<24 W2[i,j] h1[j]
-    total = zero
-    for j in range(24):
-        total += W2[0, j] * h1[j]
-    a2[0] = b2[0] + total
-    # f[i] = a2[i]
-    f[0] = a2[0]
+    forward_from_a1(W2, b2, a1, h1, a2, f)
     # l = Σ_i<1 (a2[i] - y[i])²
     l = zero
     l += (a2[0] - y[0]) * (a2[0] - y[0])
@@ -285,21 +259,32 @@ def backward(x, y, W1, W2, b2, dW1, dW2, db2):
     da2_j = da2[0]
     for i in range(24):
         dh1[i] += da2_j * W2[0, i]
-    # da1[i] = dh1[i] h1[i]
+    # da1[i] = dh1[i] h1[i]; dW1[i,j] = da1[i] (x[j] - W1[i,j])
     for i in range(24):
         da1[i] = dh1[i] * h1[i]
-    # dW1[i,j] = da1[i] (x[j] - W1[i,j])
-    for i in range(24):
         da1_i = da1[i]
         for j in range(8):
             dW1[i, j] = da1_i * (x[j] - W1[i, j])
-    # dW2[i,j] = da2[i] h1[j]
+    # dW2[i,j] = da2[i] h1[j]; db2[i] = da2[i]
     da2_i = da2[0]
     for j in range(24):
         dW2[0, j] = da2_i * h1[j]
-    # db2[i] = da2[i]
     db2[0] = da2[0]
     return l
+
+
+@inlined
+def forward_from_a1(W2, b2, a1, h1, a2, f):
+    """Compute h1, a2, f of one example from a1."""
+    # h1[i] = exp(a1[i])
+    for i in range(24):
+        h1[i] = exp(a1[i])
+    # a2[i] = b2[i] + Σ_j<24 W2[i,j] h1[j]; f[i] = a2[i]
+    total = zero
+    for j in range(24):
+        total += W2[0, j] * h1[j]
+    a2[0] = b2[0] + total
+    f[0] = a2[0]
 
 
 class Trainer:
@@ -628,17 +613,9 @@ def sgd_overlapped(X, Y, order, W1, W2, b2, learning_rate, decay, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[i] = exp(a1[i])
-        for i in range(24):
-            h1[i] = exp(a1[i])
+        forward_from_a1(W2, b2, a1, h1, a2, f)
         # l = Σ_i<1 (a2[i] - y[i])²
         l = zero
-        # a2[i] = b2[i] + Σ_j<24 W2[i,j] h1[j]; f[i] = a2[i]
-        total = zero
-        for j in range(24):
-            total += W2[0, j] * h1[j]
-        a2[0] = b2[0] + total
-        f[0] = a2[0]
         l += (a2[0] - y[0]) * (a2[0] - y[0])
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):

@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_deferred, sgd_minibatch: faster orders, same updates
     contract_pk_qk, add_kp_kq, ...: what they call: products of arrays, functions of all elements
@@ -76,7 +76,7 @@ Regenerate with:
     symbackprop generate --activation relu --hidden-layers 2 --loss nll --penalty none
         --initializer glorot --step-size inverse --dtype float32 -o relu_2_nll.py
 
-The digest of what follows: 13a14837b8abdd6d.
+The digest of what follows: 8a66997492f658ae.
 """
 
 import hashlib
@@ -128,6 +128,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -278,39 +279,7 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = {0 if a1[j] ≤ 0; a1[j] otherwise}
-        for j in range(n1):
-            h1[j] = zero if a1[j] <= zero else a1[j]
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # h2[j] = {0 if a2[j] ≤ 0; a2[j] otherwise}
-        for j in range(n2):
-            h2[j] = zero if a2[j] <= zero else a2[j]
-        # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
-        for i in range(n3):
-            total = zero
-            for j in range(n2):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
-        # m = max_i a3[i]
-        m = a3[0]
-        for i in range(n3):
-            m = max(m, a3[i])
-        # e[i] = exp(a3[i] - m)
-        for i in range(n3):
-            e[i] = exp(a3[i] - m)
-        # z = Σ_i e[i]
-        z = zero
-        for i in range(n3):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n3):
-            f[i] = per_z * e[i]
+        forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
 
 
 @kernel
@@ -338,39 +307,7 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = {0 if a1[j] ≤ 0; a1[j] otherwise}
-        for j in range(n1):
-            h1[j] = zero if a1[j] <= zero else a1[j]
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # h2[j] = {0 if a2[j] ≤ 0; a2[j] otherwise}
-        for j in range(n2):
-            h2[j] = zero if a2[j] <= zero else a2[j]
-        # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
-        for i in range(n3):
-            total = zero
-            for j in range(n2):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
-        # m = max_i a3[i]
-        m = a3[0]
-        for i in range(n3):
-            m = max(m, a3[i])
-        # e[i] = exp(a3[i] - m)
-        for i in range(n3):
-            e[i] = exp(a3[i] - m)
-        # z = Σ_i e[i]
-        z = zero
-        for i in range(n3):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n3):
-            f[i] = per_z * e[i]
+        m, z = forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         mean += l
@@ -402,39 +339,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
         for j in range(n0):
             total += W1[i, j] * x[j]
         a1[i] = b1[i] + total
-    # h1[j] = {0 if a1[j] ≤ 0; a1[j] otherwise}
-    for j in range(n1):
-        h1[j] = zero if a1[j] <= zero else a1[j]
-    # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-    for i in range(n2):
-        total = zero
-        for j in range(n1):
-            total += W2[i, j] * h1[j]
-        a2[i] = b2[i] + total
-    # h2[j] = {0 if a2[j] ≤ 0; a2[j] otherwise}
-    for j in range(n2):
-        h2[j] = zero if a2[j] <= zero else a2[j]
-    # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
-    for i in range(n3):
-        total = zero
-        for j in range(n2):
-            total += W3[i, j] * h2[j]
-        a3[i] = b3[i] + total
-    # m = max_i a3[i]
-    m = a3[0]
-    for i in range(n3):
-        m = max(m, a3[i])
-    # e[i] = exp(a3[i] - m)
-    for i in range(n3):
-        e[i] = exp(a3[i] - m)
-    # z = Σ_i e[i]
-    z = zero
-    for i in range(n3):
-        z += e[i]
-    # f[i] = e[i]/z
-    per_z = one / z
-    for i in range(n3):
-        f[i] = per_z * e[i]
+    m, z = forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
     # l = m + log(z) - a3[y]
     l = m + log(z) - a3[y]
     # da3[i] = f[i] - 1[i=y]
@@ -457,34 +362,68 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
         da2_i = da2[i]
         for j in range(n1):
             dh1[j] += da2_i * W2[i, j]
-    # da1[i] = dh1[i] {0 if a1[i] ≤ 0; 1 otherwise}
+    # da1[i] = dh1[i] {0 if a1[i] ≤ 0; 1 otherwise}; dW1[i,j] = da1[i] x[j]; db1[i] =
+    #     da1[i]
     for i in range(n1):
         da1[i] = dh1[i] * (zero if a1[i] <= zero else one)
-    # dW1[i,j] = da1[i] x[j]
-    for i in range(n1):
         da1_i = da1[i]
         for j in range(n0):
             dW1[i, j] = da1_i * x[j]
-    # db1[i] = da1[i]
-    for i in range(n1):
         db1[i] = da1[i]
-    # dW2[i,j] = da2[i] h1[j]
+    # dW2[i,j] = da2[i] h1[j]; db2[i] = da2[i]
     for i in range(n2):
         da2_i2 = da2[i]
         for j in range(n1):
             dW2[i, j] = da2_i2 * h1[j]
-    # db2[i] = da2[i]
-    for i in range(n2):
         db2[i] = da2[i]
-    # dW3[i,j] = da3[i] h2[j]
+    # dW3[i,j] = da3[i] h2[j]; db3[i] = da3[i]
     for i in range(n3):
         da3_i2 = da3[i]
         for j in range(n2):
             dW3[i, j] = da3_i2 * h2[j]
-    # db3[i] = da3[i]
-    for i in range(n3):
         db3[i] = da3[i]
     return l
+
+
+@inlined
+def forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f):
+    """Compute h1, a2, h2, a3, e, f of one example from a1; return m, z."""
+    n2 = W2.shape[0]
+    n1 = W2.shape[1]
+    n3 = W3.shape[0]
+    # h1[j] = {0 if a1[j] ≤ 0; a1[j] otherwise}
+    for j in range(n1):
+        h1[j] = zero if a1[j] <= zero else a1[j]
+    # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
+    for i in range(n2):
+        total = zero
+        for j in range(n1):
+            total += W2[i, j] * h1[j]
+        a2[i] = b2[i] + total
+    # h2[j] = {0 if a2[j] ≤ 0; a2[j] otherwise}
+    for j in range(n2):
+        h2[j] = zero if a2[j] <= zero else a2[j]
+    # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
+    for i in range(n3):
+        total2 = zero
+        for j in range(n2):
+            total2 += W3[i, j] * h2[j]
+        a3[i] = b3[i] + total2
+    # m = max_i a3[i]
+    m = a3[0]
+    for i in range(n3):
+        m = max(m, a3[i])
+    # z = Σ_i e[i]
+    z = zero
+    # e[i] = exp(a3[i] - m)
+    for i in range(n3):
+        e[i] = exp(a3[i] - m)
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
+    for i in range(n3):
+        f[i] = per_z * e[i]
+    return m, z
 
 
 class Trainer:
@@ -837,38 +776,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[j] = {0 if a1[j] ≤ 0; a1[j] otherwise}
-        for j in range(n1):
-            h1[j] = zero if a1[j] <= zero else a1[j]
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # h2[j] = {0 if a2[j] ≤ 0; a2[j] otherwise}
-        for j in range(n2):
-            h2[j] = zero if a2[j] <= zero else a2[j]
-        # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
-        for i in range(n3):
-            total2 = zero
-            for j in range(n2):
-                total2 += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total2
-        # m = max_i a3[i]
-        m = a3[0]
-        for i in range(n3):
-            m = max(m, a3[i])
-        # z = Σ_i e[i]
-        z = zero
-        # e[i] = exp(a3[i] - m)
-        for i in range(n3):
-            e[i] = exp(a3[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n3):
-            f[i] = per_z * e[i]
+        m, z = forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite
@@ -990,38 +898,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(n1):
                     a1[i] += G1_r_s_K1_s * D1[s, i]
-            # h1[j] = {0 if a1[j] ≤ 0; a1[j] otherwise}
-            for j in range(n1):
-                h1[j] = zero if a1[j] <= zero else a1[j]
-            # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-            for i in range(n2):
-                total = zero
-                for j in range(n1):
-                    total += W2[i, j] * h1[j]
-                a2[i] = b2[i] + total
-            # h2[j] = {0 if a2[j] ≤ 0; a2[j] otherwise}
-            for j in range(n2):
-                h2[j] = zero if a2[j] <= zero else a2[j]
-            # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
-            for i in range(n3):
-                total2 = zero
-                for j in range(n2):
-                    total2 += W3[i, j] * h2[j]
-                a3[i] = b3[i] + total2
-            # m = max_i a3[i]
-            m = a3[0]
-            for i in range(n3):
-                m = max(m, a3[i])
-            # z = Σ_i e[i]
-            z = zero
-            # e[i] = exp(a3[i] - m)
-            for i in range(n3):
-                e[i] = exp(a3[i] - m)
-                z += e[i]
-            # f[i] = e[i]/z
-            per_z = one / z
-            for i in range(n3):
-                f[i] = per_z * e[i]
+            m, z = forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
             # l = m + log(z) - a3[y]
             l = m + log(z) - a3[y]
             # nothing is learnt from a loss that is not finite
@@ -1119,7 +996,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, b
                 E1[r, i] = K1_r * D1[r, i]
         # W1[i,j] ← W1[i,j] + Σ_r E1[r,i] H1[r,j]
         add_kp_kq(W1, E1, H1, n1, n0, count, one)
-        if done < min(block + start, updates):
+        if min(block + start, updates) > done:
             break
     return done, losses
 

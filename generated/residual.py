@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_deferred, sgd_minibatch: faster orders, same updates
     contract_pk_qk, ...: what they call: products of arrays, functions of all elements
@@ -102,7 +102,7 @@ Regenerate with:
     symbackprop generate --network residual.toml -o residual.py, or build(Network([...])) in
         Python
 
-The digest of what follows: 4c530245932d2181.
+The digest of what follows: d66b1c217edd61cb.
 """
 
 import hashlib
@@ -164,6 +164,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -359,48 +360,7 @@ def forward(X, W1, b1, W2, b2, W3, b3, W4, b4, F):
             for j in range(64):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[i] = tanh(a1[i])
-        for i in range(32):
-            h1[i] = tanh(a1[i])
-        # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]
-        for i in range(32):
-            total = zero
-            for j in range(32):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + h1[i] + total
-        # h2[i] = tanh(a2[i])
-        for i in range(32):
-            h2[i] = tanh(a2[i])
-        # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(32):
-            total = zero
-            for j in range(32):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + h2[i] + total
-        # h3[i] = tanh(a3[i])
-        for i in range(32):
-            h3[i] = tanh(a3[i])
-        # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
-        for i in range(10):
-            total = zero
-            for j in range(32):
-                total += W4[i, j] * h3[j]
-            a4[i] = b4[i] + total
-        # m = max_i<10 a4[i]
-        m = a4[0]
-        for i in range(10):
-            m = max(m, a4[i])
-        # e[i] = exp(a4[i] - m)
-        for i in range(10):
-            e[i] = exp(a4[i] - m)
-        # z = Σ_i<10 e[i]
-        z = zero
-        for i in range(10):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
+        forward_from_a1(W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f)
 
 
 @kernel
@@ -426,48 +386,9 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3, W4, b4):
             for j in range(64):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[i] = tanh(a1[i])
-        for i in range(32):
-            h1[i] = tanh(a1[i])
-        # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]
-        for i in range(32):
-            total = zero
-            for j in range(32):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + h1[i] + total
-        # h2[i] = tanh(a2[i])
-        for i in range(32):
-            h2[i] = tanh(a2[i])
-        # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(32):
-            total = zero
-            for j in range(32):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + h2[i] + total
-        # h3[i] = tanh(a3[i])
-        for i in range(32):
-            h3[i] = tanh(a3[i])
-        # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
-        for i in range(10):
-            total = zero
-            for j in range(32):
-                total += W4[i, j] * h3[j]
-            a4[i] = b4[i] + total
-        # m = max_i<10 a4[i]
-        m = a4[0]
-        for i in range(10):
-            m = max(m, a4[i])
-        # e[i] = exp(a4[i] - m)
-        for i in range(10):
-            e[i] = exp(a4[i] - m)
-        # z = Σ_i<10 e[i]
-        z = zero
-        for i in range(10):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
+        m, z = forward_from_a1(
+            W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f
+        )
         # l = m + log(z) - a4[y]
         l = m + log(z) - a4[y]
         mean += l
@@ -502,63 +423,22 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
         for j in range(64):
             total += W1[i, j] * x[j]
         a1[i] = b1[i] + total
-    # h1[i] = tanh(a1[i])
-    for i in range(32):
-        h1[i] = tanh(a1[i])
-    # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
-    for i in range(32):
-        shared = exp(-abs(a1[i]))
-        shared2 = shared * shared
-        dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-    # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]
-    for i in range(32):
-        total = zero
-        for j in range(32):
-            total += W2[i, j] * h1[j]
-        a2[i] = b2[i] + h1[i] + total
-    # h2[i] = tanh(a2[i])
-    for i in range(32):
-        h2[i] = tanh(a2[i])
-    # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
-    for i in range(32):
-        shared = exp(-abs(a2[i]))
-        shared2 = shared * shared
-        dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-    # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]
-    for i in range(32):
-        total = zero
-        for j in range(32):
-            total += W3[i, j] * h2[j]
-        a3[i] = b3[i] + h2[i] + total
-    # h3[i] = tanh(a3[i])
-    for i in range(32):
-        h3[i] = tanh(a3[i])
-    # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
+    m, z = forward_from_a1(
+        W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f
+    )
+    # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²; dh2_da2[i] = 4
+    #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²; dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 +
+    #     exp(-|a1[i]|)²)²
     for i in range(32):
         shared = exp(-abs(a3[i]))
         shared2 = shared * shared
         dh3_da3[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-    # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
-    for i in range(10):
-        total = zero
-        for j in range(32):
-            total += W4[i, j] * h3[j]
-        a4[i] = b4[i] + total
-    # m = max_i<10 a4[i]
-    m = a4[0]
-    for i in range(10):
-        m = max(m, a4[i])
-    # e[i] = exp(a4[i] - m)
-    for i in range(10):
-        e[i] = exp(a4[i] - m)
-    # z = Σ_i<10 e[i]
-    z = zero
-    for i in range(10):
-        z += e[i]
-    # f[i] = e[i]/z
-    per_z = one / z
-    for i in range(10):
-        f[i] = per_z * e[i]
+        shared = exp(-abs(a2[i]))
+        shared2 = shared * shared
+        dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
+        shared = exp(-abs(a1[i]))
+        shared2 = shared * shared
+        dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
     # l = m + log(z) - a4[y]
     l = m + log(z) - a4[y]
     # da4[i] = f[i] - 1[i=y]
@@ -571,63 +451,90 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
         da4_j = da4[j]
         for i in range(32):
             dh3[i] += da4_j * W4[j, i]
-    # da3[i] = dh3_da3[i] dh3[i]
+    # da3[i] = dh3_da3[i] dh3[i]; dh2[i] = da3[i] + Σ_j<32 W3[j,i] da3[j]
     for i in range(32):
         da3[i] = dh3_da3[i] * dh3[i]
-    # dh2[i] = da3[i] + Σ_j<32 W3[j,i] da3[j]
-    for i in range(32):
         dh2[i] = da3[i]
     for j in range(32):
         da3_j = da3[j]
         for i in range(32):
             dh2[i] += da3_j * W3[j, i]
-    # da2[i] = dh2_da2[i] dh2[i]
+    # da2[i] = dh2_da2[i] dh2[i]; dh1[i] = da2[i] + Σ_j<32 W2[j,i] da2[j]
     for i in range(32):
         da2[i] = dh2_da2[i] * dh2[i]
-    # dh1[i] = da2[i] + Σ_j<32 W2[j,i] da2[j]
-    for i in range(32):
         dh1[i] = da2[i]
     for j in range(32):
         da2_j = da2[j]
         for i in range(32):
             dh1[i] += da2_j * W2[j, i]
-    # da1[i] = dh1_da1[i] dh1[i]
-    for i in range(32):
-        da1[i] = dh1_da1[i] * dh1[i]
-    # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]
+    # da1[i] = dh1_da1[i] dh1[i]; dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]; db1[i] = da1[i];
+    #     dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j]; db2[i] = da2[i]; dW3[i,j] = da3[i] h2[j]
+    #     + 2 l2 W3[i,j]; db3[i] = da3[i]
     l2_x2 = real(2) * l2
     for i in range(32):
+        da1[i] = dh1_da1[i] * dh1[i]
         da1_i = da1[i]
         for j in range(64):
             dW1[i, j] = da1_i * x[j] + l2_x2 * W1[i, j]
-    # db1[i] = da1[i]
-    for i in range(32):
         db1[i] = da1[i]
-    # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j]
-    for i in range(32):
         da2_i = da2[i]
         for j in range(32):
             dW2[i, j] = da2_i * h1[j] + l2_x2 * W2[i, j]
-    # db2[i] = da2[i]
-    for i in range(32):
         db2[i] = da2[i]
-    # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j]
-    for i in range(32):
         da3_i = da3[i]
         for j in range(32):
             dW3[i, j] = da3_i * h2[j] + l2_x2 * W3[i, j]
-    # db3[i] = da3[i]
-    for i in range(32):
         db3[i] = da3[i]
-    # dW4[i,j] = da4[i] h3[j] + 2 l2 W4[i,j]
+    # dW4[i,j] = da4[i] h3[j] + 2 l2 W4[i,j]; db4[i] = da4[i]
     for i in range(10):
         da4_i = da4[i]
         for j in range(32):
             dW4[i, j] = da4_i * h3[j] + l2_x2 * W4[i, j]
-    # db4[i] = da4[i]
-    for i in range(10):
         db4[i] = da4[i]
     return l
+
+
+@inlined
+def forward_from_a1(W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f):
+    """Compute h1, a2, h2, a3, h3, a4, e, f of one example from a1; return m, z."""
+    # h1[i] = tanh(a1[i])
+    for i in range(32):
+        h1[i] = tanh(a1[i])
+    # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]; h2[i] = tanh(a2[i])
+    for i in range(32):
+        total = zero
+        for j in range(32):
+            total += W2[i, j] * h1[j]
+        a2[i] = b2[i] + h1[i] + total
+        h2[i] = tanh(a2[i])
+    # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]; h3[i] = tanh(a3[i])
+    for i in range(32):
+        total2 = zero
+        for j in range(32):
+            total2 += W3[i, j] * h2[j]
+        a3[i] = b3[i] + h2[i] + total2
+        h3[i] = tanh(a3[i])
+    # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
+    for i in range(10):
+        total3 = zero
+        for j in range(32):
+            total3 += W4[i, j] * h3[j]
+        a4[i] = b4[i] + total3
+    # m = max_i<10 a4[i]
+    m = a4[0]
+    for i in range(10):
+        m = max(m, a4[i])
+    # z = Σ_i<10 e[i]
+    z = zero
+    # e[i] = exp(a4[i] - m)
+    for i in range(10):
+        e[i] = exp(a4[i] - m)
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
+    for i in range(10):
+        f[i] = per_z * e[i]
+    return m, z
 
 
 class Trainer:
@@ -984,55 +891,22 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[i] = tanh(a1[i]); dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
+        m, z = forward_from_a1(
+            W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f
+        )
+        # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²; dh2_da2[i] = 4
+        #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²; dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 +
+        #     exp(-|a1[i]|)²)²
         for i in range(32):
-            a1_i = a1[i]
-            h1[i] = tanh(a1_i)
-            shared = exp(-abs(a1_i))
-            shared2 = shared * shared
-            dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-        # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]; h2[i] = tanh(a2[i]); dh2_da2[i] = 4
-        #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
-        for i in range(32):
-            total = zero
-            for j in range(32):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + h1[i] + total
-            h2[i] = tanh(a2[i])
-            shared = exp(-abs(a2[i]))
-            shared2 = shared * shared
-            dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-        # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]; h3[i] = tanh(a3[i]); dh3_da3[i] = 4
-        #     exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
-        for i in range(32):
-            total2 = zero
-            for j in range(32):
-                total2 += W3[i, j] * h2[j]
-            a3[i] = b3[i] + h2[i] + total2
-            h3[i] = tanh(a3[i])
             shared = exp(-abs(a3[i]))
             shared2 = shared * shared
             dh3_da3[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-        # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
-        for i in range(10):
-            total3 = zero
-            for j in range(32):
-                total3 += W4[i, j] * h3[j]
-            a4[i] = b4[i] + total3
-        # m = max_i<10 a4[i]
-        m = a4[0]
-        for i in range(10):
-            m = max(m, a4[i])
-        # z = Σ_i<10 e[i]
-        z = zero
-        # e[i] = exp(a4[i] - m)
-        for i in range(10):
-            e[i] = exp(a4[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(10):
-            f[i] = per_z * e[i]
+            shared = exp(-abs(a2[i]))
+            shared2 = shared * shared
+            dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
+            shared = exp(-abs(a1[i]))
+            shared2 = shared * shared
+            dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # l = m + log(z) - a4[y]
         l = m + log(z) - a4[y]
         # nothing is learnt from a loss that is not finite
@@ -1185,55 +1059,22 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(32):
                     a1[i] += G1_r_s_K1_s * D1[s, i]
-            # h1[i] = tanh(a1[i]); dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
+            m, z = forward_from_a1(
+                W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f
+            )
+            # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²; dh2_da2[i] = 4
+            #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²; dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 +
+            #     exp(-|a1[i]|)²)²
             for i in range(32):
-                a1_i = a1[i]
-                h1[i] = tanh(a1_i)
-                shared = exp(-abs(a1_i))
-                shared2 = shared * shared
-                dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-            # a2[i] = b2[i] + h1[i] + Σ_j<32 W2[i,j] h1[j]; h2[i] = tanh(a2[i]); dh2_da2[i] = 4
-            #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
-            for i in range(32):
-                total = zero
-                for j in range(32):
-                    total += W2[i, j] * h1[j]
-                a2[i] = b2[i] + h1[i] + total
-                h2[i] = tanh(a2[i])
-                shared = exp(-abs(a2[i]))
-                shared2 = shared * shared
-                dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-            # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]; h3[i] = tanh(a3[i]); dh3_da3[i] = 4
-            #     exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
-            for i in range(32):
-                total2 = zero
-                for j in range(32):
-                    total2 += W3[i, j] * h2[j]
-                a3[i] = b3[i] + h2[i] + total2
-                h3[i] = tanh(a3[i])
                 shared = exp(-abs(a3[i]))
                 shared2 = shared * shared
                 dh3_da3[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-            # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
-            for i in range(10):
-                total3 = zero
-                for j in range(32):
-                    total3 += W4[i, j] * h3[j]
-                a4[i] = b4[i] + total3
-            # m = max_i<10 a4[i]
-            m = a4[0]
-            for i in range(10):
-                m = max(m, a4[i])
-            # z = Σ_i<10 e[i]
-            z = zero
-            # e[i] = exp(a4[i] - m)
-            for i in range(10):
-                e[i] = exp(a4[i] - m)
-                z += e[i]
-            # f[i] = e[i]/z
-            per_z = one / z
-            for i in range(10):
-                f[i] = per_z * e[i]
+                shared = exp(-abs(a2[i]))
+                shared2 = shared * shared
+                dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
+                shared = exp(-abs(a1[i]))
+                shared2 = shared * shared
+                dh1_da1[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
             # l = m + log(z) - a4[y]
             l = m + log(z) - a4[y]
             # nothing is learnt from a loss that is not finite
@@ -1324,7 +1165,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
                 E1[r, i] = K1_r * D1[r, i]
         # W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
         scale_and_add_kp_kq(W1, E1, H1, 32, 64, count, p1, one)
-        if done < min(block + start, updates):
+        if min(block + start, updates) > done:
             break
     return done, losses
 

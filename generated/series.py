@@ -78,7 +78,7 @@ Regenerate with:
     symbackprop generate --network series.toml -o series.py, or build(Network([...])) in
         Python
 
-The digest of what follows: adf3770b209ebdea.
+The digest of what follows: 4f099f91485a3d47.
 """
 
 import hashlib
@@ -322,22 +322,8 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
         f = F[n]
         forward_of_example(
             x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
-            flat3, a3
+            flat3, a3, e, f
         )
-        # m = max_i<3 a3[i]
-        m = a3[0]
-        for i in range(3):
-            m = max(m, a3[i])
-        # z = Σ_i<3 e[i]
-        z = zero
-        # e[i] = exp(a3[i] - m)
-        for i in range(3):
-            e[i] = exp(a3[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(3):
-            f[i] = per_z * e[i]
 
 
 @kernel
@@ -358,24 +344,10 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
     for n in range(N):
         x = X[n]
         y = Y[n]
-        forward_of_example(
+        m, z = forward_of_example(
             x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
-            flat3, a3
+            flat3, a3, e, f
         )
-        # m = max_i<3 a3[i]
-        m = a3[0]
-        for i in range(3):
-            m = max(m, a3[i])
-        # z = Σ_i<3 e[i]
-        z = zero
-        # e[i] = exp(a3[i] - m)
-        for i in range(3):
-            e[i] = exp(a3[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(3):
-            f[i] = per_z * e[i]
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         mean += l
@@ -402,73 +374,53 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
     dh1 = np.empty((8, 14), W1.dtype)
     dpatches2 = np.empty((8, 3, 8), W1.dtype)
     da1 = np.empty((8, 14), W1.dtype)
-    forward_of_example(
+    m, z = forward_of_example(
         x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
-        flat3, a3
+        flat3, a3, e, f
     )
-    # m = max_i<3 a3[i]
-    m = a3[0]
-    for i in range(3):
-        m = max(m, a3[i])
-    # z = Σ_i<3 e[i]
-    z = zero
-    # e[i] = exp(a3[i] - m)
-    for i in range(3):
-        e[i] = exp(a3[i] - m)
-        z += e[i]
-    # f[i] = e[i]/z
-    per_z = one / z
-    for i in range(3):
-        f[i] = per_z * e[i]
     # l = m + log(z) - a3[y]
     l = m + log(z) - a3[y]
-    # da3[i] = f[i] - 1[i=y]
-    for i in range(3):
-        da3[i] = f[i] - (one if i == y else zero)
     backward_of_example(
-        W2, W3, a1, a2, da3, dflat3, dh2, da2, dh1, dpatches2, da1
+        y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatches2, da1
     )
-    # dW1[o,c,v] = Σ_i<14 x[c,v + 2 i] da1[o,i]
+    # dW1[o,c,v] = Σ_i<14 x[c,v + 2 i] da1[o,i]; db1[o] = Σ_i<14 da1[o,i]; dW2[o,c,u] =
+    #     Σ_i<8 h1[c,i + 3 u] da2[o,i]; db2[o] = Σ_i<8 da2[o,i]
     for o in range(8):
         for c in range(2):
             for v in range(5):
                 dW1[o, c, v] = zero
             for i in range(14):
+                da1_o_i = da1[o, i]
                 for v in range(5):
-                    dW1[o, c, v] += x[c, 2 * i + v] * da1[o, i]
-    # db1[o] = Σ_i<14 da1[o,i]
-    for o in range(8):
+                    dW1[o, c, v] += da1_o_i * x[c, 2 * i + v]
         total = zero
         for i in range(14):
             total += da1[o, i]
         db1[o] = total
-    # dW2[o,c,u] = Σ_i<8 h1[c,i + 3 u] da2[o,i]
-    for o in range(8):
         for c in range(8):
             for u in range(3):
-                total = zero
+                total2 = zero
                 for i in range(8):
-                    total += h1[c, 3 * u + i] * da2[o, i]
-                dW2[o, c, u] = total
-    # db2[o] = Σ_i<8 da2[o,i]
-    for o in range(8):
-        total = zero
+                    total2 += h1[c, 3 * u + i] * da2[o, i]
+                dW2[o, c, u] = total2
+        total3 = zero
         for i in range(8):
-            total += da2[o, i]
-        db2[o] = total
-    # dW3[i,j] = da3[i] flat3[j]
+            total3 += da2[o, i]
+        db2[o] = total3
+    # dW3[i,j] = da3[i] flat3[j]; db3[i] = da3[i]
     for i in range(3):
+        da3_i = da3[i]
         for j in range(64):
-            dW3[i, j] = da3[i] * flat3[j]
-    # db3[i] = da3[i]
-    for i in range(3):
+            dW3[i, j] = da3_i * flat3[j]
         db3[i] = da3[i]
     return l
 
 
 @kernel
-def forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3):
-    """Compute patches1, a1, h1, patches2, a2, h2, flat3, a3 of one example."""
+def forward_of_example(
+    x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3, e, f
+):
+    """Compute patches1, a1, h1, patches2, a2, h2, flat3, a3, e, f of one example; return m, z."""
     # patches1[c,v,q] = x[c,v + 2 q]
     for c in range(2):
         for v in range(5):
@@ -513,11 +465,29 @@ def forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2
         for j in range(64):
             total += W3[i, j] * flat3[j]
         a3[i] = b3[i] + total
+    # m = max_i<3 a3[i]
+    m = a3[0]
+    for i in range(3):
+        m = max(m, a3[i])
+    # z = Σ_i<3 e[i]
+    z = zero
+    # e[i] = exp(a3[i] - m)
+    for i in range(3):
+        e[i] = exp(a3[i] - m)
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
+    for i in range(3):
+        f[i] = per_z * e[i]
+    return m, z
 
 
 @kernel
-def backward_of_example(W2, W3, a1, a2, da3, dflat3, dh2, da2, dh1, dpatches2, da1):
-    """Compute dflat3, dh2, da2, dh1, dpatches2, da1 of one example."""
+def backward_of_example(y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatches2, da1):
+    """Compute da3, dflat3, dh2, da2, dh1, dpatches2, da1 of one example."""
+    # da3[i] = f[i] - 1[i=y]
+    for i in range(3):
+        da3[i] = f[i] - (one if i == y else zero)
     # dflat3[i] = Σ_j<3 W3[j,i] da3[j]
     for i in range(64):
         dflat3[i] = zero
@@ -884,24 +854,10 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         row = order[n]
         x = X[row]
         y = Y[row]
-        forward_of_example(
+        m, z = forward_of_example(
             x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
-            flat3, a3
+            flat3, a3, e, f
         )
-        # m = max_i<3 a3[i]
-        m = a3[0]
-        for i in range(3):
-            m = max(m, a3[i])
-        # z = Σ_i<3 e[i]
-        z = zero
-        # e[i] = exp(a3[i] - m)
-        for i in range(3):
-            e[i] = exp(a3[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(3):
-            f[i] = per_z * e[i]
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite
@@ -910,11 +866,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # da3[i] = f[i] - 1[i=y]
-        for i in range(3):
-            da3[i] = f[i] - (one if i == y else zero)
         backward_of_example(
-            W2, W3, a1, a2, da3, dflat3, dh2, da2, dh1, dpatches2, da1
+            y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatches2, da1
         )
         # W1[o,c,v] ← W1[o,c,v] - step Σ_i<14 patches1[c,v,i] da1[o,i]
         add_pk_qk(
@@ -1008,32 +961,15 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
             row = order[r + start]
             x = X[row]
             y = Y[row]
-            forward_of_example(
+            m, z = forward_of_example(
                 x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
-                flat3, a3
+                flat3, a3, e, f
             )
-            # m = max_i<3 a3[i]
-            m = a3[0]
-            for i in range(3):
-                m = max(m, a3[i])
-            # z = Σ_i<3 e[i]
-            z = zero
-            # e[i] = exp(a3[i] - m)
-            for i in range(3):
-                e[i] = exp(a3[i] - m)
-                z += e[i]
-            # f[i] = e[i]/z
-            per_z = one / z
-            for i in range(3):
-                f[i] = per_z * e[i]
             # l = m + log(z) - a3[y]
             l = m + log(z) - a3[y]
             total_l += l
-            # da3[i] = f[i] - 1[i=y]
-            for i in range(3):
-                da3[i] = f[i] - (one if i == y else zero)
             backward_of_example(
-                W2, W3, a1, a2, da3, dflat3, dh2, da2, dh1, dpatches2, da1
+                y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatches2, da1
             )
             # sum_W1[o,c,v] ← sum_W1[o,c,v] - step Σ_i<14 patches1[c,v,i] da1[o,i]
             add_pk_qk(
@@ -1096,7 +1032,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
     return done, losses
 
 
-SCHEDULES = {"overlapped": sgd_overlapped, "plain": sgd}
+SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 
 # --- what they call: products of arrays, functions of all elements ---
@@ -1505,5 +1441,5 @@ def tolerate_failures(cache):
 
 KEPT = keep_machine_code(
     contract_pk_kq, each_tanh, forward_of_example, forward, loss, each_decay_8f73,
-    contract_kp_kq, backward_of_example, backward, add_pk_qk, sgd_overlapped, sgd_minibatch, sgd
+    contract_kp_kq, backward_of_example, backward, sgd, add_pk_qk, sgd_overlapped, sgd_minibatch
 )

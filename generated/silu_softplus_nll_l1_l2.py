@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
     contract_pk_qk, ...: what they call: products of arrays, functions of all elements
@@ -88,7 +88,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-The digest of what follows: e82cd600af43cbc4.
+The digest of what follows: 56bbe7d8240c7ac5.
 """
 
 import hashlib
@@ -140,6 +140,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -319,45 +320,7 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
-        #     + exp(-|a1[j]|/2)²) otherwise}
-        for j in range(n1):
-            shared = exp(-abs(real(0.5) * a1[j]))
-            h1[j] = (
-                zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
-                else scaled(a1[j], shared)) / (one + shared * shared)
-            )
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
-        for j in range(n2):
-            shared = log1p(exp(-abs(a2[j])))
-            h2[j] = a2[j] + shared if a2[j] > zero else shared
-        # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
-        for i in range(n3):
-            total = zero
-            for j in range(n2):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
-        # m = max_i a3[i]
-        m = a3[0]
-        for i in range(n3):
-            m = max(m, a3[i])
-        # e[i] = exp(a3[i] - m)
-        for i in range(n3):
-            e[i] = exp(a3[i] - m)
-        # z = Σ_i e[i]
-        z = zero
-        for i in range(n3):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n3):
-            f[i] = per_z * e[i]
+        forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
 
 
 @kernel
@@ -385,45 +348,7 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
-        #     + exp(-|a1[j]|/2)²) otherwise}
-        for j in range(n1):
-            shared = exp(-abs(real(0.5) * a1[j]))
-            h1[j] = (
-                zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
-                else scaled(a1[j], shared)) / (one + shared * shared)
-            )
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
-        for j in range(n2):
-            shared = log1p(exp(-abs(a2[j])))
-            h2[j] = a2[j] + shared if a2[j] > zero else shared
-        # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
-        for i in range(n3):
-            total = zero
-            for j in range(n2):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
-        # m = max_i a3[i]
-        m = a3[0]
-        for i in range(n3):
-            m = max(m, a3[i])
-        # e[i] = exp(a3[i] - m)
-        for i in range(n3):
-            e[i] = exp(a3[i] - m)
-        # z = Σ_i e[i]
-        z = zero
-        for i in range(n3):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n3):
-            f[i] = per_z * e[i]
+        m, z = forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         mean += l
@@ -455,45 +380,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
         for j in range(n0):
             total += W1[i, j] * x[j]
         a1[i] = b1[i] + total
-    # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
-    #     + exp(-|a1[j]|/2)²) otherwise}
-    for j in range(n1):
-        shared = exp(-abs(real(0.5) * a1[j]))
-        h1[j] = (
-            zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
-            else scaled(a1[j], shared)) / (one + shared * shared)
-        )
-    # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-    for i in range(n2):
-        total = zero
-        for j in range(n1):
-            total += W2[i, j] * h1[j]
-        a2[i] = b2[i] + total
-    # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
-    for j in range(n2):
-        shared = log1p(exp(-abs(a2[j])))
-        h2[j] = a2[j] + shared if a2[j] > zero else shared
-    # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
-    for i in range(n3):
-        total = zero
-        for j in range(n2):
-            total += W3[i, j] * h2[j]
-        a3[i] = b3[i] + total
-    # m = max_i a3[i]
-    m = a3[0]
-    for i in range(n3):
-        m = max(m, a3[i])
-    # e[i] = exp(a3[i] - m)
-    for i in range(n3):
-        e[i] = exp(a3[i] - m)
-    # z = Σ_i e[i]
-    z = zero
-    for i in range(n3):
-        z += e[i]
-    # f[i] = e[i]/z
-    per_z = one / z
-    for i in range(n3):
-        f[i] = per_z * e[i]
+    m, z = forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
     # l = m + log(z) - a3[y]
     l = m + log(z) - a3[y]
     # da3[i] = f[i] - 1[i=y]
@@ -518,7 +405,9 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
             dh1[j] += da2_i * W2[i, j]
     # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
     #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-    #     exp(-|a1[i]|/2)²)² otherwise}
+    #     exp(-|a1[i]|/2)²)² otherwise}; dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j] + l1 {-1 if
+    #     W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}; db1[i] = da1[i]
+    l2_x2 = real(2) * l2
     for i in range(n1):
         shared = exp(-abs(real(0.5) * a1[i]))
         da1[i] = (
@@ -527,21 +416,15 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
             + shared * shared, shared)) / ((one + shared * shared) * (one
             + shared * shared)))
         )
-    # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j] + l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0
-    #     otherwise}
-    l2_x2 = real(2) * l2
-    for i in range(n1):
         da1_i = da1[i]
         for j in range(n0):
             dW1[i, j] = (
                 da1_i * x[j] + l2_x2 * W1[i, j] + l1 * (-one if W1[i, j] < zero else one
                 if W1[i, j] > zero else zero)
             )
-    # db1[i] = da1[i]
-    for i in range(n1):
         db1[i] = da1[i]
     # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j] + l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0
-    #     otherwise}
+    #     otherwise}; db2[i] = da2[i]
     for i in range(n2):
         da2_i2 = da2[i]
         for j in range(n1):
@@ -549,11 +432,9 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
                 da2_i2 * h1[j] + l2_x2 * W2[i, j] + l1 * (-one if W2[i, j] < zero else one
                 if W2[i, j] > zero else zero)
             )
-    # db2[i] = da2[i]
-    for i in range(n2):
         db2[i] = da2[i]
     # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j] + l1 {-1 if W3[i,j] < 0; 1 if W3[i,j] > 0; 0
-    #     otherwise}
+    #     otherwise}; db3[i] = da3[i]
     for i in range(n3):
         da3_i2 = da3[i]
         for j in range(n2):
@@ -561,10 +442,57 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
                 da3_i2 * h2[j] + l2_x2 * W3[i, j] + l1 * (-one if W3[i, j] < zero else one
                 if W3[i, j] > zero else zero)
             )
-    # db3[i] = da3[i]
-    for i in range(n3):
         db3[i] = da3[i]
     return l
+
+
+@inlined
+def forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f):
+    """Compute h1, a2, h2, a3, e, f of one example from a1; return m, z."""
+    n2 = W2.shape[0]
+    n1 = W2.shape[1]
+    n3 = W3.shape[0]
+    # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
+    #     + exp(-|a1[j]|/2)²) otherwise}
+    for j in range(n1):
+        a1_j = a1[j]
+        shared = exp(-abs(real(0.5) * a1_j))
+        h1[j] = (
+            zero if a1_j == -real(np.inf) else (a1_j if a1_j > zero
+            else scaled(a1_j, shared)) / (one + shared * shared)
+        )
+    # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
+    for i in range(n2):
+        total = zero
+        for j in range(n1):
+            total += W2[i, j] * h1[j]
+        a2[i] = b2[i] + total
+    # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
+    for j in range(n2):
+        a2_j = a2[j]
+        shared = log1p(exp(-abs(a2_j)))
+        h2[j] = a2_j + shared if a2_j > zero else shared
+    # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
+    for i in range(n3):
+        total2 = zero
+        for j in range(n2):
+            total2 += W3[i, j] * h2[j]
+        a3[i] = b3[i] + total2
+    # m = max_i a3[i]
+    m = a3[0]
+    for i in range(n3):
+        m = max(m, a3[i])
+    # z = Σ_i e[i]
+    z = zero
+    # e[i] = exp(a3[i] - m)
+    for i in range(n3):
+        e[i] = exp(a3[i] - m)
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
+    for i in range(n3):
+        f[i] = per_z * e[i]
+    return m, z
 
 
 class Trainer:
@@ -908,46 +836,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
-        #     + exp(-|a1[j]|/2)²) otherwise}
-        for j in range(n1):
-            a1_j = a1[j]
-            shared = exp(-abs(real(0.5) * a1_j))
-            h1[j] = (
-                zero if a1_j == -real(np.inf) else (a1_j if a1_j > zero
-                else scaled(a1_j, shared)) / (one + shared * shared)
-            )
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
-        for j in range(n2):
-            a2_j = a2[j]
-            shared = log1p(exp(-abs(a2_j)))
-            h2[j] = a2_j + shared if a2_j > zero else shared
-        # a3[i] = b3[i] + Σ_j W3[i,j] h2[j]
-        for i in range(n3):
-            total2 = zero
-            for j in range(n2):
-                total2 += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total2
-        # m = max_i a3[i]
-        m = a3[0]
-        for i in range(n3):
-            m = max(m, a3[i])
-        # z = Σ_i e[i]
-        z = zero
-        # e[i] = exp(a3[i] - m)
-        for i in range(n3):
-            e[i] = exp(a3[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n3):
-            f[i] = per_z * e[i]
+        m, z = forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite

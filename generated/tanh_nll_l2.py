@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_deferred, sgd_minibatch: faster orders, same updates
     contract_pk_qk, ...: what they call: products of arrays, functions of all elements
@@ -79,7 +79,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2
         --initializer glorot --step-size inverse --dtype float32 -o tanh_nll_l2.py
 
-The digest of what follows: acf5eb8fb9705d89.
+The digest of what follows: 46b94e7478269e27.
 """
 
 import hashlib
@@ -124,6 +124,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -247,30 +248,7 @@ def forward(X, W1, b1, W2, b2, F):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = tanh(a1[j])
-        for j in range(n1):
-            h1[j] = tanh(a1[j])
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # m = max_i a2[i]
-        m = a2[0]
-        for i in range(n2):
-            m = max(m, a2[i])
-        # e[i] = exp(a2[i] - m)
-        for i in range(n2):
-            e[i] = exp(a2[i] - m)
-        # z = Σ_i e[i]
-        z = zero
-        for i in range(n2):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n2):
-            f[i] = per_z * e[i]
+        forward_from_a1(W2, b2, a1, h1, a2, e, f)
 
 
 @kernel
@@ -295,30 +273,7 @@ def loss(X, Y, W1, b1, W2, b2):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = tanh(a1[j])
-        for j in range(n1):
-            h1[j] = tanh(a1[j])
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # m = max_i a2[i]
-        m = a2[0]
-        for i in range(n2):
-            m = max(m, a2[i])
-        # e[i] = exp(a2[i] - m)
-        for i in range(n2):
-            e[i] = exp(a2[i] - m)
-        # z = Σ_i e[i]
-        z = zero
-        for i in range(n2):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n2):
-            f[i] = per_z * e[i]
+        m, z = forward_from_a1(W2, b2, a1, h1, a2, e, f)
         # l = m + log(z) - a2[y]
         l = m + log(z) - a2[y]
         mean += l
@@ -346,35 +301,12 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
         for j in range(n0):
             total += W1[i, j] * x[j]
         a1[i] = b1[i] + total
-    # h1[j] = tanh(a1[j])
-    for j in range(n1):
-        h1[j] = tanh(a1[j])
+    m, z = forward_from_a1(W2, b2, a1, h1, a2, e, f)
     # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
     for j in range(n1):
         shared = exp(-abs(a1[j]))
         shared2 = shared * shared
         dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-    # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-    for i in range(n2):
-        total = zero
-        for j in range(n1):
-            total += W2[i, j] * h1[j]
-        a2[i] = b2[i] + total
-    # m = max_i a2[i]
-    m = a2[0]
-    for i in range(n2):
-        m = max(m, a2[i])
-    # e[i] = exp(a2[i] - m)
-    for i in range(n2):
-        e[i] = exp(a2[i] - m)
-    # z = Σ_i e[i]
-    z = zero
-    for i in range(n2):
-        z += e[i]
-    # f[i] = e[i]/z
-    per_z = one / z
-    for i in range(n2):
-        f[i] = per_z * e[i]
     # l = m + log(z) - a2[y]
     l = m + log(z) - a2[y]
     # da2[i] = f[i] - 1[i=y]
@@ -387,27 +319,52 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
         da2_i = da2[i]
         for j in range(n1):
             dh1[j] += da2_i * W2[i, j]
-    # da1[i] = dh1_da1[i] dh1[i]
-    for i in range(n1):
-        da1[i] = dh1_da1[i] * dh1[i]
-    # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]
+    # da1[i] = dh1_da1[i] dh1[i]; dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]; db1[i] = da1[i]
     l2_x2 = real(2) * l2
     for i in range(n1):
+        da1[i] = dh1_da1[i] * dh1[i]
         da1_i = da1[i]
         for j in range(n0):
             dW1[i, j] = da1_i * x[j] + l2_x2 * W1[i, j]
-    # db1[i] = da1[i]
-    for i in range(n1):
         db1[i] = da1[i]
-    # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j]
+    # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j]; db2[i] = da2[i]
     for i in range(n2):
         da2_i2 = da2[i]
         for j in range(n1):
             dW2[i, j] = da2_i2 * h1[j] + l2_x2 * W2[i, j]
-    # db2[i] = da2[i]
-    for i in range(n2):
         db2[i] = da2[i]
     return l
+
+
+@inlined
+def forward_from_a1(W2, b2, a1, h1, a2, e, f):
+    """Compute h1, a2, e, f of one example from a1; return m, z."""
+    n2 = W2.shape[0]
+    n1 = W2.shape[1]
+    # h1[j] = tanh(a1[j])
+    for j in range(n1):
+        h1[j] = tanh(a1[j])
+    # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
+    for i in range(n2):
+        total = zero
+        for j in range(n1):
+            total += W2[i, j] * h1[j]
+        a2[i] = b2[i] + total
+    # m = max_i a2[i]
+    m = a2[0]
+    for i in range(n2):
+        m = max(m, a2[i])
+    # z = Σ_i e[i]
+    z = zero
+    # e[i] = exp(a2[i] - m)
+    for i in range(n2):
+        e[i] = exp(a2[i] - m)
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
+    for i in range(n2):
+        f[i] = per_z * e[i]
+    return m, z
 
 
 class Trainer:
@@ -756,33 +713,12 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[j] = tanh(a1[j]); dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
+        m, z = forward_from_a1(W2, b2, a1, h1, a2, e, f)
+        # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
         for j in range(n1):
-            a1_j = a1[j]
-            h1[j] = tanh(a1_j)
-            shared = exp(-abs(a1_j))
+            shared = exp(-abs(a1[j]))
             shared2 = shared * shared
             dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # m = max_i a2[i]
-        m = a2[0]
-        for i in range(n2):
-            m = max(m, a2[i])
-        # z = Σ_i e[i]
-        z = zero
-        # e[i] = exp(a2[i] - m)
-        for i in range(n2):
-            e[i] = exp(a2[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(n2):
-            f[i] = per_z * e[i]
         # l = m + log(z) - a2[y]
         l = m + log(z) - a2[y]
         # nothing is learnt from a loss that is not finite
@@ -888,33 +824,12 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(n1):
                     a1[i] += G1_r_s_K1_s * D1[s, i]
-            # h1[j] = tanh(a1[j]); dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
+            m, z = forward_from_a1(W2, b2, a1, h1, a2, e, f)
+            # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
             for j in range(n1):
-                a1_j = a1[j]
-                h1[j] = tanh(a1_j)
-                shared = exp(-abs(a1_j))
+                shared = exp(-abs(a1[j]))
                 shared2 = shared * shared
                 dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-            # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-            for i in range(n2):
-                total = zero
-                for j in range(n1):
-                    total += W2[i, j] * h1[j]
-                a2[i] = b2[i] + total
-            # m = max_i a2[i]
-            m = a2[0]
-            for i in range(n2):
-                m = max(m, a2[i])
-            # z = Σ_i e[i]
-            z = zero
-            # e[i] = exp(a2[i] - m)
-            for i in range(n2):
-                e[i] = exp(a2[i] - m)
-                z += e[i]
-            # f[i] = e[i]/z
-            per_z = one / z
-            for i in range(n2):
-                f[i] = per_z * e[i]
             # l = m + log(z) - a2[y]
             l = m + log(z) - a2[y]
             # nothing is learnt from a loss that is not finite
@@ -984,7 +899,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
                 E1[r, i] = K1_r * D1[r, i]
         # W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
         scale_and_add_kp_kq(W1, E1, H1, n1, n0, count, p1, one)
-        if done < min(block + start, updates):
+        if min(block + start, updates) > done:
             break
     return done, losses
 

@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_deferred, sgd_minibatch: faster orders, same updates
     contract_pk_qk, add_kp_kq, ...: what they call: products of arrays, functions of all elements
@@ -72,7 +72,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss squared --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o tanh_squared.py
 
-The digest of what follows: 71ad243d34cb2392.
+The digest of what follows: 67c3c44ce9503dd3.
 """
 
 import hashlib
@@ -117,6 +117,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -226,18 +227,7 @@ def forward(X, W1, b1, W2, b2, F):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = tanh(a1[j])
-        for j in range(n1):
-            h1[j] = tanh(a1[j])
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # f[i] = a2[i]
-        for i in range(n2):
-            f[i] = a2[i]
+        forward_from_a1(W2, b2, a1, h1, a2, f)
 
 
 @kernel
@@ -261,18 +251,7 @@ def loss(X, Y, W1, b1, W2, b2):
             for j in range(n0):
                 total += W1[i, j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = tanh(a1[j])
-        for j in range(n1):
-            h1[j] = tanh(a1[j])
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-        for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-        # f[i] = a2[i]
-        for i in range(n2):
-            f[i] = a2[i]
+        forward_from_a1(W2, b2, a1, h1, a2, f)
         # l = Σ_i (a2[i] - y[i])²
         l = zero
         for i in range(n2):
@@ -301,23 +280,12 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2):
         for j in range(n0):
             total += W1[i, j] * x[j]
         a1[i] = b1[i] + total
-    # h1[j] = tanh(a1[j])
-    for j in range(n1):
-        h1[j] = tanh(a1[j])
+    forward_from_a1(W2, b2, a1, h1, a2, f)
     # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
     for j in range(n1):
         shared = exp(-abs(a1[j]))
         shared2 = shared * shared
         dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-    # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
-    for i in range(n2):
-        total = zero
-        for j in range(n1):
-            total += W2[i, j] * h1[j]
-        a2[i] = b2[i] + total
-    # f[i] = a2[i]
-    for i in range(n2):
-        f[i] = a2[i]
     # l = Σ_i (a2[i] - y[i])²
     l = zero
     for i in range(n2):
@@ -332,26 +300,37 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2):
         da2_i = da2[i]
         for j in range(n1):
             dh1[j] += da2_i * W2[i, j]
-    # da1[i] = dh1_da1[i] dh1[i]
+    # da1[i] = dh1_da1[i] dh1[i]; dW1[i,j] = da1[i] x[j]; db1[i] = da1[i]
     for i in range(n1):
         da1[i] = dh1_da1[i] * dh1[i]
-    # dW1[i,j] = da1[i] x[j]
-    for i in range(n1):
         da1_i = da1[i]
         for j in range(n0):
             dW1[i, j] = da1_i * x[j]
-    # db1[i] = da1[i]
-    for i in range(n1):
         db1[i] = da1[i]
-    # dW2[i,j] = da2[i] h1[j]
+    # dW2[i,j] = da2[i] h1[j]; db2[i] = da2[i]
     for i in range(n2):
         da2_i2 = da2[i]
         for j in range(n1):
             dW2[i, j] = da2_i2 * h1[j]
-    # db2[i] = da2[i]
-    for i in range(n2):
         db2[i] = da2[i]
     return l
+
+
+@inlined
+def forward_from_a1(W2, b2, a1, h1, a2, f):
+    """Compute h1, a2, f of one example from a1."""
+    n2 = W2.shape[0]
+    n1 = W2.shape[1]
+    # h1[j] = tanh(a1[j])
+    for j in range(n1):
+        h1[j] = tanh(a1[j])
+    # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = a2[i]
+    for i in range(n2):
+        total = zero
+        for j in range(n1):
+            total += W2[i, j] * h1[j]
+        a2[i] = b2[i] + total
+        f[i] = a2[i]
 
 
 class Trainer:
@@ -692,22 +671,15 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        # h1[j] = tanh(a1[j]); dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
+        forward_from_a1(W2, b2, a1, h1, a2, f)
+        # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
         for j in range(n1):
-            a1_j = a1[j]
-            h1[j] = tanh(a1_j)
-            shared = exp(-abs(a1_j))
+            shared = exp(-abs(a1[j]))
             shared2 = shared * shared
             dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # l = Σ_i (a2[i] - y[i])²
         l = zero
-        # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = a2[i]
         for i in range(n2):
-            total = zero
-            for j in range(n1):
-                total += W2[i, j] * h1[j]
-            a2[i] = b2[i] + total
-            f[i] = a2[i]
             l += (a2[i] - y[i]) * (a2[i] - y[i])
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
@@ -807,22 +779,15 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                 G1_r_s_K1_s = G1[r, s] * K1[s]
                 for i in range(n1):
                     a1[i] += G1_r_s_K1_s * D1[s, i]
-            # h1[j] = tanh(a1[j]); dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
+            forward_from_a1(W2, b2, a1, h1, a2, f)
+            # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
             for j in range(n1):
-                a1_j = a1[j]
-                h1[j] = tanh(a1_j)
-                shared = exp(-abs(a1_j))
+                shared = exp(-abs(a1[j]))
                 shared2 = shared * shared
                 dh1_da1[j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
             # l = Σ_i (a2[i] - y[i])²
             l = zero
-            # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]; f[i] = a2[i]
             for i in range(n2):
-                total = zero
-                for j in range(n1):
-                    total += W2[i, j] * h1[j]
-                a2[i] = b2[i] + total
-                f[i] = a2[i]
                 l += (a2[i] - y[i]) * (a2[i] - y[i])
             # nothing is learnt from a loss that is not finite
             if not isfinite(l):
@@ -884,7 +849,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
                 E1[r, i] = K1_r * D1[r, i]
         # W1[i,j] ← W1[i,j] + Σ_r E1[r,i] H1[r,j]
         add_kp_kq(W1, E1, H1, n1, n0, count, one)
-        if done < min(block + start, updates):
+        if min(block + start, updates) > done:
             break
     return done, losses
 

@@ -6,7 +6,7 @@ this file.
 Contents:
 
     sgd: the loop of the lecture, in its order
-    forward, loss, backward: outputs, the mean loss, the gradients of one example
+    forward, loss, backward, forward_from_h1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
     contract_pk_qk, each_tanh, ...: what they call: products of arrays, functions of all elements
@@ -71,7 +71,7 @@ Regenerate with:
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-The digest of what follows: 43b2cbde2381c969.
+The digest of what follows: ac6f60effdb488b5.
 """
 
 import hashlib
@@ -131,6 +131,7 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {"reassoc", "contract", "nsz", "arcp", "afn"}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left
 
 
 @kernel
@@ -273,40 +274,7 @@ def forward(X, E1, W2, b2, W3, b3, F):
         for j in range(8):
             for d in range(16):
                 h1[j, d] = E1[x[j], d]
-        # flat2[p + 16 c] = h1[c,p]
-        for c in range(8):
-            for p in range(16):
-                flat2[16 * c + p] = h1[c, p]
-        # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]
-        for i in range(32):
-            total = zero
-            for j in range(128):
-                total += W2[i, j] * flat2[j]
-            a2[i] = b2[i] + total
-        # h2[i] = tanh(a2[i])
-        for i in range(32):
-            h2[i] = tanh(a2[i])
-        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(4):
-            total = zero
-            for j in range(32):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
-        # m = max_i<4 a3[i]
-        m = a3[0]
-        for i in range(4):
-            m = max(m, a3[i])
-        # e[i] = exp(a3[i] - m)
-        for i in range(4):
-            e[i] = exp(a3[i] - m)
-        # z = Σ_i<4 e[i]
-        z = zero
-        for i in range(4):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(4):
-            f[i] = per_z * e[i]
+        forward_from_h1(W2, b2, W3, b3, h1, flat2, a2, h2, a3, e, f)
 
 
 @kernel
@@ -328,40 +296,7 @@ def loss(X, Y, E1, W2, b2, W3, b3):
         for j in range(8):
             for d in range(16):
                 h1[j, d] = E1[x[j], d]
-        # flat2[p + 16 c] = h1[c,p]
-        for c in range(8):
-            for p in range(16):
-                flat2[16 * c + p] = h1[c, p]
-        # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]
-        for i in range(32):
-            total = zero
-            for j in range(128):
-                total += W2[i, j] * flat2[j]
-            a2[i] = b2[i] + total
-        # h2[i] = tanh(a2[i])
-        for i in range(32):
-            h2[i] = tanh(a2[i])
-        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(4):
-            total = zero
-            for j in range(32):
-                total += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total
-        # m = max_i<4 a3[i]
-        m = a3[0]
-        for i in range(4):
-            m = max(m, a3[i])
-        # e[i] = exp(a3[i] - m)
-        for i in range(4):
-            e[i] = exp(a3[i] - m)
-        # z = Σ_i<4 e[i]
-        z = zero
-        for i in range(4):
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(4):
-            f[i] = per_z * e[i]
+        m, z = forward_from_h1(W2, b2, W3, b3, h1, flat2, a2, h2, a3, e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         mean += l
@@ -388,45 +323,12 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
     for j in range(8):
         for d in range(16):
             h1[j, d] = E1[x[j], d]
-    # flat2[p + 16 c] = h1[c,p]
-    for c in range(8):
-        for p in range(16):
-            flat2[16 * c + p] = h1[c, p]
-    # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]
-    for i in range(32):
-        total = zero
-        for j in range(128):
-            total += W2[i, j] * flat2[j]
-        a2[i] = b2[i] + total
-    # h2[i] = tanh(a2[i])
-    for i in range(32):
-        h2[i] = tanh(a2[i])
+    m, z = forward_from_h1(W2, b2, W3, b3, h1, flat2, a2, h2, a3, e, f)
     # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
     for i in range(32):
         shared = exp(-abs(a2[i]))
         shared2 = shared * shared
         dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-    # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-    for i in range(4):
-        total = zero
-        for j in range(32):
-            total += W3[i, j] * h2[j]
-        a3[i] = b3[i] + total
-    # m = max_i<4 a3[i]
-    m = a3[0]
-    for i in range(4):
-        m = max(m, a3[i])
-    # e[i] = exp(a3[i] - m)
-    for i in range(4):
-        e[i] = exp(a3[i] - m)
-    # z = Σ_i<4 e[i]
-    z = zero
-    for i in range(4):
-        z += e[i]
-    # f[i] = e[i]/z
-    per_z = one / z
-    for i in range(4):
-        f[i] = per_z * e[i]
     # l = m + log(z) - a3[y]
     l = m + log(z) - a3[y]
     # da3[i] = f[i] - 1[i=y]
@@ -461,23 +363,56 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
     for i in range(8):
         for d in range(16):
             dE1[x[i], d] += dh1[i, d]
-    # dW2[i,j] = da2[i] flat2[j]
+    # dW2[i,j] = da2[i] flat2[j]; db2[i] = da2[i]
     for i in range(32):
         da2_i = da2[i]
         for j in range(128):
             dW2[i, j] = da2_i * flat2[j]
-    # db2[i] = da2[i]
-    for i in range(32):
         db2[i] = da2[i]
-    # dW3[i,j] = da3[i] h2[j]
+    # dW3[i,j] = da3[i] h2[j]; db3[i] = da3[i]
     for i in range(4):
         da3_i = da3[i]
         for j in range(32):
             dW3[i, j] = da3_i * h2[j]
-    # db3[i] = da3[i]
-    for i in range(4):
         db3[i] = da3[i]
     return l
+
+
+@inlined
+def forward_from_h1(W2, b2, W3, b3, h1, flat2, a2, h2, a3, e, f):
+    """Compute flat2, a2, h2, a3, e, f of one example from h1; return m, z."""
+    # flat2[p + 16 c] = h1[c,p]
+    for c in range(8):
+        for p in range(16):
+            flat2[16 * c + p] = h1[c, p]
+    # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]; h2[i] = tanh(a2[i])
+    for i in range(32):
+        total = zero
+        for j in range(128):
+            total += W2[i, j] * flat2[j]
+        a2[i] = b2[i] + total
+        h2[i] = tanh(a2[i])
+    # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
+    for i in range(4):
+        total2 = zero
+        for j in range(32):
+            total2 += W3[i, j] * h2[j]
+        a3[i] = b3[i] + total2
+    # m = max_i<4 a3[i]
+    m = a3[0]
+    for i in range(4):
+        m = max(m, a3[i])
+    # z = Σ_i<4 e[i]
+    z = zero
+    # e[i] = exp(a3[i] - m)
+    for i in range(4):
+        e[i] = exp(a3[i] - m)
+        z += e[i]
+    # f[i] = e[i]/z
+    per_z = one / z
+    for i in range(4):
+        f[i] = per_z * e[i]
+    return m, z
 
 
 class Trainer:
@@ -816,41 +751,12 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         row = order[n]
         x = X[row]
         y = Y[row]
-        # flat2[p + 16 c] = h1[c,p]
-        for c in range(8):
-            for p in range(16):
-                flat2[16 * c + p] = h1[c, p]
-        # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]; h2[i] = tanh(a2[i]); dh2_da2[i] = 4
-        #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
+        m, z = forward_from_h1(W2, b2, W3, b3, h1, flat2, a2, h2, a3, e, f)
+        # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
         for i in range(32):
-            total = zero
-            for j in range(128):
-                total += W2[i, j] * flat2[j]
-            a2[i] = b2[i] + total
-            h2[i] = tanh(a2[i])
             shared = exp(-abs(a2[i]))
             shared2 = shared * shared
             dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
-        # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
-        for i in range(4):
-            total2 = zero
-            for j in range(32):
-                total2 += W3[i, j] * h2[j]
-            a3[i] = b3[i] + total2
-        # m = max_i<4 a3[i]
-        m = a3[0]
-        for i in range(4):
-            m = max(m, a3[i])
-        # z = Σ_i<4 e[i]
-        z = zero
-        # e[i] = exp(a3[i] - m)
-        for i in range(4):
-            e[i] = exp(a3[i] - m)
-            z += e[i]
-        # f[i] = e[i]/z
-        per_z = one / z
-        for i in range(4):
-            f[i] = per_z * e[i]
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite

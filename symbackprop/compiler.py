@@ -19,11 +19,12 @@ from symbackprop.emit.module import module_text, with_called
 from symbackprop.emit.numba_text import GLOBALS, functions
 from symbackprop.emit.spec import default_name, header_of, specification
 from symbackprop.expr.printing import formula
-from symbackprop.kernels.fast_orders import ONE_ROW, SWEEP, deferred_kernel, in_patches, overlapped_kernel
+from symbackprop.kernels.deferred import deferred_kernel
 from symbackprop.kernels.minibatch import minibatch_kernel
-from symbackprop.kernels.outlined import by_example, kernels_by_example, training_by_example
+from symbackprop.kernels.overlapped import overlapped_kernel
 from symbackprop.kernels.plain import backward_kernel, forward_kernel, loss_kernel, sgd_kernel
-from symbackprop.kernels.plan import Plan, plan_of
+from symbackprop.kernels.plan import Plan, has_products, plan_of
+from symbackprop.kernels.training_step import TrainingStep, training_step_of
 from symbackprop.loops.ir import Kernel
 from symbackprop.loops.passes.straighten import straighten
 from symbackprop.loops.verify import verify
@@ -118,7 +119,7 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool, plai
     full = replace(network, dropout=False)
     whole = _finished(stages_of_network(full), exact_form=exact_form)[0] if network.dropout else stages
     plan = plan_of(stages)
-    kernels = _plain_kernels(network, whole, stages) if plain else _kernels(network, stages, whole, plan)
+    kernels = _kernels(training_step_of(full, whole), training_step_of(network, stages), plan, plain=plain)
     kernels = tuple(map(straighten, kernels))
     whole_module = with_called(kernels)
     called = {*functions(whole_module), *GLOBALS, *(kernel.name for kernel in whole_module)}
@@ -132,24 +133,12 @@ def assembled(network: Network, name: str, dtype: str, *, exact_form: bool, plai
     return Module(spec, kernels, text, tuple(header.formulas["Schedules"]))
 
 
-def _plain_kernels(network: Network, whole: Stages, stages: Stages) -> tuple[Kernel, ...]:
-    """Return the kernels of a network that predicts, `whole`, and the loop that trains it."""
-    predicting = (make(network, whole) for make in (forward_kernel, loss_kernel, backward_kernel))
-    return (*predicting, sgd_kernel(network, stages))
-
-
-def _kernels(network: Network, stages: Stages, whole: Stages, plan: Plan) -> tuple[Kernel, ...]:
-    if plan.outlined and not network.dropout:
-        return (*kernels_by_example(network, stages), sgd_kernel(network, stages))
-    kernels = [*_plain_kernels(network, whole, stages)]
-    if plan.outlined:
-        return (*kernels, *training_by_example(network, stages))
-    fast = in_patches(stages)
-    if isinstance(plan.deferral, Deferral):  # which serves large networks better
-        kernels += [overlapped_kernel(network, fast, ONE_ROW), deferred_kernel(network, fast, plan.deferral)]
-    else:
-        kernels.append(overlapped_kernel(network, fast, SWEEP))
-    return (*kernels, minibatch_kernel(network, stages))
+def _kernels(whole: TrainingStep, step: TrainingStep, plan: Plan, *, plain: bool) -> tuple[Kernel, ...]:
+    """Return the kernels of a network that predicts, `whole`, and those that train it."""
+    predicting = (forward_kernel, loss_kernel, backward_kernel)
+    deferred = (deferred_kernel,) if isinstance(plan.deferral, Deferral) else ()
+    faster = () if plain else (overlapped_kernel, *deferred, minibatch_kernel)
+    return (*(make(whole, plan) for make in predicting), *(make(step, plan) for make in (sgd_kernel, *faster)))
 
 
 def _finished(stages: Stages, *, exact_form: bool) -> tuple[Stages, tuple[str, ...]]:
@@ -162,7 +151,7 @@ def _in_stable_forms(stages: Stages) -> tuple[Stages, tuple[str, ...]]:
     """Return the stages in forms that keep their digits, and what was chosen, in words."""
     notes = []
     with remembered_forms() as forms:
-        made = stages.in_forms(forms, beside=not by_example(stages))
+        made = stages.in_forms(forms, beside=not has_products(stages))
         for equation in (*stages.forward, stages.loss, *stages.backward):
             for change in forms.changes(equation, stages.forward if equation in stages.backward else ()):
                 target, old, new = (formula(e, code=True) for e in (equation.lhs, change.derived, change.after))

@@ -16,11 +16,15 @@ import sympy
 from scipy import special
 
 from symbackprop import build
+from symbackprop.calculus.block_recurrence import Refusal
 from symbackprop.derivation.training_step import stages_of_network
 from symbackprop.emit.exponents import LETTERS
+from symbackprop.emit.module import with_called
 from symbackprop.emit.numba_text import exponents, functions, kernel_text
 from symbackprop.expr.printing import identifier
 from symbackprop.kernels.plain import backward_kernel, forward_kernel, loss_kernel
+from symbackprop.kernels.plan import Plan
+from symbackprop.kernels.training_step import training_step_of
 from symbackprop.precision.memory import remembered_forms
 
 FOLDER = Path(__file__).parent.parent / ".pytest_cache" / "modules"
@@ -90,8 +94,9 @@ def compile_text(text):
 def gradient_kernels(network):
     """The kernels that gradients need, as statements; those of the schedules take longer to make."""
     with remembered_forms() as forms:
-        stages = stages_of_network(network).in_forms(forms)
-    return tuple(make(network, stages) for make in (forward_kernel, loss_kernel, backward_kernel))
+        stages = stages_of_network(network).in_forms(forms).stable()
+    step, plan = training_step_of(network, stages), Plan(Refusal("not asked for"), outlined=False)
+    return tuple(with_called([make(step, plan) for make in (forward_kernel, loss_kernel, backward_kernel)]))
 
 
 @functools.cache
@@ -103,7 +108,7 @@ def _gradient_code(network):
 def gradients_alone(network, dtype="float64", **names):
     """As `interpreted`, but only with forward, loss and backward, and with Python's own elementary functions."""
     module, real = ModuleType("gradients"), np.dtype(dtype).type
-    module.__dict__.update(kernel=lambda f: f, np=np, real=real, zero=real(0), one=real(1))
+    module.__dict__.update(kernel=lambda f: f, inlined=lambda f: f, np=np, real=real, zero=real(0), one=real(1))
     called = functions(gradient_kernels(network))
     module.__dict__.update({name: OWN.get(name) or getattr(math, name) for name in called} | names)
     for name, exponent in exponents(gradient_kernels(network)).items():

@@ -67,7 +67,7 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     sections = [*_kernel_sections(kernels, formulas, spec), *_elementary(kernels, set(called) & own, spec["dtype"])]
     if "only" not in spec:
         sections.append(_machine_code(kernels))
-    texts = [_preamble(spec, sorted(set(called) - own), plain="math." in "".join(formulas))]
+    texts = [_preamble(spec, kernels, sorted(set(called) - own), plain="math." in "".join(formulas))]
     texts += [text for section in sections for text in _under_banner(section)]
     body = "\n\n\n".join(texts)
     digest = hashlib.sha256(body.encode()).hexdigest()[:16]
@@ -79,7 +79,7 @@ def _kernel_sections(kernels: Sequence[Kernel], formulas: Sequence[str], spec: M
     """Return the parts of the page with kernels, and the Trainer between them."""
     named = {k.name: k for k in kernels}
     offered = ("sgd", "forward", "loss", "backward")
-    shared = [n for n in named if n.endswith("_of_example")]
+    shared = [n for n in named if n.startswith(("forward_", "backward_"))]
     faster = [n for n in named if n.startswith("sgd_")]
     rest = [n for n in named if n not in {*offered, *shared, *faster}]
     texts = {name: kernel_text(kernel) for name, kernel in named.items()}
@@ -110,7 +110,7 @@ def _elementary(kernels: Sequence[Kernel], called: Collection[str], dtype: str) 
 
 def _machine_code(kernels: Sequence[Kernel]) -> Section:
     """Return what keeps machine code on disk; it comes last, for it has to know all kernels."""
-    rows = wrap(", ".join(k.name for k in kernels), WIDTH - 4, "    ", "    ")
+    rows = wrap(", ".join(k.name for k in kernels if not k.inline), WIDTH - 4, "    ", "    ")
     kept = "\n".join(["KEPT = keep_machine_code(", *rows, ")"])
     return Section("machine code on disk", ["keep_machine_code"], [_copied("emit/machine_code.py"), kept])
 
@@ -199,14 +199,14 @@ def _entry(section: Section) -> str:
     return f"    {textwrap.shorten(', '.join(section.names), room, placeholder=' ...')}: {section.about}"
 
 
-def _preamble(spec: Mapping[str, Any], called: Sequence[str], *, plain: bool) -> str:
+def _preamble(spec: Mapping[str, Any], kernels: Sequence[Kernel], called: Sequence[str], *, plain: bool) -> str:
     whole = "only" not in spec
     imports = ["import hashlib", "import json"] * whole + ["import math"] * plain + ["import os"] * whole
     imports += ["from contextlib import suppress"] * whole
     if called:
         imports.append(f"from math import {', '.join(called)}")
     imports += [*["from pathlib import Path"] * whole, "", "import numpy as np", "from numba import njit"]
-    constants = _CONSTANTS.format(dtype=spec["dtype"])
+    constants = _CONSTANTS.format(dtype=spec["dtype"]) + _INLINED * any(kernel.inline for kernel in kernels)
     return "\n\n".join(["\n".join(imports), _spec_text(spec), constants])
 
 
@@ -241,6 +241,9 @@ zero, one = real(0), real(1)
 # Sums may be reordered and products contracted; NaN and infinity keep their meaning.
 FAST = {{"reassoc", "contract", "nsz", "arcp", "afn"}}
 kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the first call"""
+
+_INLINED = """
+inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)  # no call is left"""
 
 _ALIGNED = '''def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""

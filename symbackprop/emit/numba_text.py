@@ -54,7 +54,7 @@ from symbackprop.loops.ir import (
 WIDTH = 100
 _WRITTEN_OTHERWISE = {"Abs", "Max", "Min", "sign", "decay", "accurate_exp", "stored"}  # as operators, or not at all
 _FUNCTIONS = NODES.keys() - _WRITTEN_OTHERWISE | {"sqrt", "cbrt", "ratio"}
-GLOBALS = ("np", "real", "zero", "one", "aligned", "kernel", "range", "min", "max", "abs", "int", "float")
+GLOBALS = ("np", "real", "zero", "one", "aligned", "kernel", "inlined", "range", "min", "max", "abs", "int", "float")
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 
 
@@ -323,9 +323,9 @@ def _lines(statement: Statement) -> list[str]:
             return [f"for {index.name} in range({bounds}):", *_indented(lines(body))]
         case If(condition, body):
             return [*_in_brackets("if ", truth(condition), ":"), *_indented(lines(body))]
-        case Call():
-            name, _, passed = _line(statement).partition("(")
-            return _in_brackets(name, passed.removesuffix(")"), "", always=True)
+        case Call(kernel, results=results):
+            to = ", ".join(map(_target, results))
+            return _in_brackets(f"{to} = {kernel.name}" if to else kernel.name, _passed(statement), "", always=True)
     return [_line(statement)]
 
 
@@ -342,18 +342,20 @@ def _line(statement: Statement) -> str:
             return "break"
         case Row(name, array, at):
             return f"{identifier(name)} = {identifier(array)}[{integer(at)}]"
-        case Call(kernel, values, _, views):
-            shapes = (*views, *((),) * len(values))
-            passed = [_passed(a, value, n) for a, value, n in zip(kernel.arguments, values, shapes, strict=False)]
-            return f"{kernel.name}({', '.join(passed)})"
     raise TypeError(f"not a statement: {statement!r}")
 
 
-def _passed(argument: Argument, value: Basic, shape: tuple[int, ...]) -> str:
-    """Return what a call passes: an array by its name, a size, a real value."""
+def _passed(call: Call) -> str:
+    """Return what a call passes: arrays by their names, sizes, real values."""
+    shapes = (*call.views, *((),) * len(call.values))
+    passed = zip(call.kernel.arguments, call.values, shapes, strict=False)
+    return ", ".join(_value(argument, value, shape) for argument, value, shape in passed)
+
+
+def _value(argument: Argument, value: Basic, shape: tuple[int, ...]) -> str:
     if isinstance(value, IndexedBase):
         return identifier(str(value)) + (f".reshape({', '.join(map(str, shape))})" if shape else "")
-    return integer(value) if argument.about == "size" else real(value)
+    return integer(value) if argument.about in {"size", "integers"} else real(value)
 
 
 def _wrapped(start: str, value: str) -> list[str]:
@@ -398,8 +400,8 @@ def kernel_text(kernel: Kernel) -> str:
     body += [*map(_allocate, kernel.locals, [kernel] * len(kernel.locals))]
     body += lines(kernel.body)
     if kernel.returns:
-        body.append("return " + ", ".join(r.name if r.is_integer else real(r) for r in kernel.returns))
-    return "\n".join(["@kernel", signature, *_indented(body)])
+        body.append("return " + ", ".join(identifier(r.name) if r.is_integer else real(r) for r in kernel.returns))
+    return "\n".join(["@inlined" if kernel.inline else "@kernel", signature, *_indented(body)])
 
 
 def _sizes(kernel: Kernel) -> list[str]:
@@ -423,7 +425,7 @@ def _allocate(array: Argument, kernel: Kernel) -> str:
     like = next(identifier(a.name) for a in kernel.arguments if a.about == "parameter")
     sizes = [integer(s) for s in array.sizes]
     shape = f"({', '.join(sizes)})" if len(sizes) > 1 else sizes[0]
-    if array.about == "label":
+    if array.about == "integers":
         return f"{name} = np.empty({shape}, np.int64)"
     if kernel.aligned:
         reshaped = f".reshape{shape}" if len(sizes) > 1 else ""

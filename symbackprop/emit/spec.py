@@ -20,7 +20,7 @@ from symbackprop.derivation.validate import advise
 from symbackprop.emit.module import Header
 from symbackprop.expr.printing import formula, identifier
 from symbackprop.expr.symbols import Axis
-from symbackprop.kernels.plain import (
+from symbackprop.kernels.arguments import (
     example_arguments,
     hyperparameters,
     masks,
@@ -28,9 +28,9 @@ from symbackprop.kernels.plain import (
     parameter_sizes,
     scalars_of_update,
     state,
-    with_step,
 )
 from symbackprop.kernels.plan import Plan
+from symbackprop.kernels.training_step import with_step
 from symbackprop.loops.ir import Argument
 
 FORMAT = 1

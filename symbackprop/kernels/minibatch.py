@@ -5,52 +5,59 @@ Every array of an example gets that index in front; parameters do not. Sums over
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 
-from sympy import Add, Expr, Indexed, IndexedBase, Integer, Min, Piecewise, Symbol, expand
+from sympy import Expr, Indexed, IndexedBase, Integer, Min, Symbol
 
-from symbackprop.definitions.network import WEIGHT, Network
-from symbackprop.definitions.step_sizes import t
-from symbackprop.derivation.training_step import Stages
 from symbackprop.expr.equations import Equation
-from symbackprop.expr.indices import opaque
-from symbackprop.expr.reductions import Reduction, Sum
-from symbackprop.expr.symbols import (
-    LABEL,
-    Axis,
-    Finite,
-    array,
-    array_of_integers,
-    index,
-    name_of,
-    names_in,
-    scalar,
-    size,
-)
-from symbackprop.kernels.fast_orders import matrices, piece
-from symbackprop.kernels.plain import (
-    MINIBATCH,
-    WEIGHTS,
-    all_equations,
-    arguments_of,
-    copied,
-    input_array,
-    masks,
-    of_updates,
-    per_update,
-    with_step,
-    work_arrays,
-)
-from symbackprop.loops.ir import Accumulate, Argument, Assign, Break, If, Kernel, Loop, Row
+from symbackprop.expr.reductions import Sum
+from symbackprop.expr.symbols import LABEL, Axis, array, array_of_integers, index, name_of, size
+from symbackprop.kernels.arguments import UPDATES, array_of, of_example, of_updates
+from symbackprop.kernels.frame import DONE, ROW, copied, kernel_of_updates, learn_from, over, scalars_of
+from symbackprop.kernels.outlined import TOTAL, UPDATE, example_after_example, terms_of
+from symbackprop.kernels.plan import Plan
+from symbackprop.kernels.sweeps import in_loops, matrices
+from symbackprop.kernels.training_step import TrainingStep, work_arrays
+from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Kernel, Loop, Row
 from symbackprop.precision.max_shift import stabilise
 
 EXAMPLES = Axis("r", size("count"))
+BATCH = size("batch")
+
+
+def minibatch_kernel(step: TrainingStep, plan: Plan) -> Kernel:
+    """Return the kernel that updates after every `batch` examples by their mean gradient."""
+    start = index("start")
+    learnt, work = example_after_example(step, start) if plan.outlined else _all_at_once(step, start)
+    count = Assign(EXAMPLES.size, Min(BATCH, UPDATES - start))
+    body = (count, *learnt, Accumulate(UPDATE, Integer(1)), Accumulate(DONE, EXAMPLES.size))
+    doc = "Update after every `batch` examples of X[order], by the mean of their gradients."
+    return kernel_of_updates("sgd_minibatch", doc, step, (over(start, UPDATES, body, BATCH),), more=("batch",),
+                             counters=(UPDATE,), work=work)  # fmt: skip
+
+
+def _all_at_once(step: TrainingStep, start: Expr) -> tuple[Body, tuple[Argument, ...]]:
+    """Return the update by a batch, its examples side by side in matrices, and the work arrays."""
+    equations = stabilise(step.of_example)
+    arguments = (*step.example, *step.masks)
+    own = frozenset([*(a.name for a in arguments), *(e.name for e in equations)])
+    labels = {LABEL: array_of_integers(LABEL.name)[EXAMPLES.index]} if of_example(step.examples[1]).about else {}
+    of_examples = [batched(replace(e, rhs=e.rhs.xreplace(labels)), own) for e in equations]
+    updates = [mean_update(e, own) for e in step.updates]
+    losses = Equation(TOTAL, Sum(_indexed(step.stages.loss.lhs, own), EXAMPLES.limits), ())
+    body = (
+        _gather(step, start), *matrices(of_examples, step.taken), *in_loops((losses,), step.taken),
+        *learn_from(TOTAL), *scalars_of(step, UPDATE), *matrices(updates, step.taken),
+    )  # fmt: skip
+    work = [replace(a, sizes=(BATCH, *a.sizes)) for a in arguments]
+    work += [replace(a, sizes=(BATCH, *a.sizes[1:])) for a in work_arrays(of_examples)]
+    return body, (*work, *work_arrays(step.updates))
 
 
 def batched(equation: Equation, own: frozenset[str]) -> Equation:
     """Return an equation for every example r of a batch; `own` names the arrays and scalars that an example has."""
-    made = Equation(_indexed(equation.lhs, own), _indexed(equation.rhs, own), equation.over, equation.why)
-    return Equation(made.lhs, made.rhs, (EXAMPLES, *made.over), made.why)
+    lhs, rhs = _indexed(equation.lhs, own), _indexed(equation.rhs, own)
+    return replace(equation, lhs=lhs, rhs=rhs, over=(EXAMPLES, *equation.over))
 
 
 def mean_update(update: Equation, own: frozenset[str]) -> Equation:
@@ -58,48 +65,12 @@ def mean_update(update: Equation, own: frozenset[str]) -> Equation:
     if update.is_scattered:  # example after example: each may add to other elements
         target = _indexed(update.lhs, own)
         step = _indexed(update.rhs - update.lhs, own) / EXAMPLES.size
-        return Equation(target, target + step, (EXAMPLES, *update.over), update.why)
+        return replace(update, lhs=target, rhs=target + step, over=(EXAMPLES, *update.over))
     of_examples, rest = terms_of(update, own)
     if of_examples == 0:
         return update
     mean = Sum(_indexed(of_examples, own) / EXAMPLES.size, EXAMPLES.limits)
-    return Equation(update.lhs, update.lhs + rest + mean, update.over, update.why)
-
-
-def terms_of(update: Equation, own: frozenset[str]) -> tuple[Expr, Expr]:
-    """Return what an update adds that depends on examples, and what does not."""
-    flat, back = opaque(update.rhs - update.lhs, Piecewise, *Reduction)
-    terms = [term.xreplace(back) for term in Add.make_args(expand(flat))]
-    of_examples = [term for term in terms if names_in(term) & own]
-    return Add(*of_examples), Add(*(term for term in terms if term not in of_examples))
-
-
-def minibatch_kernel(network: Network, stages: Stages) -> Kernel:
-    """Return the kernel that updates after every `batch` examples by their mean gradient."""
-    arguments = arguments_of(network, "batch")
-    taken = frozenset(a.name for a in arguments)
-    equations = stabilise(all_equations(stages))
-    own = frozenset({"h^0", "y", WEIGHT, *masks(network), *(e.name for e in equations)})
-    label = array_of_integers("y")[EXAMPLES.index]
-    swap = {LABEL: label} if network.target_kind == "label" else {}
-    per_example = [batched(Equation(e.lhs, e.rhs.xreplace(swap), e.over, e.why), own) for e in equations]
-    updates = [mean_update(e, own) for e in with_step(stages.updates)]
-    start, update, done = (index(n) for n in ("start", "update", "done"))
-    batch, total = size("batch"), scalar("total_l")
-    losses = Equation(total, Sum(_indexed(stages.loss.lhs, own), EXAMPLES.limits), ())
-    body = (
-        Assign(EXAMPLES.size, Min(batch, size("updates") - start)), _gather(network, start),
-        *matrices(per_example, taken), *piece((losses,), {}, taken),
-        If(~Finite(total), (Break(),), "nothing is learnt from a loss that is not finite"),
-        Accumulate(scalar("losses"), total),
-        *per_update(network, t + update),
-        *matrices(updates, taken),
-        Accumulate(update, Integer(1)), Accumulate(done, EXAMPLES.size),
-    )  # fmt: skip
-    first = tuple(Assign(s, Integer(0)) for s in (scalar("losses"), update, done))
-    loop = Loop(start, size("updates"), body, "", Integer(0), batch, ordered=True)
-    work = (*_work(network, per_example, batch), *work_arrays(updates, arguments))
-    return Kernel("sgd_minibatch", arguments, work, (*first, loop), (done, scalar("losses")), MINIBATCH, aligned=True)
+    return replace(update, rhs=update.lhs + rest + mean)
 
 
 def _indexed(expr: Expr, own: frozenset[str]) -> Expr:
@@ -116,29 +87,10 @@ def _indexed(expr: Expr, own: frozenset[str]) -> Expr:
     return expr.func(*(_indexed(a, own) for a in expr.args))
 
 
-def _gather(network: Network, start: Expr) -> Loop:
+def _gather(step: TrainingStep, start: Expr) -> Loop:
     """Copy the batch's examples and targets to contiguous rows."""
-    r, row = EXAMPLES.index, index("row")
-    labels = network.target_kind == "label"
-    kind, target = (array_of_integers, ()) if labels else (array, (network.output_size,))
-    copies = [
-        copied(input_array(network, "h^0"), r, input_array(network, "X"), row, network.input_sizes),
-        copied(kind("y"), r, kind("Y"), row, target),
-        *([copied(array(WEIGHT), r, array(WEIGHTS), row, ())] if network.weighted else []),
-        *(copied(array(m), r, array(of_updates(m)), start + r, sizes) for m, sizes in masks(network).items()),
-    ]
+    r = EXAMPLES.index
+    copies = [copied(array_of(of), r, array_of(argument), ROW, of.sizes) for argument in step.examples
+              for of in (of_example(argument),)]  # fmt: skip
+    copies += [copied(array_of(m), r, array(of_updates(m.name)), start + r, m.sizes) for m in step.masks]
     return Loop(r, EXAMPLES.size, (Row("row", "order", start + r), *copies), "the examples of the batch, row by row")
-
-
-def _work(network: Network, equations: Iterable[Equation], batch: Expr) -> tuple[Argument, ...]:
-    outputs = network.output_size
-    y = Argument("y", (batch,), "label") if network.target_kind == "label" else Argument("y", (batch, outputs))
-    x = Argument("h^0", (batch, *network.input_sizes), "label" if network.reads_integers else "")
-    found = {
-        e.name: Argument(e.name, (batch, *e.shape[1:]), "label" if e.lhs.base.label.is_integer else "")
-        for e in equations
-        if not e.is_update
-    }
-    weight = (Argument(WEIGHT, (batch,)),) if network.weighted else ()
-    own = (Argument(name, (batch, *sizes)) for name, sizes in masks(network).items())
-    return (x, y, *weight, *own, *found.values())

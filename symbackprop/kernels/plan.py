@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symbackprop.calculus.block_recurrence import Deferral, Refusal, defer
 from symbackprop.derivation.training_step import Stages
+from symbackprop.expr.reductions import Sum
 from symbackprop.expr.symbols import scalar
-from symbackprop.kernels.fast_orders import is_of_first_layer, with_gram
-from symbackprop.kernels.outlined import by_example
-from symbackprop.kernels.plain import with_step
+from symbackprop.kernels.sweeps import is_of_first_layer
+from symbackprop.kernels.training_step import in_patches, with_step
+from symbackprop.loops.calls import is_product
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Plan:
     deferral
         How the first layer's updates are made once a block, or why they are not.
     outlined
-        Whether kernels share functions of one example, which is work enough for products of matrices.
+        Whether an example is work enough for products of matrices, so that a batch is example after example.
     """
 
     deferral: Deferral | Refusal
@@ -36,7 +37,12 @@ class Plan:
 def plan_of(stages: Stages) -> Plan:
     """Return which orders of computation the updates of a network may have."""
     deferral = _deferral_of(stages)
-    return Plan(deferral, isinstance(deferral, Refusal) and by_example(stages))
+    return Plan(deferral, isinstance(deferral, Refusal) and has_products(stages))
+
+
+def has_products(stages: Stages) -> bool:
+    """Whether one example of a network has sums of products that kernels compute."""
+    return any(map(is_product, in_patches(stages).forward))
 
 
 def _deferral_of(stages: Stages) -> Deferral | Refusal:
@@ -56,3 +62,15 @@ def _deferral_of(stages: Stages) -> Deferral | Refusal:
     if isinstance(found, Deferral) and inputs in found.read.rhs.free_symbols:
         return Refusal("the first layer reads the inputs beside its weights too")
     return found
+
+
+def with_gram(stages: Stages, deferral: Deferral) -> Stages:
+    """Return the stages with Σⱼ xⱼ² of an example read from the block's Gram matrix."""
+    gram = deferral.before[-1].lhs
+    (r, _), h = gram.indices, deferral.input
+    changed = (
+        {s: gram.base[r, r] for s in e.rhs.atoms(Sum) if s.function == h.base[s.limits[0][0]] ** 2}
+        for e in stages.clipping
+    )
+    clipping = (replace(e, rhs=e.rhs.xreplace(swap)) for e, swap in zip(stages.clipping, changed, strict=True))
+    return replace(stages, clipping=tuple(clipping))

@@ -80,13 +80,15 @@ class Row:
 class Call:
     """The statements of a kernel, with arrays, sizes and scalars in place of its arguments.
 
-    `views` are the shapes in which the kernel takes the arrays, where they have others.
+    `views` are the shapes in which the kernel takes the arrays, where they have others; `results` is what becomes of
+    the scalars that it returns.
     """
 
     kernel: Kernel
     values: tuple[Basic, ...]
     why: str = ""
     views: tuple[tuple[int, ...], ...] = ()
+    results: tuple[Expr, ...] = ()
 
     def value_of(self, argument: str) -> Basic:
         """Return what stands in place of an argument."""
@@ -110,7 +112,8 @@ class Argument:
 class Kernel:
     """A function over arrays: what it takes, the arrays it allocates, its statements, and what it returns.
 
-    With `aligned`, its own arrays begin at whole cache lines, which vector loads of tiled loops repay.
+    With `aligned`, its own arrays begin at whole cache lines, which vector loads of tiled loops repay. One that is
+    `inline` leaves no call where it is called.
     """
 
     name: str
@@ -120,6 +123,7 @@ class Kernel:
     returns: tuple[Expr, ...] = ()
     doc: str = ""
     aligned: bool = False
+    inline: bool = False
 
     @property
     def changed(self) -> frozenset[str]:
@@ -169,6 +173,7 @@ def written(body: Body) -> frozenset[str]:
             names.add(statement.name)
         elif isinstance(statement, Call):
             names |= {str(statement.value_of(name)) for name in statement.kernel.changed}
+            names |= {name_of(result) for result in statement.results}
     return frozenset(names)
 
 
@@ -193,6 +198,8 @@ def exposed(body: Body) -> frozenset[str]:
         found |= read - assigned
         if isinstance(statement, Assign) and isinstance(statement.target, Symbol):
             assigned.add(statement.target.name)
+        elif isinstance(statement, Call):
+            assigned |= {result.name for result in statement.results if isinstance(result, Symbol)}
     return frozenset(found)
 
 

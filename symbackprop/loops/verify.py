@@ -9,19 +9,21 @@ from sympy import Basic, Expr, Indexed, IndexedBase, Symbol
 
 from symbackprop.expr.printing import identifier
 from symbackprop.expr.symbols import name_of, names_in
-from symbackprop.loops.ir import Accumulate, Assign, Body, Call, If, Kernel, Loop, Row, expressions, walk
+from symbackprop.loops.ir import Accumulate, Assign, Body, Call, If, Kernel, Loop, Row, Statement, expressions, walk
 
 
 def verify(kernel: Kernel, functions: Collection[str] = ()) -> None:
     """Raise ValueError if a kernel reads a name that nothing has bound, or accumulates into one never assigned.
 
     Arrays that the kernel allocates count as bound once a statement before, in program order, has assigned to them.
-    No element may change between two turns of a loop that read it (see `require_any_order`).
+    No element may change between two turns of a loop that read it (see `require_any_order`), and every array that is
+    filled has room (see `require_room`).
     """
     require_names_apart(kernel, functions)
     require_any_order(kernel)
     for _, problem in _unbound(kernel, {a.name for a in kernel.arguments}):
         raise ValueError(f"kernel {kernel.name}: {problem}")
+    require_room(kernel)
 
 
 Unbound = tuple[Collection[str], str]  # names, and what is wrong with them
@@ -44,6 +46,8 @@ def _unbound_in(body: Body, bound: set[str]) -> Iterator[Unbound]:
         match statement:
             case Assign(target, _):
                 bound.add(name_of(target))
+            case Call(results=results):
+                bound |= set(map(name_of, results))
             case Accumulate(target, _) if name_of(target) not in bound:
                 yield {name_of(target)}, f"{target} is accumulated before it is assigned"
             case Row(name, array, _):
@@ -57,6 +61,26 @@ def _unbound_in(body: Body, bound: set[str]) -> Iterator[Unbound]:
                 bound -= own  # after the loop there is no such index
             case _ if hasattr(statement, "body"):
                 yield from _unbound_in(statement.body, bound)
+
+
+def require_room(kernel: Kernel) -> None:
+    """Raise ValueError if a kernel fills an array that it neither takes nor allocates, nor names as a row of one."""
+    room = {a.name for a in (*kernel.arguments, *kernel.locals)}
+    room |= {s.name for s in walk(kernel.body) if isinstance(s, Row)}
+    for statement in walk(kernel.body):
+        filled = _filled_by(statement) - room
+        if filled:
+            raise ValueError(f"kernel {kernel.name}: nothing allocates {', '.join(sorted(filled))}")
+
+
+def _filled_by(statement: Statement) -> set[str]:
+    """Return the arrays that a statement writes."""
+    match statement:
+        case Assign(target) | Accumulate(target) if isinstance(target, Indexed):
+            return {name_of(target)}
+        case Call(kernel):
+            return {str(statement.value_of(name)) for name in kernel.changed}
+    return set()
 
 
 def require_names_apart(kernel: Kernel, functions: Collection[str] = ()) -> None:
@@ -87,6 +111,9 @@ def _things(body: Body) -> Iterator[tuple[str, bool]]:
                 yield from _read(target)
             case Loop(index):
                 yield index.name, False
+            case Call(results=results):
+                for result in results:
+                    yield from _read(result)
             case Row(_, array):
                 yield array, True  # the row itself is an array or a number, as it is read
         for expr in expressions(statement):

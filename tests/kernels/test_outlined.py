@@ -7,7 +7,7 @@ from symbackprop import Network, build, check_module
 from symbackprop.definitions.layer import layer
 from symbackprop.definitions.layers import conv, dense, embedding, maxpool
 from symbackprop.derivation.training_step import stages_of_network
-from symbackprop.kernels.outlined import by_example
+from symbackprop.kernels.plan import has_products
 from symbackprop.loops.ir import Call, walk
 from tests import modules
 
@@ -28,7 +28,7 @@ def test_all_kernels_but_the_plain_one_share_forward_and_backward():
 
 @pytest.mark.parametrize("layers", [[dense(4), "tanh", dense(3)], [embedding(9, 2), dense(3)]])
 def test_networks_without_windows_have_kernels_of_their_own(layers):
-    assert not by_example(stages_of_network(Network(layers, input=(4,), loss="nll")))
+    assert not has_products(stages_of_network(Network(layers, input=(4,), loss="nll")))
 
 
 def test_a_batch_of_one_is_an_example_and_batches_end_where_the_examples_do():

@@ -127,8 +127,11 @@ def test_a_call_is_refused_that_reads_what_nothing_has_bound():
     without = tuple(a for a in ARGUMENTS if a.name != "W")
     with pytest.raises(ValueError, match="W is read before it is bound"):
         verify(Kernel("run", without, (), (update,)))
-    dots = call_of(DOTS)
-    verify(Kernel("run", tuple(a for a in ARGUMENTS if a.name != "A"), (), (dots,)))  # it fills A
+    room = tuple(a for a in ARGUMENTS if a.name == "A")
+    without = tuple(a for a in ARGUMENTS if a.name != "A")
+    verify(Kernel("run", without, room, (call_of(DOTS),)))  # it fills A
+    with pytest.raises(ValueError, match="kernel run: nothing allocates A"):
+        verify(Kernel("run", without, (), (call_of(DOTS),)))
 
 
 def test_a_number_is_passed_as_a_real():

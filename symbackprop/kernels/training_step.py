@@ -1,0 +1,147 @@
+"""All that a kernel builder takes: the equations of one update, and the arguments that hold what they read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from sympy import Expr, Indexed
+
+from symbackprop.definitions.network import Network
+from symbackprop.definitions.step_sizes import t, α
+from symbackprop.derivation.training_step import Stages
+from symbackprop.expr.equations import Equation
+from symbackprop.expr.symbols import array, scalar
+from symbackprop.kernels.arguments import (
+    INTEGERS,
+    STEP,
+    UPDATES,
+    N,
+    example_arguments,
+    hyperparameters,
+    masks,
+    of_example,
+    of_updates,
+    parameter_axes,
+    parameter_sizes,
+    scalars_of_update,
+    state,
+)
+from symbackprop.loops.im2col import with_patches
+from symbackprop.loops.ir import Argument, Body, written
+from symbackprop.precision.max_shift import stabilise
+
+Equations = tuple[Equation, ...]
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """The equations of one update, with the arguments of kernels.
+
+    Attributes
+    ----------
+    stages
+        The equations.
+    examples, example
+        X, Y and the weights of a run of examples; those of one.
+    masks
+        Of one example, where units are left out.
+    parameters, state
+        What an update changes.
+    gradients, penalties
+        What `backward` takes beside an example and the parameters.
+    elements
+        Where in `gradients` those are that have no axis.
+    settings
+        The numbers of an update: the learning rate, hyperparameters, t.
+    scalars
+        What is computed of them for each update, the step size first.
+    outputs
+        The array that `forward` fills.
+    """
+
+    stages: Stages
+    examples: tuple[Argument, ...]
+    masks: tuple[Argument, ...]
+    parameters: tuple[Argument, ...]
+    state: tuple[Argument, ...]
+    gradients: tuple[Argument, ...]
+    penalties: tuple[Argument, ...]
+    elements: tuple[tuple[Expr, Expr], ...]
+    settings: tuple[Argument, ...]
+    scalars: tuple[tuple[Expr, Expr], ...]
+    outputs: Argument
+
+    @property
+    def example(self) -> tuple[Argument, ...]:
+        """What kernels of one example take: its inputs, its target, and its weight."""
+        return tuple(map(of_example, self.examples))
+
+    @cached_property
+    def updates(self) -> Equations:
+        """The updates, with the step size of this update under its name, so that it is computed once."""
+        return with_step(self.stages.updates)
+
+    @property
+    def of_example(self) -> Equations:
+        """What one example computes, forward and backward."""
+        return (*self.stages.forward, self.stages.loss, *self.stages.backward, *self.stages.clipping)
+
+    @cached_property
+    def taken(self) -> frozenset[str]:
+        """The names that what is computed beside the equations may not have."""
+        return self.stages.names.union(a.name for a in (*self.arguments(), *self.gradients))
+
+    def arguments(self, *more: str) -> tuple[Argument, ...]:
+        """Return the arguments of a kernel of updates: data, order, masks, parameters, state, settings, `more`."""
+        drawn = (Argument(of_updates(mask.name), (UPDATES, *mask.sizes)) for mask in self.masks)
+        return (
+            *self.examples, Argument("order", (UPDATES,)), *drawn, *self.parameters, *self.state, *self.settings,
+            *map(Argument, more),
+        )  # fmt: skip
+
+    def work(self, body: Body, arguments: Iterable[Argument]) -> tuple[Argument, ...]:
+        """Return the arrays that a body fills and no argument holds, in the order of the equations."""
+        filled = written(body) - {a.name for a in arguments}
+        return tuple(a for a in work_arrays((*self.of_example, *self.stages.updates)) if a.name in filled)
+
+
+def training_step_of(network: Network, stages: Stages) -> TrainingStep:
+    """Return what the kernels of a network are made of."""
+    sizes = parameter_sizes(network)
+    alone = (f"∂l/∂{name}" for name, axes in parameter_axes(network).items() if not axes)
+    return TrainingStep(
+        stages=stages,
+        examples=example_arguments(network),
+        masks=tuple(Argument(name, of) for name, of in masks(network).items()),
+        parameters=tuple(Argument(name, of, "parameter") for name, of in sizes.items()),
+        state=state(network),
+        gradients=tuple(Argument(f"∂l/∂{name}", of) for name, of in sizes.items()),
+        penalties=tuple(map(Argument, network.penalties())),
+        elements=tuple((scalar(name), array(name)[0]) for name in alone),
+        settings=tuple(map(Argument, (α.name, *hyperparameters(network), t.name))),
+        scalars=tuple(scalars_of_update(network).items()),
+        outputs=Argument("F", (N, network.output_size)),
+    )
+
+
+def in_patches(stages: Stages) -> Stages:
+    """Return the equations with windows along short rows copied out, for kernels that are to be fast."""
+    forward, backward, updates = with_patches(stages.forward, (stages.backward, stages.updates))
+    return replace(stages, forward=forward, backward=backward, updates=updates)
+
+
+def with_step(equations: Iterable[Equation]) -> Equations:
+    """Name the step size of this update, so that it is computed once."""
+    return tuple(replace(e, rhs=e.rhs.xreplace({α: STEP})) for e in equations)
+
+
+def work_arrays(equations: Iterable[Equation]) -> tuple[Argument, ...]:
+    """Return the arrays that some equations write, each once, but for those that they update."""
+    arrays = {
+        e.name: Argument(e.name, e.shape, INTEGERS if e.lhs.base.label.is_integer else "")
+        for e in stabilise(equations)
+        if isinstance(e.lhs, Indexed) and not e.is_update
+    }
+    return tuple(arrays.values())
