@@ -1,5 +1,6 @@
 """One place on disk for machine code that outlives a run, reproducible Hypothesis, and texts kept beside their tests."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -8,6 +9,9 @@ from hypothesis import settings
 
 CACHE = Path(__file__).parent.parent / ".pytest_cache"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(CACHE / "numba"))  # before anything imports Numba
+# what one test has derived the next often asks for again: both together save an eighth of the time in SymPy
+os.environ.setdefault("SYMPY_CACHE_SIZE", "30000")
+gc.set_threshold(50_000, 10, 10)
 
 settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
 settings.load_profile("suite")
