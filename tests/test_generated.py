@@ -1,7 +1,8 @@
 """The committed modules are what the generator writes today; `pytest tests/test_generated.py --rewrite` renews them.
 
 Six are compared line by line, two dense ones, windows, attention, a learnt activation and a regression: their
-differences show what a change of the generator does. The others are compared by digest, in a line each.
+differences show what a change of the generator does. The others are compared by digest, in a line each. What they
+compute is checked in check/test_committed_modules.py.
 """
 
 import ast
@@ -11,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from symbackprop import Network, build, check_module, cli, network_of_file
-from symbackprop.check import gradients
-from symbackprop.train.files.modules import import_module
+from symbackprop import Network, build, cli, network_of_file
 
 FOLDER = Path(__file__).parent.parent / "generated"
 CANONICAL = {
@@ -68,34 +67,6 @@ def test_a_module_of_each_kind_is_line_by_line_what_the_generator_writes(name, t
 def test_the_other_modules_are_what_the_generator_writes(name, texts):
     now, committed = (hashlib.sha256(text.encode()).hexdigest()[:16] for text in texts(name))
     assert now == committed, f"generated/{name}.py is another today: `make generated` writes it, `git diff` shows it"
-
-
-@pytest.fixture
-def _few_differences(monkeypatch):
-    """Gradients are compared for less time than a user is given: entries drawn at random, each kind of them."""
-    monkeypatch.setattr(gradients, "SECONDS", 0.5)
-
-
-def require_passed(results):
-    assert all(r.passed for r in results), [str(r) for r in results if not r.passed]
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("_few_differences")
-@pytest.mark.parametrize("name", CANONICAL)
-def test_committed_module_passes_its_check_in_every_order_compiled(name):
-    module = import_module(FOLDER / f"{name}.py")
-    orders = [name for name in vars(module) if name.startswith("sgd_")]
-    require_passed(check_module(module, compiled=(*gradients.KERNELS, *orders)))
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("_few_differences")
-@pytest.mark.parametrize("name", [name for name, (_, dtype) in CANONICAL.items() if dtype == "float32"])
-def test_committed_module_passes_its_check_in_float64_too(name):
-    """As plain Python in every order; the machine code of what is not `sgd`, which compiles longest."""
-    made = build(CANONICAL[name][0], name=name, dtype="float64")
-    require_passed(check_module(made, compiled=("forward", "loss", "backward")))
 
 
 def test_no_other_module_is_committed():
