@@ -57,7 +57,7 @@ def scored_errors(expr: Expr, points: int) -> list[tuple[float, int]]:
 def rows(text: str, points: int, errors: Callable[[Expr, int], list[tuple[float, int]]]) -> list[str]:
     """Return the rows of a formula and of its slope: float32, float64, wrong NaN and infinities of each."""
     start = time.perf_counter()
-    g = Network((text,)).scalar_activation(text)
+    g = Network((text,)).resolved.activations[0].at_start()
     made = []
     for name, expr in ((f"`{text}`", g), ("its slope", derivative(g))):
         found = errors(expr, points)

@@ -20,7 +20,7 @@ def measure(text):
     from symbackprop.precision.parts import X  # noqa: PLC0415
 
     times = [time.perf_counter()]
-    g = Network((text,)).scalar_activation(text)
+    g = Network((text,)).resolved.activations[0].at_start()
     times.append(time.perf_counter())
     slope = derivative(g)
     times.append(time.perf_counter())

@@ -6,7 +6,7 @@ Network -> [Equation] -> Derivation -> [Equation] -> stabilise -> lower -> passe
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -94,8 +94,9 @@ def build(
         raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
     _check_only(network, only)
     with named_if_it_fails("network", network.typed):
-        refuse(network)
-        module = assembled(network, name or default_name(network), dtype, exact_form=exact_form, plain=bool(only))
+        resolved = network.resolved
+        refuse(resolved)
+        module = assembled(network, name or default_name(resolved), dtype, exact_form=exact_form, plain=bool(only))
     for line in module.spec.get("advice", ()):
         warnings.warn(line, AdviceWarning, stacklevel=2)
     return module
@@ -105,29 +106,28 @@ def _check_only(network: Network, only: str | None) -> None:
     """Raise ValueError if a module cannot be written with these orders alone."""
     if only not in {None, "plain"}:
         raise ValueError(f"only is {only!r}, expected 'plain', or None for all orders")
-    beyond = {"layers of one's own": network.layers, "dropout": network.dropout, "weighted": network.weighted,
-              f"the update {network.update}": network.update != "sgd"}  # fmt: skip
+    beyond = {"layers of one's own": not network.resolved.is_generic, "dropout": network.dropout,
+              "weighted": network.weighted, f"the update {network.update}": network.update != "sgd"}  # fmt: skip
     if only and (more := [what for what, asked in beyond.items() if asked]):
         raise ValueError(f"only is 'plain', whose Trainer knows no {more[0]}; leave one of them out")
 
 
 def assembled(network: Network, name: str, dtype: str, *, exact_form: bool, plain: bool = False) -> Module:
     """Return the module of a network whose formulas were looked at, or are to be measured whatever they are."""
-    derived = stages_of_network(network)
+    resolved, predicting = network.resolved, network.resolved.predicting
+    derived = stages_of_network(resolved)
     stages, notes = _finished(derived, exact_form=exact_form)
-    # the network that predicts has all its units
-    full = replace(network, dropout=False)
-    whole = _finished(stages_of_network(full), exact_form=exact_form)[0] if network.dropout else stages
+    whole = stages if predicting is resolved else _finished(stages_of_network(predicting), exact_form=exact_form)[0]
     plan = plan_of(stages)
-    kernels = _kernels(training_step_of(full, whole), training_step_of(network, stages), plan, plain=plain)
+    kernels = _kernels(training_step_of(predicting, whole), training_step_of(resolved, stages), plan, plain=plain)
     kernels = tuple(map(straighten, kernels))
     whole_module = with_called(kernels)
     called = {*functions(whole_module), *GLOBALS, *(kernel.name for kernel in whole_module)}
     for kernel in whole_module:
         verify(kernel, called)
-    spec = specification(network, name, dtype, plan.refused, exact_form=exact_form, plain=plain)
-    scalars = {"initial_scale": network.chosen_initializer.scale}
-    scalars |= {} if plain else {"step_size": network.step_size_formula}
+    spec = specification(resolved, name, dtype, plan.refused, exact_form=exact_form, plain=plain)
+    scalars = {"initial_scale": resolved.initializer.scale}
+    scalars |= {} if plain else {"step_size": resolved.step_size}
     header = header_of(network, spec, derived, plan, notes)
     text = module_text(header, spec, kernels, scalars)
     return Module(spec, kernels, text, tuple(header.formulas["Schedules"]))

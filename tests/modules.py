@@ -94,8 +94,8 @@ def compile_text(text):
 def gradient_kernels(network):
     """The kernels that gradients need, as statements; those of the schedules take longer to make."""
     with remembered_forms() as forms:
-        stages = stages_of_network(network).in_forms(forms).stable()
-    step, plan = training_step_of(network, stages), Plan(Refusal("not asked for"), outlined=False)
+        stages = stages_of_network(network.resolved).in_forms(forms).stable()
+    step, plan = training_step_of(network.resolved, stages), Plan(Refusal("not asked for"), outlined=False)
     return tuple(with_called([make(step, plan) for make in (forward_kernel, loss_kernel, backward_kernel)]))
 
 
@@ -115,7 +115,7 @@ def gradients_alone(network, dtype="float64", **names):
         letters = sorted(exponent.free_symbols, key=lambda s: LETTERS.index(s.name))
         setattr(module, name, sympy.lambdify(letters, sympy.exp(exponent), "math"))
     exec(_gradient_code(network), module.__dict__)
-    module.SPEC = {"hyperparameters": [identifier(name) for name in network.penalties()]}
+    module.SPEC = {"hyperparameters": [identifier(name) for name in network.resolved.penalties]}
     return module
 
 

@@ -74,9 +74,9 @@ MUTATIONS = tuple(
          "1 / (1 + δ * t)", "1 / (1 + δ * (t + 1))", "definitions/test_step_sizes.py test_compiler.py test_reference.py"),
         ("Glorot by one fan alone", "definitions/initializers.py",
          "sqrt(6) / sqrt(fan_in + fan_out)", "sqrt(6) / sqrt(2 * fan_in)", "emit/test_trainer.py"),
-        ("biases are penalised", "definitions/network.py",
-         "if len(axes) > 1 and n not in constant", "if axes and n not in constant",
-         "definitions/test_network.py derivation/test_network.py"),
+        ("biases are penalised", "definitions/resolve.py",
+         "is_weight=len(axes) > 1 and name not in placed.values", "is_weight=len(axes) > 0",
+         "definitions/test_resolve.py derivation/test_network.py"),
         # from a gradient to an update
         ("the sign of the penalty's slope", "derivation/update.py",
          "Δ = -factor * gradient - Add(", "Δ = -factor * gradient + Add(", "derivation/test_update.py"),

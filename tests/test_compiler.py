@@ -96,12 +96,12 @@ FORMULAS = {  # more of what a user may write
 
 def point(network, module, seed=1):
     """Random parameters, an example, and λΩ written by hand."""
-    sizes = (4, *(3, 5)[: network.depth], OUTPUTS[network.target_kind])
+    sizes = (4, *(3, 5)[: network.resolved.depth], OUTPUTS[network.resolved.target_kind])
     generator = np.random.default_rng(seed)
     trainer = module.Trainer(sizes)
     for value in trainer.parameters.values():
         value[...] = generator.normal(0, 0.7, value.shape)
-    y = 1 if network.target_kind == "label" else generator.uniform(0, 1, sizes[-1])
+    y = 1 if network.resolved.target_kind == "label" else generator.uniform(0, 1, sizes[-1])
     return trainer.parameters, generator.normal(0, 1, 4), y
 
 
@@ -149,7 +149,7 @@ def test_training_follows_a_replaced_definition(network):
     generator = np.random.default_rng(0)
     X = generator.normal(0, 1, (60, 2))
     y = (X[:, 0] > 0) + (X[:, 1] > X[:, 0]).astype(int)
-    trainer = module.Trainer((2, *(8, 6)[: network.depth], 3), seed=3)
+    trainer = module.Trainer((2, *(8, 6)[: network.resolved.depth], 3), seed=3)
     first = trainer.loss(X, y)
     coefficients = dict.fromkeys(modules.penalties_of(module), 1e-4)
     for _ in range(8):

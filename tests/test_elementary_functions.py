@@ -32,7 +32,7 @@ FAR = {("exp2", 1): 128}  # beyond, 2ᵃ overflows and its slope, 0.69 times tha
 @pytest.mark.parametrize("name", TREES)
 def test_value_and_slope_keep_their_digits_at_every_exponent(name, which):
     tree = TREES[name]
-    g = Network((str(tree),)).scalar_activation(str(tree))
+    g = Network((str(tree),)).resolved.activations[0].at_start()
     form = choose((g, derivative(g))[which].xreplace({a: apply.X}), apply.X, (), by_rules, FEWER).after
     for dtype, (digits, least, most) in FORMATS.items():
         xs = points(240, 23, dtype)
@@ -69,7 +69,7 @@ def test_its_module_has_the_gradient_of_its_loss(name, tmp_path):
 
 def test_what_is_stated_at_0():
     def at(text, x):
-        g = Network((text,)).scalar_activation(text)
+        g = Network((text,)).resolved.activations[0].at_start()
         return [values(e, a, np.array([x])).real[0] for e in (g, derivative(g))]
 
     assert at("cbrt(a)", 0.0) == [0, 0]

@@ -40,7 +40,7 @@ def test_rational_layers_are_checked_over_fractions():
 
 
 def test_every_kind_of_layer_is_checked():
-    used = {layer.placed.layer.name.split("(")[0] for name in BUILT_IN for layer in network(name).layers}
+    used = {layer.definition.name.split("(")[0] for name in BUILT_IN for layer in network(name).resolved.layers}
     assert used >= set(PREACTIVATIONS)
 
 

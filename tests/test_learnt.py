@@ -52,7 +52,7 @@ def is_fit(activations, a):
 
 def point(network, sizes, activations=()):
     """Parameters in the module's order, x and y, away from kinks."""
-    axes = {n: v for k in range(1, len(sizes)) for n, v in network.parameters(str(k)).items()}
+    axes = {θ.name: θ.axes for θ in network.resolved.parameters}
     for seed in itertools.count():
         generator = np.random.default_rng([seed, 5])
         parameters = {}
@@ -62,7 +62,7 @@ def point(network, sizes, activations=()):
         x = generator.normal(0, 1, sizes[0])
         if not activations or is_fit(activations, reference.propagate(parameters, activations, x)[1]):
             break
-    return parameters, x, 1 if network.target_kind == "label" else generator.uniform(0, 1, sizes[-1])
+    return parameters, x, 1 if network.resolved.target_kind == "label" else generator.uniform(0, 1, sizes[-1])
 
 
 def objective(module, parameters, x, y, l1=0.0, l2=0.0):
@@ -103,14 +103,14 @@ def test_gradients_of_formulas(name):
     for seed in range(2):
         for step in derive(network):
             step.check(seed)
-    assert_gradients(network, *point(network, SIZES[network.depth]))
+    assert_gradients(network, *point(network, SIZES[network.resolved.depth]))
 
 
 @pytest.mark.parametrize("name", [name for name in FORMULAS if name != "softplus"])  # which divides by it as written
 def test_a_parameter_may_be_0(name):
     """No fold divides by one: tanh(a) is not gain * tanh(a) / gain where the gain is 0."""
     network = FORMULAS[name]
-    parameters, x, y = point(network, SIZES[network.depth])
+    parameters, x, y = point(network, SIZES[network.resolved.depth])
     assert_gradients(network, {n: v if n[0] in "Wb" else 0 * v for n, v in parameters.items()}, x, y)
 
 

@@ -64,13 +64,14 @@ def test_values_and_gradients(name, gain, dtype):
 
 def test_no_exponential_is_left_of_a_log_of_a_sum_nor_of_its_gradient():
     text = "a[i] = log(sum(exp(W[i,j]*h[j]), j))"
-    stages = stages_of_network(Network([dense(4), "tanh", layer(text, i=3), "tanh", dense(2)], input=(3,), loss="nll"))
+    network = Network([dense(4), "tanh", layer(text, i=3), "tanh", dense(2)], input=(3,), loss="nll")
+    stages = stages_of_network(network.resolved)
     made = [e for e in (*stages.stable().forward, *stages.stable().backward) if e.rhs.has(exp)]
     assert [e.why for e in made] == ["shift by the maximum"] * 2
 
 
 def test_a_softmax_over_several_equations_becomes_one():
-    equations = network(WEIGHTS["each row, several equations"][0], 1.0).layer("1")
+    equations = network(WEIGHTS["each row, several equations"][0], 1.0).resolved.layers[0].equations
     assert [e.name for e in equations] == ["s_^1", "e_^1", "z^1", "p^1", "h^1"]
     assert [e.name for e in in_one_equation(equations)] == ["s_^1", "p^1", "h^1"]
     assert [e.name for e in in_one_equation(equations, frozenset({"z^1"}))] == ["s_^1", "e_^1", "z^1", "p^1", "h^1"]
@@ -78,5 +79,5 @@ def test_a_softmax_over_several_equations_becomes_one():
 
 def test_what_no_maximum_cancels_from_stays():
     text = "e[i] = exp(h[i]); z = sum(e[v], v); a[i] = e[i]/(1 + z)"
-    equations = Network([layer(text), dense(2)], input=(3,), loss="nll").layer("1")
+    equations = Network([layer(text), dense(2)], input=(3,), loss="nll").resolved.layers[0].equations
     assert in_one_equation(equations) == equations

@@ -105,12 +105,11 @@ def audit(network: Network, points: int = POINTS, seed: int = SEED) -> list[Audi
     if not 8 <= points <= MOST:
         raise ValueError(f"points is {points}, expected 8 to {MOST}")
     with named_if_it_fails("network", network.typed):
-        refuse(network)
-        return _audited(network, points, seed)
+        refuse(network.resolved)
+        return _audited(network.resolved.activations[0].at_start(), points, seed)
 
 
-def _audited(network: Network, points: int, seed: int) -> list[Audit]:
-    g = network.scalar_activation(network.used_activations[0])
+def _audited(g: Expr, points: int, seed: int) -> list[Audit]:
     made = []
     for name, expr in {"f": g, "f′": derivative(g)}.items():
         with remembered_forms() as forms:

@@ -34,9 +34,9 @@ def plot_activation(
     with waiting(quiet=quiet)("drawing"):
         draw(output, network, span)
     say_initial(network)
-    for word in kinks(network.scalar_activation(activation)):
+    for word in kinks(network.resolved.activations[0].at_start()):
         typer.echo(f"kink: {word}")
-    say.advise(advise(network))
+    say.advise(advise(network.resolved))
     tell(f"wrote {shown(output)}", quiet=quiet)
 
 
@@ -72,6 +72,6 @@ def _network(activation: str, constant: _Texts, learn: _Texts, learn_per_unit: _
 
 def say_initial(network: Any) -> None:
     """Say at which values of its learnt parameters an activation is looked at, where it has some."""
-    values = (text for field in ("learned", "learned_per_unit") for text in network.names()[field])
+    values = (text for field in ("learned", "learned_per_unit") for text in network.resolved.names[field])
     for text in values:
         typer.echo(f"{text.replace('=', ' = ')}, the value from which it is learnt")

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
-from sympy import Add, Integer, Mul
+from sympy import Add, Expr, Indexed, Integer, Mul
 
+from symbackprop.definitions.exact import exact
 from symbackprop.definitions.instantiate import Placed, place
 from symbackprop.definitions.layer import Layer
 from symbackprop.definitions.layer import layer as own_layer
-from symbackprop.definitions.layers import PREACTIVATIONS, made
+from symbackprop.definitions.layers import PREACTIVATIONS, dense, made
 from symbackprop.definitions.shape_inference import Shape
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.functions import FUNCTIONS
+from symbackprop.expr.indices import fresh, named
+from symbackprop.expr.printing import formula
 from symbackprop.expr.suggest import nearest
-from symbackprop.expr.symbols import Axis, array
+from symbackprop.expr.symbols import Axis, array, name_of, size
 
 INPUT = "h^0"
 LARGEST = 10**8  # elements of one array
@@ -26,9 +30,10 @@ LARGEST = 10**8  # elements of one array
 
 @dataclass(frozen=True)
 class InPlace:
-    """A layer in its place, and the activation of its values where it has one."""
+    """A layer in its place, the axes of its activation's values, and that activation where it has one."""
 
     placed: Placed
+    over: tuple[Axis, ...]
     activation: Any = None
 
 
@@ -114,12 +119,65 @@ def in_place(items: Sequence[Any], given: Sequence[int]) -> tuple[InPlace, ...]:
             )
         below = output if last else f"h^{k}"
         known[below] = found.shape
-        made_.append(InPlace(found, activation))
+        made_.append(InPlace(found, found.output.over, activation))
     if len(known[below]) != 1:
         raise ValueError(
             f"the last layer, {pairs[-1][0].name:.60}, has {len(known[below])} axes; end with dense(outputs)"
         )
     return tuple(made_)
+
+
+def dense_in_place(activations: Sequence[Any], kind: str | Callable[..., Expr]) -> tuple[InPlace, ...]:
+    """Return a layer for each activation, and the last one, dense or of a function, whose sizes are symbols.
+
+    The function takes (W, b, h, i, axis) and returns the pre-activation of unit i.
+
+    Raises
+    ------
+    ValueError
+        If the kind is another layer than the dense one.
+    """
+    if kind != "dense" and not callable(kind):
+        raise ValueError(f"the pre-activation {kind!r} is a layer: use Network([{kind}(...), ...])")
+    make = partial(_of_function, kind) if callable(kind) else generic_dense
+    return tuple(
+        InPlace(make(str(k), str(k - 1)), (Axis("j", size(f"n^{k}")),), g)
+        for k, g in enumerate((*activations, None), 1)
+    )
+
+
+@cache
+def dense_layer() -> Layer:
+    """Return the dense layer, whose text is read once."""
+    return dense(1)
+
+
+@cache
+def generic_dense(number: str, below: str) -> Placed:
+    """Return a dense layer of no certain size."""
+    read, layer = f"h^{below}", replace(dense_layer(), name="dense", sizes={}, identity="dense")
+    return place(layer, number, read, f"a^{number}", {read: (size(f"n^{below}"),)}, {"i": size(f"n^{number}")})
+
+
+def _of_function(make: Callable[..., Expr], number: str, below: str) -> Placed:
+    """Return a layer with a function's formula; what this reads over the layer's indices alone are its parameters."""
+    i, j = Axis("i", size(f"n^{number}")), Axis("j", size(f"n^{below}"))
+    equation = _equation_of(make, number, below)
+    axes = {axis.index: axis for axis in (i, j)}
+    found = {
+        name_of(e): tuple(axes[n] for n in e.indices)
+        for e in equation.rhs.atoms(Indexed)
+        if name_of(e) != f"h^{below}" and all(n in axes for n in e.indices)
+    }
+    parameters = dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+    name = formula(_equation_of(make, "k", "k-1").rhs)
+    return Placed(Layer(name, (), identity=name), (equation,), parameters, {}, {})
+
+
+def _equation_of(make: Callable[..., Expr], number: str, below: str) -> Equation:
+    i, j = Axis("i", size(f"n^{number}")), Axis("j", size(f"n^{below}"))
+    rhs = exact(make(array(f"W^{number}"), array(f"b^{number}"), array(f"h^{below}"), i.index, j))
+    return Equation(array(f"a^{number}")[i.index], named(fresh(rhs)), (i,), "pre-activation")  # sums may share an index
 
 
 def _input_shape(given: Any) -> Shape:

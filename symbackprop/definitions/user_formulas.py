@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any
 
 from sympy import Expr, Rational
@@ -36,13 +37,19 @@ def is_typed(what: str, choice: Any, table: Mapping[str, Any]) -> bool:
 
 def typed(what: str, text: str, constants: Mapping[str, Expr]) -> Expr:
     """Return a typed formula of the variables that its kind has; ValueError if it is none."""
-    return parse(text, {**VARIABLES[what], **constants})
+    return read_formula(text, tuple({**VARIABLES[what], **constants}.items()))
+
+
+@cache
+def read_formula(text: str, names: tuple[tuple[str, Any], ...]) -> Expr:
+    """Return a text's formula; each is read once."""
+    return parse(text, dict(names))
 
 
 def typed_loss(text: str, constants: Mapping[str, Expr]) -> Loss:
     """Return a typed loss: of f[y], the output of the right class, or summed over the outputs f and targets y."""
     if "[" in text:
-        whole = parse(text, {"f": array("f"), "y": LABEL, **constants})
+        whole = read_formula(text, tuple({"f": array("f"), "y": LABEL, **constants}.items()))
         _require_outputs(text, whole.has(array("f")))
         return Loss(lambda f, y, axis: whole, "softmax", "label")  # noqa: ARG005 (every loss has the same arguments)
     each = typed("loss", text, constants)

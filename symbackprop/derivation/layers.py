@@ -12,7 +12,7 @@ from itertools import chain
 from sympy import Symbol
 
 from symbackprop.calculus.chain_rule import Wanted, compose
-from symbackprop.definitions.network import Network
+from symbackprop.definitions.resolved import Parameter, ResolvedLayer, ResolvedNetwork
 from symbackprop.derivation.adjoints import Adjoint, Adjoints
 from symbackprop.derivation.parameters import ParameterDerivation, derive_parameter
 from symbackprop.expr.equations import Equation, Step
@@ -29,8 +29,8 @@ class LayerDerivation:
 
     Attributes
     ----------
-    number
-        1 for the first hidden layer, L + 1 for the last.
+    layer
+        The layer itself.
     forward
         What it computes of one example.
     adjoints
@@ -41,12 +41,22 @@ class LayerDerivation:
         The updates of what its activation learns, and of what its pre-activation does.
     """
 
-    number: int
+    layer: ResolvedLayer
     forward: tuple[Equation, ...]
     adjoints: tuple[Adjoint, ...]
     users: tuple[Equation, ...]
     learnt: tuple[ParameterDerivation, ...]
     parameters: tuple[ParameterDerivation, ...]
+
+    @property
+    def number(self) -> int:
+        """1 for the first hidden layer, L + 1 for the last."""
+        return self.layer.number
+
+    @property
+    def penalties(self) -> tuple[Equation, ...]:
+        """Its share of each penalty that it has one of."""
+        return tuple(e for e in self.layer.penalties if e.rhs != 0)
 
 
 @dataclass(frozen=True)
@@ -89,43 +99,45 @@ class NetworkDerivation:
         return tuple(made)
 
 
-def derive_network(network: Network) -> NetworkDerivation:
+def derive_network(network: ResolvedNetwork) -> NetworkDerivation:
     """Derive every gradient of a network, and its SGD update."""
-    last = network.depth + 1
-    layers = [_equations(network, k) for k in range(1, last + 1)]
-    output, loss = network.outputs(str(last)), network.losses(str(last))
-    composing, composed = compose(loss, output)
-    adjoints = Adjoints((*(e for equations in layers for e in equations), composed), output)
+    forward = [_equations(network, layer) for layer in network.layers]
+    composing, composed = compose(network.loss, network.output)
+    adjoints = Adjoints((*chain.from_iterable(forward), composed), network.output)
     learns = _learns(network, adjoints.equations)
-    made = (_layer(network, adjoints, learns, k, equations) for k, equations in enumerate(layers, 1))
-    return NetworkDerivation(tuple(made), output, loss, composed, tuple(composing))
+    layers = (_layer(network, adjoints, learns, *each) for each in zip(network.layers, forward, strict=True))
+    return NetworkDerivation(tuple(layers), network.output, network.loss, composed, tuple(composing))
 
 
 def _layer(
-    network: Network, adjoints: Adjoints, learns: set[str], k: int, equations: tuple[Equation, ...]
+    network: ResolvedNetwork, adjoints: Adjoints, learns: set[str], layer: ResolvedLayer, forward: tuple[Equation, ...]
 ) -> LayerDerivation:
-    g = network.hidden[k - 1] if k <= network.depth else None
-    learnt = network.learnt(g, str(k)) if g is not None else {}
-    wanted = [*_wanted_of(equations, learnt, learns, is_last=k > network.depth)]
-    found = {want.name: adjoints.derived(want, k) for want in wanted}
+    wanted = [*_wanted_of(layer, forward, learns, is_last=layer is network.layers[-1])]
+    found = {want.name: adjoints.derived(want, layer.number) for want in wanted}
     users = tuple(dict.fromkeys(e for want in wanted for e in adjoints.users(want)))
-    of_activation = (derive_parameter(network, k, want, adjoints.users(want), found[want.name])
-                     for want in wanted if want.why == LEARNT)  # fmt: skip
-    own = (Wanted(name, axes, PARAMETERS) for name, axes in network.parameters(str(k)).items() if name not in learnt)
-    of_layer = (derive_parameter(network, k, want, adjoints.users(want), adjoints.derived(want, k)) for want in own)
-    return LayerDerivation(k, equations, tuple(found.values()), users, tuple(of_activation), tuple(of_layer))
+
+    def derive_each(parameters: Iterable[Parameter]) -> tuple[ParameterDerivation, ...]:
+        made = []
+        for θ in parameters:
+            want = Wanted(θ.name, θ.axes, LEARNT if θ.is_of_activation else PARAMETERS)
+            gradient = found.get(θ.name) or adjoints.derived(want, layer.number)
+            made.append(derive_parameter(network, layer, θ, adjoints.users(want), gradient))
+        return tuple(made)
+
+    learnt, own = (derive_each(θ for θ in layer.parameters if θ.is_of_activation is of) for of in (True, False))
+    return LayerDerivation(layer, forward, tuple(found.values()), users, learnt, own)
 
 
-def _equations(network: Network, k: int) -> tuple[Equation, ...]:
-    g = network.hidden[k - 1] if k <= network.depth else None
-    others = (e for n in range(1, network.depth + 2) if n != k for e in network.layer(str(n)))
+def _equations(network: ResolvedNetwork, layer: ResolvedLayer) -> tuple[Equation, ...]:
+    """Return what a layer computes, with what others do not read written into one equation."""
+    others = (e for other in network.layers if other is not layer for e in other.equations)
     read = frozenset[str]().union(*(names_in(e.rhs) for e in others))
-    return (*in_one_equation(network.layer(str(k)), read), *(network.activated(g, str(k)) if g is not None else ()))
+    return (*in_one_equation(layer.equations, read), *layer.activated)
 
 
-def _learns(network: Network, forward: Iterable[Equation]) -> set[str]:
+def _learns(network: ResolvedNetwork, forward: Iterable[Equation]) -> set[str]:
     """Return the arrays that depend on parameters: the others need no adjoint."""
-    found = {n for k in range(1, network.depth + 2) for n in network.parameters(str(k))}
+    found = {θ.name for θ in network.parameters}
     for equation in forward:
         if names_in(equation.rhs) & found:
             found.add(equation.name)
@@ -133,16 +145,16 @@ def _learns(network: Network, forward: Iterable[Equation]) -> set[str]:
 
 
 def _wanted_of(
-    equations: tuple[Equation, ...], learnt: dict[str, tuple[Axis, ...]], learns: set[str], *, is_last: bool
+    layer: ResolvedLayer, forward: tuple[Equation, ...], learns: set[str], *, is_last: bool
 ) -> Iterator[Wanted]:
     """Yield the arrays whose adjoints are wanted, from the values of a layer down; after these, what it learns."""
-    names = {equations[-1]: OUTPUT if is_last else HIDDEN}
-    for equation in reversed(equations):
+    names = {forward[-1]: OUTPUT if is_last else HIDDEN}
+    for equation in reversed(forward):
         if equation.name in learns and not equation.rhs.has(Place):
             unmasked = "dropout" if equation.why == "activation" else equation.why
             yield _wanted(equation, names.get(equation, unmasked))
         if equation.why == "activation":
-            yield from (Wanted(name, axes, LEARNT) for name, axes in learnt.items())
+            yield from (Wanted(θ.name, θ.axes, LEARNT) for θ in layer.parameters if θ.is_of_activation)
 
 
 def _wanted(equation: Equation, why: str) -> Wanted:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from symbackprop.definitions.network import Network
-from symbackprop.derivation.kinds import Kind, is_generic, kinds_of_layer
+from symbackprop.definitions.resolved import ResolvedNetwork
+from symbackprop.derivation.kinds import Kind, kinds_of_layer
 from symbackprop.derivation.layers import NetworkDerivation, derive_network
 from symbackprop.derivation.rename import of_last, relabelled
 from symbackprop.derivation.validate import refuse
@@ -41,15 +42,15 @@ def derive(network: Network, *, exact_form: bool = False) -> Derivation:
     if not isinstance(network, Network):
         raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
     with named_if_it_fails("network", network.typed):
-        refuse(network)
-        return _derived(network, exact_form=exact_form)
+        refuse(network.resolved)
+        return _derived(network.resolved, exact_form=exact_form)
 
 
-def _derived(network: Network, *, exact_form: bool) -> Derivation:
+def _derived(network: ResolvedNetwork, *, exact_form: bool) -> Derivation:
     made = derive_network(network)
     kinds = kinds_of_layer(network, made)
     given = _given(network, made, kinds)
-    *hidden, last = kinds if is_generic(network) else (*kinds[-2::-1], kinds[-1])  # numbered ones from the last down
+    *hidden, last = kinds if network.is_generic else (*kinds[-2::-1], kinds[-1])  # numbered ones from the last down
     parameters = dict.fromkeys(kind.parameters for kind in kinds if kind.parameters.steps)
     sections = [*(kind.values for kind in (last, *hidden)), *parameters]
     if not exact_form:
@@ -60,14 +61,14 @@ def _derived(network: Network, *, exact_form: bool) -> Derivation:
     return Derivation(_title(network), given, sections=tuple(sections))
 
 
-def _given(network: Network, made: NetworkDerivation, kinds: list[Kind]) -> tuple[Equation, ...]:
+def _given(network: ResolvedNetwork, made: NetworkDerivation, kinds: list[Kind]) -> tuple[Equation, ...]:
     forward, penalised = (tuple(e for kind in kinds for e in getattr(kind, name)) for name in ("forward", "penalised"))
-    outside = relabelled((made.output, made.loss), of_last(network.depth + 1) if is_generic(network) else {})
+    outside = relabelled((made.output, made.loss), of_last(network.depth + 1) if network.is_generic else {})
     return tuple(dict.fromkeys((*forward, *outside, *penalised)))
 
 
-def _title(network: Network) -> str:
-    names = network.names()
-    hidden = ", ".join(names["activations"]) or "no hidden layer" if is_generic(network) else names["preactivation"]
+def _title(network: ResolvedNetwork) -> str:
+    names = network.names
+    hidden = ", ".join(names["activations"]) or "no hidden layer" if network.is_generic else names["preactivation"]
     penalty = "" if names["penalty"] == "none" else f", penalty {names['penalty']}"
     return f"{hidden}; {names['output']}, {names['loss']}{penalty}"

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from sympy import Add
 
-from symbackprop.calculus.chain_rule import Wanted
-from symbackprop.definitions.network import Network
+from symbackprop.definitions.resolved import Parameter, ResolvedLayer, ResolvedNetwork
 from symbackprop.definitions.step_sizes import α
+from symbackprop.definitions.update_rules import Update
 from symbackprop.derivation.adjoints import Adjoint
 from symbackprop.derivation.update import Slope, afterwards, equations, reads_parameters, regularised, updated
 from symbackprop.expr.equations import Equation, Step
@@ -58,21 +58,22 @@ class ParameterDerivation:
 
 
 def derive_parameter(
-    network: Network, k: int, want: Wanted, users: tuple[Equation, ...], derivation: Adjoint
+    network: ResolvedNetwork, layer: ResolvedLayer, θ: Parameter, users: tuple[Equation, ...], derivation: Adjoint
 ) -> ParameterDerivation:
-    """Return the update of a parameter of layer k, whose gradient was derived from what reads it."""
+    """Return the update of a parameter of a layer, whose gradient was derived from what reads it."""
     gradient, *added = derivation.results
     if gradient.rhs == 0 and not added:
-        texts = [e.text for e in network.layers[k - 1].placed.layer.equations]
-        raise ValueError(f"the parameter {want.name.partition('^')[0]} of {'; '.join(texts)!r} never reaches the loss: "
+        texts = [e.text for e in layer.definition.equations]
+        raise ValueError(f"the parameter {θ.name.partition('^')[0]} of {'; '.join(texts)!r} never reaches the loss: "
                          "its derivative is 0 everywhere")  # fmt: skip
-    before, slopes = regularised(network, str(k), want)
-    stored = _is_stored(network, want, users, derivation)
-    given = (gradient, *network.penalised(str(k)))
-    whole = updated(network, want, slopes, gradient.lhs if stored or added else gradient.rhs, given)
-    after = afterwards(network, str(k), want)
+    before, slopes = regularised(network, layer, θ)
+    stored = _is_stored(network, θ, users, derivation)
+    given = (gradient, *layer.penalties)
+    whole = updated(network.update, θ, slopes, gradient.lhs if stored or added else gradient.rhs, given)
+    after = afterwards(network.update, θ)
     directly = added and not stored
-    updates = (*(_directly(network, want, slopes, derivation) if directly else equations(whole)), *equations(after))
+    updates = (*(_directly(network.update, θ, slopes, derivation) if directly else equations(whole)),
+               *equations(after))  # fmt: skip
     penalty = Add(*(λ * slope for λ, _, slope in slopes))
     objective = () if stored else (replace(gradient, rhs=gradient.rhs + penalty), *added)
     if stored and penalty != 0:
@@ -80,22 +81,21 @@ def derive_parameter(
     return ParameterDerivation(derivation, users, tuple(before), (*whole, *after), updates, objective, stored)
 
 
-def _is_stored(network: Network, want: Wanted, users: tuple[Equation, ...], derivation: Adjoint) -> bool:
+def _is_stored(network: ResolvedNetwork, θ: Parameter, users: tuple[Equation, ...], derivation: Adjoint) -> bool:
     """Whether a gradient is computed before any parameter changes: it reads some, or is read more than once."""
-    θ, chosen = want.element, network.chosen_update
     # a sum over all elements would be computed again for each of them: one for all units of a layer is stored first
-    alone = not want.axes and any(e.over for e in users if θ in e.rhs.free_symbols)
-    twice = bool(network.layers) and (chosen.clip or chosen.has_velocity)
-    learnt = want.why != "parameters"  # found beside ∂l/∂h
-    return learnt or alone or twice or reads_parameters(network, derivation.results, θ)
+    alone = not θ.axes and any(e.over for e in users if θ.element in e.rhs.free_symbols)
+    twice = not network.is_generic and (network.update.clip or network.update.has_velocity)
+    found_beside_values = θ.is_of_activation
+    return found_beside_values or alone or twice or reads_parameters(network, derivation.results, θ.element)
 
 
-def _directly(network: Network, want: Wanted, slopes: list[Slope], derivation: Adjoint) -> list[Equation]:
+def _directly(update: Update, θ: Parameter, slopes: list[Slope], derivation: Adjoint) -> list[Equation]:
     """Return θ ← θ - α (what is no sum of reads), and θ[...] ← θ[...] - α s from ∂l/∂θ[...] ← ∂l/∂θ[...] + s."""
-    θ, (gradient, *added) = want.element, derivation.results
-    (rest,) = updated(network, want, slopes, gradient.rhs, ())
-    made = [Equation(θ, rest.after, want.axes, "update")] if rest.after != θ else []
+    gradient, *added = derivation.results
+    (rest,) = updated(update, θ, slopes, gradient.rhs, ())
+    made = [Equation(θ.element, rest.after, θ.axes, "update")] if rest.after != θ.element else []
     for equation in added:
-        target = array(want.name)[equation.lhs.indices]
+        target = array(θ.name)[equation.lhs.indices]
         made.append(Equation(target, target - α * (equation.rhs - equation.lhs), equation.over, "update"))
     return made

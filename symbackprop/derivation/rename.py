@@ -21,8 +21,8 @@ def relabelled(what: Any, labels: Labels) -> Any:
     """Return an expression, an equation, a step or a derivation with other numbers of layers in its names.
 
     >>> from symbackprop.definitions.network import Network
-    >>> print(relabelled(Network().pre_activation("k"), {"k": "2", "k-1": "1"}))
-    a⁽²⁾ᵢ = b⁽²⁾ᵢ + Σⱼ W⁽²⁾ᵢⱼ h⁽¹⁾ⱼ
+    >>> print(relabelled(Network().resolved.layers[1].pre_activation, {"2": "k", "1": "k-1"}))
+    a⁽ᵏ⁾ᵢ = b⁽ᵏ⁾ᵢ + Σⱼ W⁽ᵏ⁾ᵢⱼ h⁽ᵏ⁻¹⁾ⱼ
     """
     return _relabelled(what, {old: new for old, new in labels.items() if old != new})
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from sympy import Expr
 
 from symbackprop.definitions.instantiate import INDICES
-from symbackprop.definitions.network import Network
+from symbackprop.definitions.resolved import ResolvedNetwork
 from symbackprop.derivation.layers import derive_network
-from symbackprop.derivation.update import clipping, state_of
+from symbackprop.derivation.update import clipping
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.reductions import Reduction
 from symbackprop.expr.symbols import Axis, array, index, names_in, scalar
@@ -74,7 +74,7 @@ class Stages:
         return replace(self, forward=(*forward, *between), loss=whole[ends[1]], backward=backward)
 
 
-def stages_of_network(network: Network) -> Stages:
+def stages_of_network(network: ResolvedNetwork) -> Stages:
     """Derive a network's gradients and return all its equations."""
     derived = derive_network(network)
     elements, every = _elements(network), derived.parameters
@@ -86,7 +86,7 @@ def stages_of_network(network: Network) -> Stages:
     forward, loss, backward, gradients, updates, objective, kept = (
         tuple(read_at(for_kernels(e), elements) for e in part) for part in parts
     )
-    bounded = tuple(read_at(e, elements) for e in clipping(kept)) if network.chosen_update.clip else ()
+    bounded = tuple(read_at(e, elements) for e in clipping(kept)) if network.update.clip else ()
     return Stages(forward, loss[0], backward, gradients, updates, _penalties(network), objective, bounded)
 
 
@@ -99,17 +99,15 @@ def for_kernels(equation: Equation) -> Equation:
     return Equation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), over, equation.why)
 
 
-def _penalties(network: Network) -> tuple[tuple[Expr, tuple[Equation, ...]], ...]:
-    layers = range(1, network.depth + 2)
-    return tuple((scalar(c), tuple(e for e in (network.penalised(str(k))[n] for k in layers) if e.rhs != 0))
-                 for n, c in enumerate(network.penalties()))  # fmt: skip
+def _penalties(network: ResolvedNetwork) -> tuple[tuple[Expr, tuple[Equation, ...]], ...]:
+    return tuple((scalar(c), tuple(e for e in (layer.penalties[n] for layer in network.layers) if e.rhs != 0))
+                 for n, c in enumerate(network.penalties))  # fmt: skip
 
 
-def _elements(network: Network) -> dict[Expr, Expr]:
+def _elements(network: ResolvedNetwork) -> dict[Expr, Expr]:
     """Return where the parameters are that a layer has one of."""
-    layers = (network.parameters(str(k)) for k in range(1, network.depth + 2))
-    alone = [name for found in layers for name, axes in found.items() if not axes]
-    return {scalar(n): array(n)[0] for name in alone for n in (name, *state_of(network, name))}
+    alone = (θ for θ in network.parameters if not θ.axes)
+    return {scalar(n): array(n)[0] for θ in alone for n in (θ.name, *θ.state)}
 
 
 def read_at(equation: Equation, elements: Mapping[Expr, Expr]) -> Equation:

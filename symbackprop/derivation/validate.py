@@ -6,6 +6,7 @@ All of it is found by values: of the formula and of its derivative, at points fr
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +17,8 @@ from sympy.core.relational import Relational
 
 from symbackprop.calculus.differentiate import desugar, signs, slope
 from symbackprop.definitions.activations import ACTIVATIONS, a
-from symbackprop.definitions.network import Formula, Network
 from symbackprop.definitions.penalties import PENALTIES, w
+from symbackprop.definitions.resolved import ResolvedLayer, ResolvedNetwork
 from symbackprop.derivation.validate_loss import advise_on_loss, require_sound
 from symbackprop.expr.equations import Step
 from symbackprop.expr.evaluate import evaluated
@@ -52,20 +53,17 @@ def derivative(g: Expr, symbol: Symbol = a) -> Expr:
     return signs(slope(desugar(g), symbol))
 
 
-def refuse(network: Network) -> None:
+def refuse(network: ResolvedNetwork) -> None:
     """Raise ValueError for a formula of the user's own that is not real, or flat almost everywhere, as a constant is.
 
     An activation that is flat only where its learnt parameters start, as slope*a at slope = 0, is legal. A loss is
     refused that is not real at some outputs, one of a table too, where its outputs are not those that it is made for.
     """
     require_sound(network)
-    for what, table, symbol, choices in _own(network):
-        for choice, forms in choices:
-            if isinstance(choice, str) and choice in table:
-                continue
-            _require_real(what, forms[0], symbol)
-            if all(_is_flat(expr, symbol) for expr in forms):
-                raise ValueError(f"the {what} {formula(forms[0])} is flat almost everywhere: {_FLAT[what]}")
+    for what, symbol, forms in _own(network):
+        _require_real(what, forms[0], symbol)
+        if all(_is_flat(expr, symbol) for expr in forms):
+            raise ValueError(f"the {what} {formula(forms[0])} is flat almost everywhere: {_FLAT[what]}")
 
 
 _FLAT = {
@@ -74,16 +72,13 @@ _FLAT = {
 }
 
 
-def _own(network: Network) -> list[tuple[str, Any, Symbol, list[tuple[Formula, list[Expr]]]]]:
-    """Return the formulas of each kind, an activation's at the values where its learnt parameters start, and beside."""
-    activations = [(g, _beside_start(network, g)) for g in network.used_activations]
-    penalties = [(network.penalty, [p]) for p in network.penalties().values()]
-    return [("activation", ACTIVATIONS, a, activations), ("penalty", PENALTIES, w, penalties)]
-
-
-def _beside_start(network: Network, g: Formula) -> list[Expr]:
-    start, moved = (network.scalar_activation(g, beside=by) for by in (0, _ASIDE))
-    return [start] if start == moved else [start, moved]
+def _own(network: ResolvedNetwork) -> Iterator[tuple[str, Symbol, list[Expr]]]:
+    """Yield formulas of the user's own, an activation's at the values where its learnt parameters start, and beside."""
+    for g in network.activations:
+        if g.text not in ACTIVATIONS:
+            yield "activation", a, [*dict.fromkeys(g.at_start(beside) for beside in (0, _ASIDE))]
+    if network.names["penalty"] not in PENALTIES:
+        yield from (("penalty", w, [p]) for p in network.penalties.values())
 
 
 def _require_real(what: str, expr: Expr, symbol: Symbol) -> None:
@@ -122,12 +117,12 @@ def kinks(g: Expr) -> list[str]:
     return made
 
 
-def with_kinks(step: Step, network: Network, g: Formula | None, layer: str) -> Step:
+def with_kinks(step: Step, layer: ResolvedLayer) -> Step:
     """Add to the step that differentiates an activation where it has kinks, and what is taken there."""
     names = [name_of(x) for x in step.target.args] if step.rule == "partial derivative" else []
-    if g is None or names != [f"h^{layer}", f"a^{layer}"]:
+    if layer.activation is None or names != [f"h^{layer.number}", f"a^{layer.number}"]:
         return step
-    return replace(step, note="; ".join(kinks(network.scalar_activation(g))))
+    return replace(step, note="; ".join(kinks(layer.activation.at_start())))
 
 
 def _same(one: float, other: float) -> bool:
@@ -147,13 +142,12 @@ def _boundaries(g: Expr) -> list[float]:
     return sorted(found)
 
 
-def advise(network: Network) -> list[str]:
+def advise(network: ResolvedNetwork) -> list[str]:
     """Return one line for each activation, penalty or loss with which training will probably not go as it should."""
-    formulas = [network.scalar_activation(g) for g in network.used_activations]
-    penalties = network.penalties().values()
+    formulas = [g.at_start() for g in network.activations]
     return [
         *(f"the activation {formula(g)} {word}" for g in formulas for word in _advice(g)),
-        *(f"the penalty {formula(p)} {word}" for p in penalties for word in _advice_on_penalty(p)),
+        *(f"the penalty {formula(p)} {word}" for p in network.penalties.values() for word in _advice_on_penalty(p)),
         *advise_on_loss(network),
     ]
 

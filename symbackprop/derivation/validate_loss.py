@@ -7,7 +7,7 @@ numbers, positive ones, counts, 0 and 1, or -1 and 1.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from sympy import Add, Expr, Indexed, Integer, Max
 
 from symbackprop.definitions.losses import LOSSES
-from symbackprop.definitions.network import Network
+from symbackprop.definitions.resolved import ResolvedNetwork
 from symbackprop.expr.evaluate import evaluated
 from symbackprop.expr.indices import rebuild
 from symbackprop.expr.reductions import Maximum
@@ -120,7 +120,7 @@ class Landscape:
         return bool(best.all(axis=0).any())
 
 
-def require_sound(network: Network) -> None:
+def require_sound(network: ResolvedNetwork) -> None:
     """Raise ValueError for a loss that is not real at outputs that the network may have, or flat almost everywhere."""
     landscapes, name = list(_landscapes(network)), _name(network)
     places = [landscape.unreal for landscape in landscapes]
@@ -129,7 +129,7 @@ def require_sound(network: Network) -> None:
         f, y = (_shown(numbers) for numbers in place)
         target = "" if network.target_kind == "label" else f" and y = {y}"
         raise ValueError(
-            f"the loss {name} is not real at f = {f}{target}, and the output function {network.names()['output']} "
+            f"the loss {name} is not real at f = {f}{target}, and the output function {network.names['output']} "
             f"may give such an f: use the output function {own}, or another loss"
         )
     if name not in LOSSES and _is_flat(network):
@@ -137,7 +137,7 @@ def require_sound(network: Network) -> None:
                          "give a formula with a slope, such as (f - y)**2")  # fmt: skip
 
 
-def advise_on_loss(network: Network) -> list[str]:
+def advise_on_loss(network: ResolvedNetwork) -> list[str]:
     """Return in one line what speaks against a loss for every kind of target; nothing if there is a kind it suits."""
     verdicts = [_verdict(landscape) for landscape in _landscapes(network)]
     return [f"the loss {_name(network)} {verdicts[0]}"] if all(verdicts) else []
@@ -153,7 +153,7 @@ def _verdict(landscape: Landscape) -> str:
     return ""
 
 
-def _landscapes(network: Network) -> Iterator[Landscape]:
+def _landscapes(network: ResolvedNetwork) -> Iterator[Landscape]:
     """Return the loss of several targets of each kind that the output and the loss may be meant for."""
     loss, outputs = _formulas(network)
     rays = _rays()[:, None, :, None]
@@ -166,8 +166,8 @@ def _landscapes(network: Network) -> Iterator[Landscape]:
         yield Landscape(targets, away, outward, near)
 
 
-def _targets(network: Network) -> Iterator[Numbers]:
-    output = network.names()["output"]
+def _targets(network: ResolvedNetwork) -> Iterator[Numbers]:
+    output = network.names["output"]
     if network.target_kind == "label" or output == "softmax":
         yield np.eye(OUTPUTS)
         return
@@ -177,11 +177,11 @@ def _targets(network: Network) -> Iterator[Numbers]:
             yield np.array([*((n,) * OUTPUTS for n in numbers), *zip(*turned, strict=True)], float)
 
 
-def _ideal(network: Network, targets: Numbers) -> Numbers:
+def _ideal(network: ResolvedNetwork, targets: Numbers) -> Numbers:
     """Return the pre-activations whose outputs are the targets, or nearly so."""
-    if network.target_kind == "label" or network.names()["output"] == "softmax":
+    if network.target_kind == "label" or network.names["output"] == "softmax":
         return SATURATED * (2 * targets - 1)
-    if network.names()["output"] == "sigmoid":
+    if network.names["output"] == "sigmoid":
         with np.errstate(divide="ignore"):
             return np.clip(np.log(targets) - np.log1p(-targets), -SATURATED, SATURATED)
     return targets
@@ -195,9 +195,9 @@ def _rays() -> Numbers:
     return np.concatenate([fixed, np.random.default_rng(0).standard_normal((len(fixed), OUTPUTS))]).T
 
 
-def _formulas(network: Network) -> tuple[list[Expr], list[Expr]]:
+def _formulas(network: ResolvedNetwork) -> tuple[list[Expr], list[Expr]]:
     """Return the loss, one formula for all targets or one for each class, and the formula of each output."""
-    loss, output = replace(network, weighted=False).losses().rhs, network.outputs()
+    loss, output = network.loss_of_output, network.output
     classes = [{LABEL: Integer(n)} for n in range(OUTPUTS)] if network.target_kind == "label" else [{}]
     places = [{output.over[0].index: Integer(n)} for n in range(OUTPUTS)]
     return [_unrolled(loss.xreplace(c)) for c in classes], [_unrolled(output.rhs.xreplace(p)) for p in places]
@@ -251,7 +251,7 @@ def _falls(values: Numbers, floor: float) -> bool:
     return bool(known.size > 2 and known[-1] < floor and known[-1] < known[-2] < known[-3])
 
 
-def _is_flat(network: Network) -> bool:
+def _is_flat(network: ResolvedNetwork) -> bool:
     """Whether the loss nowhere takes three values at outputs side by side: it is made of steps."""
     loss, outputs = _formulas(network)
     a = _rays()[:, None, :, None] * MAGNITUDES[:MODERATE]
@@ -265,8 +265,8 @@ def _is_flat(network: Network) -> bool:
     return True
 
 
-def _name(network: Network) -> str:
-    return str(network.names()["loss"])
+def _name(network: ResolvedNetwork) -> str:
+    return str(network.names["loss"])
 
 
 def _shown(numbers: Numbers) -> str:

@@ -8,24 +8,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
-from sympy import Expr, Integer, Mul, Symbol
+from sympy import Expr, Mul, Symbol
 
 from symbackprop import __version__
 from symbackprop.calculus.block_recurrence import Refusal
 from symbackprop.definitions import step_sizes, update_rules
 from symbackprop.definitions.network import Network
+from symbackprop.definitions.resolved import ResolvedNetwork
 from symbackprop.derivation.training_step import Stages
-from symbackprop.derivation.update import state_of
 from symbackprop.derivation.validate import advise
 from symbackprop.emit.module import Header
 from symbackprop.expr.printing import formula, identifier
-from symbackprop.expr.symbols import Axis
 from symbackprop.kernels.arguments import (
     example_arguments,
-    hyperparameters,
     masks,
     of_updates,
-    parameter_sizes,
     scalars_of_update,
     state,
 )
@@ -39,17 +36,17 @@ _ABOUT_TRAINING = {"initializer", "step_size", "learned", "learned_per_unit", "u
 
 
 def specification(
-    network: Network, name: str, dtype: str, refused: dict[str, str], *, exact_form: bool = False, plain: bool = False
-) -> dict[str, Any]:
+    network: ResolvedNetwork, name: str, dtype: str, refused: dict[str, str],
+    *, exact_form: bool = False, plain: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Return SPEC: the choices as strings, the shapes by layer, the hyperparameters with their defaults.
 
     What is advised against is an entry of its own, where there is something: it holds whenever the module is used.
     """
-    initializer = network.chosen_initializer
-    names = network.names()
-    constants = hyperparameters(network)
+    initializer, fixed = network.initializer, not network.is_generic
+    names = network.names
     ranges = {"above_0": step_sizes.ABOVE_0 | update_rules.ABOVE_0, "below_1": update_rules.BELOW_1}
-    bounded = {name: found for name, of in ranges.items() if (found := [identifier(c) for c in constants if c in of])}
+    bounded = {name: [identifier(c) for c in network.hyperparameters if c in of] for name, of in ranges.items()}
     return {
         "format": FORMAT,
         "name": name,
@@ -59,19 +56,18 @@ def specification(
         **({"only": "plain"} if plain else {}),
         "layers": network.depth + 1,
         "parameters": {
-            identifier(n): [_axis(s) for s in sizes if network.layers or s.is_Symbol]
-            for n, sizes in parameter_sizes(network).items()
+            identifier(θ.name): [_axis(s) for s in (θ.sizes if fixed else θ.shape)] for θ in network.parameters
         },
-        **_fixed(network),
-        "hyperparameters": {identifier(c): value for c, value in constants.items()},
-        **bounded,
+        **(_fixed(network) if fixed else {}),
+        "hyperparameters": {identifier(c): value for c, value in network.hyperparameters.items()},
+        **{name: constants for name, constants in bounded.items() if constants},
         **({"state": _state(network)} if state(network) else {}),
-        **({"masks": _masks(network)} if network.dropout else {}),
+        **({"masks": _masks(network)} if "dropout" in names else {}),
         "initial": {
             "distribution": initializer.distribution,
             "defaults": dict(initializer.defaults),
-            "values": {identifier(n): value for n, value in network.initial_values().items()},
-            **({"fans": _fans(network)} if network.layers else {}),
+            "values": {identifier(n): value for n, value in network.initial_values.items()},
+            **({"fans": _fans(network)} if fixed else {}),
         },
         **({} if plain else {"refused": refused}),
         **({"advice": lines} if (lines := advise(network)) else {}),
@@ -79,12 +75,12 @@ def specification(
     }
 
 
-def _state(network: Network) -> dict[str, str]:
+def _state(network: ResolvedNetwork) -> dict[str, str]:
     """Return of which parameter each array of the state is."""
-    return {identifier(n): identifier(name) for name in parameter_sizes(network) for n in state_of(network, name)}
+    return {identifier(n): identifier(θ.name) for θ in network.parameters for n in θ.state}
 
 
-def _masks(network: Network) -> dict[str, list[int | str]]:
+def _masks(network: ResolvedNetwork) -> dict[str, list[int | str]]:
     return {identifier(of_updates(name)): [_axis(s) for s in sizes] for name, sizes in masks(network).items()}
 
 
@@ -93,28 +89,24 @@ def _axis(extent: Expr) -> int | str:
     return int(extent.name.removeprefix("n^")) if isinstance(extent, Symbol) else str(extent)
 
 
-def _fixed(network: Network) -> dict[str, Any]:
-    """Return the sizes of a network of layers, which are fixed."""
-    if not network.layers:
-        return {}
-    widths = [int(Mul(*network.input_sizes)), *(int(network.width(str(k))) for k in range(1, network.depth + 2))]
-    rows = [n for layer in network.layers for n in layer.placed.layer.rows.values()]
+def _fixed(network: ResolvedNetwork) -> dict[str, Any]:
+    """Return the sizes of a network that are numbers."""
+    widths = [int(Mul(*network.input_sizes)), *(int(layer.width) for layer in network.layers)]
+    rows = [n for layer in network.layers for n in layer.definition.rows.values()]
     vocabulary = {"vocabulary": min(rows)} if network.reads_integers else {}
     return {"sizes": widths, "input": [int(n) for n in network.input_sizes], **vocabulary}
 
 
-def _fans(network: Network) -> dict[str, list[int]]:
-    return {
-        identifier(name): [int(n) for n in fans] for layer in network.layers for name, fans in layer.placed.fans.items()
-    }
+def _fans(network: ResolvedNetwork) -> dict[str, list[int]]:
+    return {identifier(θ.name): [int(n) for n in θ.fans] for θ in network.parameters if θ.fans}
 
 
-def _identity(network: Network) -> str:
+def _identity(network: ResolvedNetwork) -> str:
     """Return what the meaning of parameters depends on, and not where or how fast they start, nor how it was typed."""
-    names = network.names()
+    names = network.names
     shown = {k: v for k, v in names.items() if k not in _ABOUT_TRAINING}
-    if network.layers:
-        shown["preactivation"] = ", ".join(layer.placed.layer.identity for layer in network.layers)
+    if not network.is_generic:
+        shown["preactivation"] = ", ".join(layer.definition.identity for layer in network.layers)
     for field in ("learned", "learned_per_unit"):
         if names[field]:
             shown[field] = ", ".join(text.partition("=")[0] for text in names[field])
@@ -122,15 +114,16 @@ def _identity(network: Network) -> str:
 
 
 def header_of(
-    network: Network, spec: dict[str, Any], stages: Stages, plan: Plan, forms: Sequence[str] = ()
+    choices: Network, spec: dict[str, Any], stages: Stages, plan: Plan, forms: Sequence[str] = ()
 ) -> Header:
     """Return the docstring of a module: every formula, given and derived, with the names of the code."""
+    network = choices.resolved
     penalties = [
         f"{formula(λ, code=True)} times {' + '.join(formula(e.rhs, code=True) for e in of)}"
         for λ, of in stages.penalties
     ]
     shown = {
-        "Given": [*(e.written(code=True) for e in stages.forward), f"l = {formula(network.losses().rhs, code=True)}"],
+        "Given": [*(e.written(code=True) for e in stages.forward), f"l = {formula(network.loss.rhs, code=True)}"],
         "Constants": _constants(network),
         "Penalty": penalties,
         "Derived": [*(e.written(code=True) for e in (*stages.backward, *stages.gradients))],
@@ -142,24 +135,19 @@ def header_of(
         "Schedules": [] if "only" in spec else _schedules(plan),
     }
     versions = f"symbackprop {__version__} and SymPy {sympy.__version__}"
-    return Header(f"{_title(network)}.", versions, shown, shapes_of(network), command_of(network, spec))
+    return Header(f"{_title(network)}.", versions, shown, shapes_of(network), command_of(choices, spec))
 
 
-def shapes_of(network: Network) -> list[str]:
+def shapes_of(network: ResolvedNetwork) -> list[str]:
     """Return the shapes of what kernels take: the examples, the parameters of each layer, what is kept, numbers."""
     X, Y, *weight = example_arguments(network)
     integers = " int64" if network.target_kind == "label" else ""
     inputs = " int64" if network.reads_integers else ""
     examples = [f"{_shape(X)}{inputs}", f"{_shape(Y)}{integers}", *map(_shape, weight), "order (updates,) int64"]
-    layers = [_parameter_shapes(network.parameters(str(k))) for k in range(1, network.depth + 2)]
+    layers = [[_shape(Argument(θ.name, θ.sizes)) for θ in layer.parameters] for layer in network.layers]
     kept = [_shape(a) for a in state(network)]
-    numbers = ["learning_rate", *map(identifier, hyperparameters(network)), "t updates so far"]
+    numbers = ["learning_rate", *map(identifier, network.hyperparameters), "t updates so far"]
     return [", ".join(row) for row in (examples, *layers, kept, numbers) if row]
-
-
-def _parameter_shapes(parameters: Mapping[str, tuple[Axis, ...]]) -> list[str]:
-    return [_shape(Argument(name, tuple(axis.size for axis in axes) or (Integer(1),)))
-            for name, axes in parameters.items()]  # fmt: skip
 
 
 def _shape(argument: Argument) -> str:
@@ -167,12 +155,13 @@ def _shape(argument: Argument) -> str:
     return f"{identifier(argument.name)} ({sizes}{',' * (len(argument.sizes) == 1)})"
 
 
-def _constants(network: Network) -> list[str]:
+def _constants(network: ResolvedNetwork) -> list[str]:
     """Return the named constants, whose values stand in all formulas, with the typed formulas that name them."""
-    names = network.names()
+    names = network.names
     texts = list(dict.fromkeys([*names["activations"], names["loss"], names["penalty"]]))
-    uses = {name: [t for t in texts if name in re.findall(r"\w+", t)] for name in dict(network.constants)}
-    return [f"{name} = {value!r} in {', '.join(uses[name])}" for name, value in dict(network.constants).items()]
+    constants = names.get("constants", {})
+    uses = {name: [t for t in texts if name in re.findall(r"\w+", t)] for name in constants}
+    return [f"{name} = {value!r} in {', '.join(uses[name])}" for name, value in constants.items()]
 
 
 def _schedules(plan: Plan) -> list[str]:
@@ -196,16 +185,16 @@ def _schedules(plan: Plan) -> list[str]:
     return ["plain: the order of the lecture.", overlapped, deferred, *(e.written(code=True) for e in block)]
 
 
-def _title(network: Network) -> str:
-    names = network.names()
+def _title(network: ResolvedNetwork) -> str:
+    names = network.names
     whole, short = (f"Exact per-example SGD: {layers}{_kinds(names)}" for layers in _layers(network, names))
     return whole if len(whole) <= _LONGEST_TITLE else short
 
 
-def _layers(network: Network, names: dict[str, Any]) -> tuple[str, str]:
+def _layers(network: ResolvedNetwork, names: Mapping[str, Any]) -> tuple[str, str]:
     """Return the layers in words, one by one, and how many there are."""
-    if network.layers:
-        items = ", ".join(network.item(k) for k in range(1, network.depth + 2))
+    if not network.is_generic:
+        items = ", ".join(layer.item for layer in network.layers)
         shape = " x ".join(map(str, network.input_sizes))
         return f"{shape}, {items}; ", f"{shape}, {network.depth + 1} layers; "
     *first, last = names["activations"] or ("",)
@@ -214,7 +203,7 @@ def _layers(network: Network, names: dict[str, Any]) -> tuple[str, str]:
     return (f"{hidden} {plural}", f"{network.depth} {plural}") if hidden else ("", "")
 
 
-def _kinds(names: dict[str, Any]) -> str:
+def _kinds(names: Mapping[str, Any]) -> str:
     penalty = f", penalty {names['penalty']}" if names["penalty"] != "none" else ""
     update = f", {names['update']} update" if "update" in names else ""
     more = "".join(f", {what}" for what in ("weighted", "dropout") if what in names)
@@ -223,7 +212,7 @@ def _kinds(names: dict[str, Any]) -> str:
 
 def command_of(network: Network, spec: dict[str, Any]) -> str:
     """Return the command that generates a module again, or where there is none, the Python that does."""
-    if network.layers:
+    if not network.resolved.is_generic:
         name = spec["name"]
         return f"symbackprop generate --network {name}.toml -o {name}.py, or build(Network([...])) in Python"
     choices = (*network.activations, network.loss, network.penalty, network.preactivation, network.output or "")
@@ -248,11 +237,11 @@ def command_of(network: Network, spec: dict[str, Any]) -> str:
     return " ".join(["symbackprop generate", *written, *exact, f"-o {spec['name']}.py"])
 
 
-def default_name(network: Network) -> str:
+def default_name(network: ResolvedNetwork) -> str:
     """Return a file name made of the choices: tanh_nll_l2."""
-    names = network.names()
-    if network.layers:
-        kinds = (re.match(r"\w*", network.item(k)) for k in range(1, network.depth + 2))
+    names = network.names
+    if not network.is_generic:
+        kinds = (re.match(r"\w*", layer.item) for layer in network.layers)
         return "_".join([*(m[0] for m in kinds if m), names["loss"]])[:60].strip("_")
     hidden = list(dict.fromkeys(names["activations"])) or ["linear"]
     depth = [str(network.depth)] if network.depth > 1 else []

@@ -38,8 +38,8 @@ def plot_activation(path: str | Path, network: Network, span: float = 6.0) -> Pa
     """
     if not 0 < span <= 1e6:
         raise ValueError(f"the span is {span}, expected a positive number up to 1e6")
-    refuse(network)
-    g = network.scalar_activation(network.used_activations[0])
+    refuse(network.resolved)
+    g = network.resolved.activations[0].at_start()
     at = np.linspace(-span, span, 2401)
     figure = new_figure()
     axes = figure.subplots()

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from sympy import Expr, Indexed
 
-from symbackprop.definitions.network import Network
+from symbackprop.definitions.resolved import ResolvedNetwork
 from symbackprop.definitions.step_sizes import t, α
 from symbackprop.derivation.training_step import Stages
 from symbackprop.expr.equations import Equation
@@ -19,12 +19,9 @@ from symbackprop.kernels.arguments import (
     UPDATES,
     N,
     example_arguments,
-    hyperparameters,
     masks,
     of_example,
     of_updates,
-    parameter_axes,
-    parameter_sizes,
     scalars_of_update,
     state,
 )
@@ -107,10 +104,10 @@ class TrainingStep:
         return tuple(a for a in work_arrays((*self.of_example, *self.stages.updates)) if a.name in filled)
 
 
-def training_step_of(network: Network, stages: Stages) -> TrainingStep:
+def training_step_of(network: ResolvedNetwork, stages: Stages) -> TrainingStep:
     """Return what the kernels of a network are made of."""
-    sizes = parameter_sizes(network)
-    alone = (f"∂l/∂{name}" for name, axes in parameter_axes(network).items() if not axes)
+    sizes = {θ.name: θ.sizes for θ in network.parameters}
+    alone = (f"∂l/∂{θ.name}" for θ in network.parameters if not θ.axes)
     return TrainingStep(
         stages=stages,
         examples=example_arguments(network),
@@ -118,9 +115,9 @@ def training_step_of(network: Network, stages: Stages) -> TrainingStep:
         parameters=tuple(Argument(name, of, "parameter") for name, of in sizes.items()),
         state=state(network),
         gradients=tuple(Argument(f"∂l/∂{name}", of) for name, of in sizes.items()),
-        penalties=tuple(map(Argument, network.penalties())),
+        penalties=tuple(map(Argument, network.penalties)),
         elements=tuple((scalar(name), array(name)[0]) for name in alone),
-        settings=tuple(map(Argument, (α.name, *hyperparameters(network), t.name))),
+        settings=tuple(map(Argument, (α.name, *network.hyperparameters, t.name))),
         scalars=tuple(scalars_of_update(network).items()),
         outputs=Argument("F", (N, network.output_size)),
     )

@@ -44,10 +44,10 @@ def derive_slope(name):
 
 def slope_at(name, point):
     """∂l/∂a as derived, where ∂l/∂h = 1 and a is given."""
-    definition = Network((name,)).activation(name, "k")
+    (definition,) = Network((name,)).resolved.layers[0].activated
     (result,) = derive_slope(name)
     arrays = values.Arrays(0)
-    arrays["a^k", (0,)] = point
+    arrays["a^1", (0,)] = arrays["a^k", (0,)] = point
     arrays["h^k", (0,)] = values.value(definition.rhs, arrays, {j.index: 0})
     arrays["∂l/∂h^k", (0,)] = mp.one
     return values.value(result.rhs, arrays, {I: 0})

@@ -30,7 +30,7 @@ def cache():
 @pytest.mark.slow
 @pytest.mark.parametrize("text", GOOD)
 def test_compiled_formulas_and_derivatives_keep_their_digits(text):
-    g = Network((text,)).scalar_activation(text)
+    g = Network((text,)).resolved.activations[0].at_start()
     for expr, bar in ((g, GOOD[text]), (derivative(g), NEAR_ITS_ROOT.get(text, GOOD[text]))):
         derived, computed = measured(expr, "float32", 200, seed=99)
         assert computed.wrong_nan == computed.wrong_infinite == 0
@@ -51,7 +51,7 @@ def test_the_compiled_gradient_of_cross_entropy_keeps_its_digits(target, dtype):
 @pytest.mark.slow
 def test_the_same_forms_keep_the_digits_of_float64():
     for text in ("silu", "softplus"):
-        derived, computed = measured(Network((text,)).scalar_activation(text), "float64", 60, seed=99)
+        derived, computed = measured(Network((text,)).resolved.activations[0].at_start(), "float64", 60, seed=99)
         assert computed.largest <= 8 <= max(derived.largest, 8)
         assert computed.wrong_nan == computed.wrong_infinite == 0
 

@@ -75,7 +75,7 @@ def imported(path):
         Network(("arctan",) * 3, "squared", "l1+l2", target="vector"),
         Network((rational,), "squared", "l1+l2"),
     ],
-    ids=lambda network: " ".join(map(str, network.names().values())),
+    ids=lambda network: " ".join(map(str, network.resolved.names.values())),
 )
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_generated_module_passes(network, dtype):

@@ -39,7 +39,7 @@ def reached(*_, **__):
 
 
 def checked(network, **_):
-    refuse(network)
+    refuse(network.resolved)
     raise Reached
 
 

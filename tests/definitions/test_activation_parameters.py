@@ -60,9 +60,9 @@ def test_a_name_that_no_activation_uses():
 
 def test_a_formula_of_what_is_not_learnt():
     with pytest.raises(ValueError, match=r"takes 'slope', which is not learnt; say learned=\{'slope': 0.25\}"):
-        Network((lambda a, slope: a * slope,)).names()
+        Network((lambda a, slope: a * slope,))
     with pytest.raises(ValueError, match=r"\['a', 'slope'\], expected one"):
-        Network((a * slope,)).names()
+        Network((a * slope,))
 
 
 @pytest.mark.parametrize(
@@ -70,17 +70,17 @@ def test_a_formula_of_what_is_not_learnt():
 )
 def test_a_formula_may_be_a_function_or_an_expression(g):
     network = Network((g,), learned={"slope": 1})
-    assert str(network.activation(g, "k")) == "h⁽ᵏ⁾ⱼ = slope⁽ᵏ⁾ sin(a⁽ᵏ⁾ⱼ)"
+    assert str(network.resolved.layers[0].activated[0]) == "h⁽¹⁾ⱼ = slope⁽¹⁾ sin(a⁽¹⁾ⱼ)"
     network = Network((g,), learned_per_unit={"slope": 1})
-    assert str(network.activation(g, "k")) == "h⁽ᵏ⁾ⱼ = slope⁽ᵏ⁾ⱼ sin(a⁽ᵏ⁾ⱼ)"
-    assert network.names()["activations"] == ["slope sin(a)"]
+    assert str(network.resolved.layers[0].activated[0]) == "h⁽¹⁾ⱼ = slope⁽¹⁾ⱼ sin(a⁽¹⁾ⱼ)"
+    assert network.resolved.names["activations"] == ["slope sin(a)"]
 
 
 def test_a_function_may_have_a_default_of_its_own():
     def g(a, times=3):
         return times * a
 
-    assert str(Network((g,)).activation(g, "k")) == "h⁽ᵏ⁾ⱼ = 3 a⁽ᵏ⁾ⱼ"
+    assert str(Network((g,)).resolved.layers[0].activated[0]) == "h⁽¹⁾ⱼ = 3 a⁽¹⁾ⱼ"
 
 
 @pytest.mark.parametrize("name", PARAMETRIC)
@@ -89,21 +89,22 @@ def test_the_table(name):
     entry = PARAMETRIC[name]
     assert {s.name for s in entry.formula.free_symbols} == {"a", *entry.initial}
     assert name not in ACTIVATIONS
-    assert Network((name,)).initial_values() == {f"{n}^1": v for n, v in entry.initial.items()}
+    assert Network((name,)).resolved.initial_values == {f"{n}^1": v for n, v in entry.initial.items()}
 
 
 def test_values_of_the_table_may_be_others():
-    assert Network(("prelu",), learned={"slope": 0.1}).initial_values() == {"slope^1": 0.1}
-    assert Network(("prelu",), learned_per_unit={"slope": 0.1}).names()["learned_per_unit"] == ["slope=0.1"]
-    assert Network(("prelu",)).names()["learned"] == ["slope=0.25"]
+    assert Network(("prelu",), learned={"slope": 0.1}).resolved.initial_values == {"slope^1": 0.1}
+    assert Network(("prelu",), learned_per_unit={"slope": 0.1}).resolved.names["learned_per_unit"] == ["slope=0.1"]
+    assert Network(("prelu",)).resolved.names["learned"] == ["slope=0.25"]
 
 
 def test_parameters_belong_to_the_layers_that_use_them():
     network = Network(("prelu", "tanh", "swish", "prelu"), learned_per_unit={"slope": 0.25})
-    assert [list(network.parameters(str(k)))[2:] for k in range(1, 6)] == [["slope^1"], [], ["beta^3"], ["slope^4"], []]
-    assert [str(axis.size) for axis in network.parameters("4")["slope^4"]] == ["n^4"]
-    assert network.parameters("3")["beta^3"] == ()
-    assert list(network.parameters("k")) == ["W^k", "b^k"]
+    learnt = [[θ for θ in layer.parameters if θ.is_of_activation] for layer in network.resolved.layers]
+    assert [[θ.name for θ in of_layer] for of_layer in learnt] == [["slope^1"], [], ["beta^3"], ["slope^4"], []]
+    assert [str(axis.size) for axis in learnt[3][0].axes] == ["n^4"]
+    assert learnt[2][0].axes == ()
+    assert not any(θ.is_weight for of_layer in learnt for θ in of_layer)
 
 
 def test_networks_are_equal_by_value():

@@ -124,8 +124,8 @@ def test_initial_values(name, kind, scale):
 
 
 def test_a_dense_layer():
-    (found,) = Network(("tanh",)).layer("k")
-    i, j = Axis("i", size("n^k")), Axis("j", size("n^k-1"))
-    W, b, h = (array(name) for name in ("W^k", "b^k", "h^k-1"))
+    (found,) = Network(("tanh",)).resolved.layers[0].equations
+    i, j = Axis("i", size("n^1")), Axis("j", size("n^0"))
+    W, b, h = (array(name) for name in ("W^1", "b^1", "h^0"))
     assert found.rhs == b[i.index] + j.sum(lambda k: W[i.index, k] * h[k]).xreplace({j.index: j.index})
     assert PREACTIVATIONS["dense"].equations == "a[i] = b[i] + sum(W[i,j]*h[j], j)"

@@ -97,9 +97,9 @@ def test_every_step_of_typed_formulas_checks_itself(network):
 
 
 def test_the_output_of_a_typed_loss():
-    assert Network(loss=LOSS).names()["output"] == "identity"
-    assert Network(loss=LOSS, output="sigmoid").names()["output"] == "sigmoid"
-    assert (Network(loss="-log(f[y])").target_kind, Network(loss=LOSS).target_kind) == ("label", "vector")
+    assert Network(loss=LOSS).resolved.names["output"] == "identity"
+    assert Network(loss=LOSS, output="sigmoid").resolved.names["output"] == "sigmoid"
+    assert (Network(loss="-log(f[y])").resolved.target_kind, Network(loss=LOSS).resolved.target_kind) == ("label", "vector")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_constants_are_equal_by_value_and_exact():
     one, other = (Network(("beta*a", "c*a"), constants=c) for c in ({"beta": 0.1, "c": 2}, {"c": 2, "beta": 0.1}))
     assert one == other
     assert hash(one) == hash(other)
-    assert str(one.activation("beta*a", "k").rhs) == "a^k[j]/10"
+    assert str(one.resolved.layers[0].activated[0].rhs) == "a^1[j]/10"
 
 
 def test_a_typed_formula_may_learn_its_parameters(run, tmp_path):

@@ -6,7 +6,8 @@ from symbackprop import Network, conv, dense, derive
 from symbackprop.derivation.rename import labels_in, of_last, of_layer, relabelled
 from symbackprop.expr.reductions import Sum
 
-NETWORK = Network(("tanh",), penalty="l1+l2")
+NETWORK = Network(("tanh", "tanh"), penalty="l1+l2")
+GENERAL = relabelled(NETWORK.resolved.layers[1].pre_activation, of_layer(2))
 GENERIC = {"k": "2", "k-1": "1", "k+1": "3"}
 
 
@@ -21,11 +22,11 @@ def test_every_name_of_a_derivation_changes_and_changes_back():
 
 
 def test_only_names_change():
-    generic = NETWORK.pre_activation("k")
-    assert str(relabelled(generic, {"k": "12", "k-1": "11"})) == "a⁽¹²⁾ᵢ = b⁽¹²⁾ᵢ + Σⱼ W⁽¹²⁾ᵢⱼ h⁽¹¹⁾ⱼ"
-    assert relabelled(generic, GENERIC) == NETWORK.pre_activation("2")
-    assert relabelled(NETWORK.pre_activation("2"), of_layer(2)) == generic
-    assert relabelled(NETWORK.pre_activation("4"), of_last(4)) == NETWORK.pre_activation("L+1")
+    second, third = (layer.pre_activation for layer in NETWORK.resolved.layers[1:3])
+    assert str(relabelled(GENERAL, {"k": "12", "k-1": "11"})) == "a⁽¹²⁾ᵢ = b⁽¹²⁾ᵢ + Σⱼ W⁽¹²⁾ᵢⱼ h⁽¹¹⁾ⱼ"
+    assert relabelled(GENERAL, GENERIC) == second
+    assert relabelled(third, of_layer(3)) == GENERAL
+    assert str(relabelled(third, of_last(3))) == "a⁽ᴸ⁺¹⁾ᵢ = b⁽ᴸ⁺¹⁾ᵢ + Σⱼ W⁽ᴸ⁺¹⁾ᵢⱼ h⁽ᴸ⁾ⱼ"
 
 
 def test_what_has_no_layers_is_refused():
@@ -34,7 +35,7 @@ def test_what_has_no_layers_is_refused():
 
 
 def test_sizes_follow():
-    made = relabelled(NETWORK.pre_activation("k"), GENERIC)
+    made = relabelled(GENERAL, GENERIC)
     assert [str(axis.size) for axis in made.over] == ["n^2"]
     (total,) = made.rhs.atoms(Sum)
     assert [str(high) for _, _, high in total.limits] == ["n^1 - 1"]
@@ -42,9 +43,8 @@ def test_sizes_follow():
 
 
 def test_assumptions_stay():
-    before = NETWORK.pre_activation("k")
-    after = relabelled(before, GENERIC)
-    assert {s.is_integer for s in before.rhs.free_symbols} == {s.is_integer for s in after.rhs.free_symbols}
+    after = relabelled(GENERAL, GENERIC)
+    assert {s.is_integer for s in GENERAL.rhs.free_symbols} == {s.is_integer for s in after.rhs.free_symbols}
     assert after.over[0].size.is_positive
 
 

@@ -24,7 +24,7 @@ AT = np.array([-3.0, -1.0, -0.25, 0.0, 0.25, 1.0, 3.0])
 
 
 def scalar(text):
-    return Network((text,)).scalar_activation(text)
+    return Network((text,)).resolved.activations[0].at_start()
 
 
 @pytest.mark.parametrize("text", [*ACTIVATIONS, "abs(a**2-1)", "max(a, min(a**3, 2))", "1 if -1 < a <= 1 else a",
@@ -107,7 +107,7 @@ ADVICE = {
 
 @pytest.mark.parametrize("text", ADVICE)
 def test_advice(text, tmp_path, monkeypatch, capsys):
-    found = advise(Network((text,)))
+    found = advise(Network((text,)).resolved)
     assert len(found) == len(ADVICE[text])
     assert all(word in line for word, line in zip(ADVICE[text], found, strict=True))
     with warnings.catch_warnings(record=True) as caught:
@@ -120,11 +120,11 @@ def test_advice(text, tmp_path, monkeypatch, capsys):
 
 
 def test_what_starts_flat_and_learns_a_slope_is_legal_and_advised_against():
-    (line,) = advise(Network(("slope*a",), learned={"slope": 0}))
+    (line,) = advise(Network(("slope*a",), learned={"slope": 0}).resolved)
     assert "is constant where its learnt parameters start" in line
-    refuse(Network(("slope*a",), learned={"slope": 0}))
+    refuse(Network(("slope*a",), learned={"slope": 0}).resolved)
     with pytest.raises(ValueError, match="is flat almost everywhere"):
-        refuse(Network(("slope*sign(a)",), learned={"slope": 0}))
+        refuse(Network(("slope*sign(a)",), learned={"slope": 0}).resolved)
 
 
 def test_advice_stands_in_the_module_and_is_said_once_a_process():
@@ -171,7 +171,7 @@ def test_penalties_without_a_slope_are_refused(text, capsys):
     "text", ["w", "-w**2", "-w**64", "-exp(w)", "-log(1+w**2)", "-sqrt(abs(w))", "w*sin(w)", "w**3"]
 )
 def test_penalties_without_a_lower_bound_are_advised_against(text):
-    (line,) = advise(Network(penalty=text))
+    (line,) = advise(Network(penalty=text).resolved)
     assert "has no lower bound" in line
 
 
@@ -190,11 +190,11 @@ def test_penalties_without_a_lower_bound_are_advised_against(text):
     ],
 )
 def test_penalties_with_a_lower_bound_are_not(text):
-    assert advise(Network(penalty=text.replace("gauss", "exp(-w**2)"))) == []
+    assert advise(Network(penalty=text.replace("gauss", "exp(-w**2)")).resolved) == []
 
 
 def test_penalties_that_are_infinite_somewhere_are_advised_against():
-    (line,) = advise(Network(penalty="1/abs(w)"))
+    (line,) = advise(Network(penalty="1/abs(w)").resolved)
     assert line.endswith("is not finite at w = 0: training may stop there")
 
 
@@ -213,8 +213,8 @@ def test_a_learnt_parameter_is_drawn_at_its_initial_value(tmp_path, capsys):
 
 WRONG = {
     "a loss without outputs": (lambda: Network(loss="y**2"), "does not depend on the outputs f"),
-    "a function of numbers": (lambda: Network((math.tanh,)).activation(math.tanh, "k"), "use SymPy's functions"),
-    "an initial value": (lambda: refuse(Network(("log(exp(a*beta)+1)/beta",), learned={"beta": 0})),
+    "a function of numbers": (lambda: Network((math.tanh,)), "use SymPy's functions"),
+    "an initial value": (lambda: refuse(Network(("log(exp(a*beta)+1)/beta",), learned={"beta": 0}).resolved),
                          "is not finite with beta = 0"),
     "twice": (lambda: Network(("slope*a",), learned={"slope": 1}, constants={"slope": 2}), "both a constant and learnt"),
     "no real loss": (lambda: build(Network(loss="-y*log(f)-(1-y)*log(1-f)")),

@@ -24,11 +24,11 @@ def plain(network, dtype="float64"):
 
 
 def targets(network):
-    return LABELS if network.target_kind == "label" else np.c_[LABELS, 1 - LABELS].astype(float)
+    return LABELS if network.resolved.target_kind == "label" else np.c_[LABELS, 1 - LABELS].astype(float)
 
 
 def sizes(network):
-    return (*(5, 4, 6)[:network.depth + 1], 2)
+    return (*(5, 4, 6)[:network.resolved.depth + 1], 2)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -495,7 +495,7 @@ def test_a_file_with_the_raw_text_of_a_layer_is_refused_in_one_line(tmp_path):
     assert_same(type(trainer).load(path), copied(trainer))
     with np.load(path) as file:
         arrays = {**file}
-    spec, equations = json.loads(str(arrays["spec"])), network.layers[0].placed.layer.identity
+    spec, equations = json.loads(str(arrays["spec"])), network.resolved.layers[0].definition.identity
     earlier = spec["network"].replace(equations, RAW)
     assert earlier != spec["network"]
     path.write_bytes(npz(**{**arrays, "spec": json.dumps({**spec, "network": earlier})}))

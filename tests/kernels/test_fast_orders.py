@@ -563,7 +563,7 @@ def test_unknown_schedules_are_refused_in_one_line(name):
 @pytest.mark.parametrize("made", [TANH, POOL[1], POOL[4], REFUSED["L1"][0]], ids=lambda made: str(made.activations))
 def test_no_kernel_allocates_for_every_example(made):
     module = build(made)
-    layers = {f"n^{k}" for k in range(made.depth + 2)}
+    layers = {f"n^{k}" for k in range(made.resolved.depth + 2)}
     for kernel in module.kernels:
         for array in kernel.locals:
             names = [s.name for size in array.sizes for s in size.free_symbols]

@@ -28,7 +28,7 @@ def test_all_kernels_but_the_plain_one_share_forward_and_backward():
 
 @pytest.mark.parametrize("layers", [[dense(4), "tanh", dense(3)], [embedding(9, 2), dense(3)]])
 def test_networks_without_windows_have_kernels_of_their_own(layers):
-    assert not has_products(stages_of_network(Network(layers, input=(4,), loss="nll")))
+    assert not has_products(stages_of_network(Network(layers, input=(4,), loss="nll").resolved))
 
 
 def test_a_batch_of_one_is_an_example_and_batches_end_where_the_examples_do():

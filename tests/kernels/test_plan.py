@@ -22,7 +22,7 @@ NETWORKS = {
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_network_is_deferred_or_says_why_not(name):
     network, reason = NETWORKS[name]
-    plan = plan_of(stages_of_network(network))
+    plan = plan_of(stages_of_network(network.resolved))
     if reason == "":
         assert isinstance(plan.deferral, Deferral)
         assert plan.refused == {}
@@ -33,6 +33,6 @@ def test_a_network_is_deferred_or_says_why_not(name):
 
 
 def test_kernels_share_functions_of_an_example_where_these_have_products():
-    assert [plan_of(stages_of_network(NETWORKS[name][0])).outlined for name in ("dense", "norms", "windows")] == [
+    assert [plan_of(stages_of_network(NETWORKS[name][0].resolved)).outlined for name in ("dense", "norms", "windows")] == [
         False, False, True
     ]  # fmt: skip

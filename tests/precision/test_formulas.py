@@ -35,7 +35,7 @@ STATED = {  # more than 8 ULP, up to what, and why
 
 @pytest.mark.parametrize("text", [*QUICK, *(pytest.param(text, marks=pytest.mark.slow) for text in OTHERS)])
 def test_value_and_slope_keep_their_digits_over_all_floats(text):
-    g = Network((text,)).scalar_activation(text)
+    g = Network((text,)).resolved.activations[0].at_start()
     worst = max(_worst(expr.xreplace({a: apply.X})) for expr in (g, derivative(g)))
     limit, reason = STATED.get(text, (8, ""))
     assert worst <= limit, text

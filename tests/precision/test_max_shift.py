@@ -39,7 +39,7 @@ NETWORKS = {
 
 
 def equations_of(network):
-    stages = stages_of_network(network)
+    stages = stages_of_network(network.resolved)
     return (*stages.forward, stages.loss, *stages.backward, *stages.gradients)
 
 

@@ -46,7 +46,7 @@ def test_what_is_no_slope_of_one_element_is_computed_where_it_is_read(change):
 
 
 def test_slopes_are_computed_in_training_and_not_in_prediction():
-    stages = stages_of_network(Network(("tanh", "relu", "sigmoid")))
+    stages = stages_of_network(Network(("tanh", "relu", "sigmoid")).resolved)
     made = stages.in_forms(Forms())
     assert [e.name for e in made.forward if e.name.startswith("∂")] == ["∂h/∂a^1", "∂h/∂a^3"]
     assert [e.name for e in made.predicting] == [e.name for e in stages.forward]

@@ -19,8 +19,8 @@ def test_a_file_is_a_network(tmp_path):
     asked = read_network(tmp_path / "net.toml")
     layers, shape = asked.pop("layers"), asked.pop("input")
     made = Network(**network_arguments(request(layers, shape=shape, penalty="none", **asked)))
-    assert [layer.placed.layer.name for layer in made.layers][::2] == ["conv(2, 3)", "dense(10)"]
-    assert made.initial_values() == {"g^2": 1.0}
+    assert [layer.definition.name for layer in made.resolved.layers][::2] == ["conv(2, 3)", "dense(10)"]
+    assert made.resolved.initial_values == {"g^2": 1.0}
 
 
 BAD = {

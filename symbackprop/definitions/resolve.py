@@ -1,0 +1,206 @@
+"""From a network as users write it to what later stages read: choices looked up, layers in their places."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sympy import Add, Expr, Integer
+
+from symbackprop.definitions import step_sizes, update_rules
+from symbackprop.definitions.activation_parameters import applied, as_texts, check_used
+from symbackprop.definitions.activations import Parametric, a
+from symbackprop.definitions.choices import Formula, look_up, one_spelling
+from symbackprop.definitions.exact import exact
+from symbackprop.definitions.losses import Loss
+from symbackprop.definitions.penalties import w
+from symbackprop.definitions.resolved import Activation, Parameter, ResolvedLayer, ResolvedNetwork
+from symbackprop.definitions.sequential import InPlace, dense_in_place, has_layers, in_place
+from symbackprop.definitions.step_sizes import step_size
+from symbackprop.definitions.update_rules import Update, update_of
+from symbackprop.expr.equations import Equation
+from symbackprop.expr.names import apart, require_apart
+from symbackprop.expr.printing import formula
+from symbackprop.expr.reductions import Sum
+from symbackprop.expr.symbols import LABEL, Axis, array, scalar, size
+
+if TYPE_CHECKING:
+    from symbackprop.definitions.network import Network
+
+
+def resolve(network: Network) -> ResolvedNetwork:
+    """Look up every choice of a network, and put its layers in their places.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, a text no formula, a layer does not fit what is before it, or two arrays would have one
+        name in kernels.
+    """
+    maker = _Resolving(network)
+    layers = tuple(maker.layer(k, placed) for k, placed in enumerate(maker.in_place, 1))
+    network_ = maker.network_of(layers)
+    _require_sound(network, network_)
+    return network_
+
+
+class _Resolving:
+    """What the layers of a network share while they are resolved."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.constants = network.exact_constants
+        self.learnt = {name: scalar(name) for name in dict((*network.learned, *network.learned_per_unit))}
+        self.update: Update = update_of(network.update)
+        for factor in network.step_size.split("+"):
+            look_up("step size", factor, {})
+        p = look_up("penalty", network.penalty, self.constants)
+        self.penalties: dict[str, Expr] = p if isinstance(p, dict) else {"λ": applied(p, w, w)}
+        self.in_place = _in_place(network)
+
+    def layer(self, k: int, found: InPlace) -> ResolvedLayer:
+        """Return a layer with all that belongs to it."""
+        g = None if found.activation is None else self.activation(found.activation)
+        activated, mask = self.activated(g, k, found)
+        parameters = (*self.of_equations(found), *self.of_activation(g, k, found))
+        return ResolvedLayer(
+            k, found.placed.layer, found.placed.equations, g, activated, parameters, self.penalised(k, parameters), mask
+        )
+
+    def activation(self, choice: Formula) -> Activation:
+        """Return an activation as a formula of the symbol a and of the names of what it learns."""
+        found = look_up("activation", choice, self.constants | self.learnt)
+        found = found if isinstance(found, Parametric) else Parametric(found, {})
+        values = {**found.initial, **dict(self.network.learned), **dict(self.network.learned_per_unit)}
+        g = applied(found.formula, a, a, {name: scalar(name) for name in values})
+        used = sorted(s.name for s in g.free_symbols - {a})
+        per_unit = frozenset(used) & dict(self.network.learned_per_unit).keys()
+        text = one_spelling(choice) if isinstance(choice, str) else formula(g)
+        return Activation(text, g, {name: values[name] for name in used}, per_unit)
+
+    def activated(self, g: Activation | None, k: int, found: InPlace) -> tuple[tuple[Equation, ...], Any]:
+        """Return h⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ), or with dropout u⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ) and h⁽ᵏ⁾ⱼ = u⁽ᵏ⁾ⱼ times its mask, and that mask."""
+        if g is None:
+            return (), None
+        at = tuple(axis.index for axis in found.over)
+        swap: dict[Expr, Expr] = {
+            s: array(f"{s.name}^{k}")[at] if s == a or s.name in g.per_unit else scalar(f"{s.name}^{k}")
+            for s in g.formula.free_symbols
+        }
+        value = Equation(array(f"h^{k}")[at], g.formula.xreplace(swap), found.over, "activation")
+        if not self.network.dropout:
+            return (value,), None
+        mask = f"mask^{k}"
+        u = array(apart(f"u^{k}", found.placed.names))[at]
+        masked = Equation(value.lhs, array(mask)[at] * u, value.over, "dropout")
+        return (replace(value, lhs=u), masked), (mask, found.over)
+
+    def of_equations(self, found: InPlace) -> tuple[Parameter, ...]:
+        """Return the parameters of a layer's equations: weights, those of two or more axes, are drawn."""
+        placed = found.placed
+        return tuple(
+            Parameter(name, axes, placed.values.get(name), placed.fans.get(name),
+                      is_weight=len(axes) > 1 and name not in placed.values, state=self.state(name))
+            for name, axes in placed.parameters.items()
+        )  # fmt: skip
+
+    def of_activation(self, g: Activation | None, k: int, found: InPlace) -> tuple[Parameter, ...]:
+        """Return what an activation learns: a number for the layer, or one for each unit; all units start alike."""
+        axes = found.placed.output.over
+        return tuple(
+            Parameter(f"{name}^{k}", axes if g and name in g.per_unit else (), value, is_of_activation=True,
+                      state=self.state(f"{name}^{k}"))
+            for name, value in (g.initial if g else {}).items()
+        )  # fmt: skip
+
+    def state(self, name: str) -> tuple[str, ...]:
+        """Return the names of the arrays that training keeps beside one parameter: its velocity, its mean."""
+        chosen = self.update
+        return (*((f"v{name}",) if chosen.has_velocity else ()), *((f"mean_{name}",) if chosen.average else ()))
+
+    def penalised(self, k: int, parameters: tuple[Parameter, ...]) -> tuple[Equation, ...]:
+        """Return Ω⁽ᵏ⁾ = Σ p(w) over the weights of one layer, one equation per coefficient."""
+        equations = []
+        for n, p in enumerate(self.penalties.values()):
+            weights = (θ for θ in parameters if θ.is_weight)
+            terms = [Sum(p.xreplace({w: θ.element}), *(i.limits for i in reversed(θ.axes))) for θ in weights]
+            mark = "₁₂"[n] if len(self.penalties) > 1 else ""
+            equations.append(Equation(scalar(f"Ω{mark}^{k}"), Add(*terms), (), "penalty"))
+        return tuple(equations)
+
+    def network_of(self, layers: tuple[ResolvedLayer, ...]) -> ResolvedNetwork:
+        """Return the whole: the output and the loss by the last layer, and what belongs to all updates."""
+        network, last = self.network, layers[-1]
+        loss = self.loss
+        i, j = Axis("i", last.width), Axis("j", last.width)
+        make = look_up("output", network.output or loss.output, {})
+        output = Equation(array("f")[i.index], exact(make(array(f"a^{last.number}"), i.index, j)), (i,), "output")
+        target = network.target or loss.target
+        y = LABEL if target == "label" else array("y")
+        value = exact(loss.formula(array("f"), y, i))
+        sizes = tuple(map(Integer, network.input_shape)) if has_layers(network.activations) else (size("n^0"),)
+        resolved = ResolvedNetwork(
+            layers, sizes, output, value, network.weighted, target, self.penalties, self.update,
+            look_up("initializer", network.initializer, {}), step_size(network.step_size), self.hyperparameters(), {},
+        )  # fmt: skip
+        return replace(resolved, names=self.names(resolved))
+
+    @property
+    def loss(self) -> Loss:
+        """The loss with its output and kind of target."""
+        network = self.network
+        if isinstance(network.loss, str):
+            found: Loss = look_up("loss", network.loss, self.constants)
+            return found
+        output = network.output if isinstance(network.output, str) else "softmax"
+        return Loss(network.loss, output, "label" if output == "softmax" else "vector")
+
+    def hyperparameters(self) -> dict[str, float]:
+        """Return the constants of the step size, of the update and of the penalties, with their default values."""
+        free = sorted(s.name for s in step_size(self.network.step_size).free_symbols - {step_sizes.α, step_sizes.t})
+        known = step_sizes.defaults(self.network.step_size) | update_rules.DEFAULTS
+        return {c: known.get(c, 0.0) for c in (*free, *self.update.constants, *self.penalties)}
+
+    def names(self, resolved: ResolvedNetwork) -> dict[str, Any]:
+        """Return the choices as plain strings, formulas as text, and the constants where there are any."""
+        network = self.network
+        shown = network.output or self.loss.output
+        more = {"constants": dict(network.constants), "update": network.update if network.update != "sgd" else "",
+                "weighted": int(network.weighted), "dropout": int(network.dropout)}  # fmt: skip
+        penalty = one_spelling(network.penalty) if isinstance(network.penalty, str) else formula(self.penalties["λ"])
+        activations = (layer.activation for layer in resolved.layers[:-1])
+        return {name: value for name, value in more.items() if value} | {
+            "preactivation": ", ".join(_kinds(resolved)),
+            "activations": [g.text if g else "none" for g in activations],
+            "output": shown if isinstance(shown, str) else formula(resolved.output.rhs),
+            "loss": one_spelling(network.loss) if isinstance(network.loss, str) else formula(resolved.loss_of_output),
+            "target": resolved.target_kind,
+            "penalty": penalty,
+            "initializer": network.initializer,
+            "step_size": network.step_size,
+            **as_texts(resolved.initial_values, dict(network.learned_per_unit)),
+        }
+
+
+def _in_place(network: Network) -> tuple[InPlace, ...]:
+    look_up("pre-activation", network.preactivation, {})
+    if has_layers(network.activations):
+        return in_place(network.activations, network.input_shape)
+    return dense_in_place(network.activations, network.preactivation)
+
+
+def _kinds(resolved: ResolvedNetwork) -> list[str]:
+    """Return the kinds of layer; where sizes are symbols all are alike."""
+    kinds = [layer.definition.name for layer in resolved.layers]
+    return kinds[:1] if resolved.is_generic else kinds
+
+
+def _require_sound(network: Network, resolved: ResolvedNetwork) -> None:
+    """Raise ValueError if there is nothing to learn, or a name of the user's meets another one."""
+    if all(p.is_of_activation for p in resolved.parameters):
+        raise ValueError("the network has no parameter: there is nothing to learn; add a layer such as dense(10)")
+    learned, per_unit = dict(network.learned), dict(network.learned_per_unit)
+    if learned or per_unit:
+        check_used(learned, per_unit, resolved.initial_values)
+    computed = (e.name for layer in resolved.layers for e in layer.equations)
+    require_apart([*dict.fromkeys((*(p.name for p in resolved.parameters), *computed))])
