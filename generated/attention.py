@@ -88,7 +88,7 @@ Regenerate with:
     symbackprop generate --network attention.toml -o attention.py, or build(Network([...]))
         in Python
 
-The digest of what follows: 67382bfed7fcffa6.
+The digest of what follows: f67cc00a72c28b30.
 """
 
 import hashlib
@@ -1114,7 +1114,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, W3, b3, learning_rate, decay, l2, t, 
         # h1[r,i] = tanh(a1[r,i])
         each_tanh(h1.reshape(-1), a1.reshape(-1), 32 * count)
         # dh1_da1[r,i] = 4 exp(-|a1[r,i]|)²/(1 + exp(-|a1[r,i]|)²)²
-        each_decay_c187(dh1_da1.reshape(-1), a1.reshape(-1), 32 * count)
+        each_decay_0b9b(dh1_da1.reshape(-1), a1.reshape(-1), 32 * count)
         # s_2[r,i] = Σ_j<32 W2[i,j] h1[r,j]
         contract_pk_qk(s_2, h1, W2, count, 32, 32)
         # m[r] = max_i<32 s_2[r,i]
@@ -1447,7 +1447,7 @@ def each_tanh(A, B, count):
 
 
 @kernel
-def each_decay_c187(A, B, count):
+def each_decay_0b9b(A, B, count):
     """Set A[i] = 4 exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
     for i in range(count):
         shared = exp(-abs(B[i]))
@@ -1667,5 +1667,5 @@ def tolerate_failures(cache):
 
 KEPT = keep_machine_code(
     forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, scale_and_add_kp_kq,
-    sgd_deferred, each_tanh, each_decay_c187, contract_pk_kq, sgd_minibatch
+    sgd_deferred, each_tanh, each_decay_0b9b, contract_pk_kq, sgd_minibatch
 )

@@ -87,7 +87,7 @@ Regenerate with:
     symbackprop generate --network autoencoder.toml -o autoencoder.py, or
         build(Network([...])) in Python
 
-The digest of what follows: 173070c641bd8d48.
+The digest of what follows: a93ab1cbf3b4e785.
 """
 
 import hashlib
@@ -1042,7 +1042,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
         # da3[r,i] = dh3[r,i] {1 if a3[r,i] = ∞; 0 if a3[r,i] = -∞; {1 + (1 + a3[r,i])
         #     exp(-|a3[r,i]|/2)² if a3[r,i] > 0; (1 + a3[r,i] + exp(-|a3[r,i]|/2)²)
         #     exp(-|a3[r,i]|/2)² otherwise}/(1 + exp(-|a3[r,i]|/2)²)² otherwise}
-        each_decay_scaled_494e(
+        each_decay_scaled_d748(
             da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 128 * count
         )
         # dh2[r,i] = Σ_j<128 W2[i,j] da3[r,j]
@@ -1052,7 +1052,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
         # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
         #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
         #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
-        each_decay_scaled_494e(
+        each_decay_scaled_d748(
             da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 128 * count
         )
         # total_l = Σ_r l[r]
@@ -1300,7 +1300,7 @@ def contract_pk_kq(C, A, B, rows, columns, terms):
 
 
 @kernel
-def each_decay_scaled_494e(A, B, C, count):
+def each_decay_scaled_d748(A, B, C, count):
     """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0;
     (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
     for i in range(count):
@@ -1390,5 +1390,5 @@ def tolerate_failures(cache):
 
 KEPT = keep_machine_code(
     forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, each_decay_scaled,
-    contract_pk_kq, each_decay_scaled_494e, sgd_minibatch
+    contract_pk_kq, each_decay_scaled_d748, sgd_minibatch
 )

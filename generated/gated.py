@@ -110,7 +110,7 @@ Regenerate with:
     symbackprop generate --network gated.toml -o gated.py, or build(Network([...])) in
         Python
 
-The digest of what follows: f7179b50de573062.
+The digest of what follows: 914ea6655f81777d.
 """
 
 import hashlib
@@ -1472,7 +1472,7 @@ def sgd_minibatch(
         # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
         #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
         #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
-        each_decay_scaled_494e(
+        each_decay_scaled_d748(
             da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 48 * count
         )
         # dv1[r] = -Σ_i<48 r1[r,i] da1[r,i] g1[i]/(2 (1e-05 + v1[r])**(3/2))
@@ -1857,7 +1857,7 @@ def contract_pk_kq(C, A, B, rows, columns, terms):
 
 
 @kernel
-def each_decay_scaled_494e(A, B, C, count):
+def each_decay_scaled_d748(A, B, C, count):
     """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0;
     (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
     for i in range(count):
@@ -1984,5 +1984,5 @@ def tolerate_failures(cache):
 
 KEPT = keep_machine_code(
     forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, scale_and_add_kp_kq,
-    sgd_deferred, each_decay_scaled, contract_pk_kq, each_decay_scaled_494e, sgd_minibatch
+    sgd_deferred, each_decay_scaled, contract_pk_kq, each_decay_scaled_d748, sgd_minibatch
 )

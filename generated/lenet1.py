@@ -9,7 +9,7 @@ Contents:
     forward, loss, backward, ...: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
-    sum_opq_cpuqv_o_ocuv_f965, ...: what they call: products of arrays, functions of all elements
+    sum_opq_cpuqv_o_ocuv_3297, ...: what they call: products of arrays, functions of all elements
     exp, expm1, log, tanh: elementary functions of this precision
     keep_machine_code: machine code on disk
 
@@ -84,7 +84,7 @@ Regenerate with:
     symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
         Python
 
-The digest of what follows: 506a0fa415235aff.
+The digest of what follows: 8fd2864b69c317ed.
 """
 
 import hashlib
@@ -512,7 +512,7 @@ def forward_of_example(
 ):
     """Compute a1, h1, h2, patches3, a3, h3, h4, flat5, a5, e, f of one example; return m, z."""
     # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
-    sum_opq_cpuqv_o_ocuv_f965(a1, W1, b1, x)
+    sum_opq_cpuqv_o_ocuv_3297(a1, W1, b1, x)
     # h1[o,p,q] = tanh(a1[o,p,q])
     each_tanh(h1.reshape(-1), a1.reshape(-1), 2304)
     # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4; patches3[c,u,v,p,q] =
@@ -608,7 +608,7 @@ def backward_of_example(y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, d
                     for i in range(2):
                         dh3[c, 2 * k + j, 2 * p + i] += dh4_c_k_p
     # da3[o,p,q] = 4 dh3[o,p,q] exp(-|a3[o,p,q]|)²/(1 + exp(-|a3[o,p,q]|)²)²
-    each_decay_8f73(da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 768)
+    each_decay_2d8b(da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 768)
     # dh2[c,p,q] = 0
     for c in range(4):
         for p in range(12):
@@ -640,7 +640,7 @@ def backward_of_example(y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, d
                     for i in range(2):
                         dh1[c, 2 * k + j, 2 * p + i] += dh2_c_k_p
     # da1[o,p,q] = 4 dh1[o,p,q] exp(-|a1[o,p,q]|)²/(1 + exp(-|a1[o,p,q]|)²)²
-    each_decay_8f73(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 2304)
+    each_decay_2d8b(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 2304)
 
 
 class Trainer:
@@ -998,7 +998,7 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
             dh1, da1
         )
         # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
-        update_ocuv_cjuiv_oji_ddcf(W1, x, da1, step)
+        update_ocuv_cjuiv_oji_a19d(W1, x, da1, step)
         # b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
         add_rows(b1, da1.reshape(4, 576), 4, 576, -step)
         # W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_j<8Σ_i<8 patches3[c,u,v,j,i] da3[o,j,i]
@@ -1101,7 +1101,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
                 dh1, da1
             )
             # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
-            update_ocuv_cjuiv_oji_ddcf(sum_W1, x, da1, step)
+            update_ocuv_cjuiv_oji_a19d(sum_W1, x, da1, step)
             # sum_b1[o] ← sum_b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
             add_rows(sum_b1, da1.reshape(4, 576), 4, 576, -step)
             # sum_W3[o,c,u,v] ← sum_W3[o,c,u,v] - step Σ_j<8Σ_i<8 patches3[c,u,v,j,i] da3[o,j,i]
@@ -1164,7 +1164,7 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 
 @kernel
-def sum_opq_cpuqv_o_ocuv_f965(A, B, C, D):
+def sum_opq_cpuqv_o_ocuv_3297(A, B, C, D):
     """Set A[o,p,q] = C[o] + Σ_c<1Σ_u<5Σ_v<5 B[o,c,u,v] D[c,p + u,q + v]."""
     C_o_0 = C[0]
     C_o_1 = C[1]
@@ -1316,7 +1316,7 @@ def contract_pk_kq(C, A, B, rows, columns, terms):
 
 
 @kernel
-def each_decay_8f73(A, B, C, count):
+def each_decay_2d8b(A, B, C, count):
     """Set A[i] = 4 C[i] exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
     for i in range(count):
         shared = exp(-abs(B[i]))
@@ -1408,7 +1408,7 @@ def contract_kp_kq(C, A, B, rows, columns, terms):
 
 
 @kernel
-def update_ocuv_cjuiv_oji_ddcf(A, B, C, step):
+def update_ocuv_cjuiv_oji_a19d(A, B, C, step):
     """Update A[o,c,u,v] ← A[o,c,u,v] - step Σ_j<24Σ_i<24 B[c,j + u,i + v] C[o,j,i]."""
     for u in range(5):
         total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_1_0 = total_1_1 = total_1_2 = \
@@ -1698,7 +1698,7 @@ def tolerate_failures(cache):
 
 
 KEPT = keep_machine_code(
-    sum_opq_cpuqv_o_ocuv_f965, each_tanh, contract_pk_kq, forward_of_example, forward, loss,
-    each_decay_8f73, contract_kp_kq, backward_of_example, backward, sgd,
-    update_ocuv_cjuiv_oji_ddcf, add_rows, add_pk_qk, sgd_overlapped, sgd_minibatch
+    sum_opq_cpuqv_o_ocuv_3297, each_tanh, contract_pk_kq, forward_of_example, forward, loss,
+    each_decay_2d8b, contract_kp_kq, backward_of_example, backward, sgd,
+    update_ocuv_cjuiv_oji_a19d, add_rows, add_pk_qk, sgd_overlapped, sgd_minibatch
 )

@@ -102,7 +102,7 @@ Regenerate with:
     symbackprop generate --network residual.toml -o residual.py, or build(Network([...])) in
         Python
 
-The digest of what follows: d66b1c217edd61cb.
+The digest of what follows: 494e1fe002fbe6f0.
 """
 
 import hashlib
@@ -1218,7 +1218,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
         # h1[r,i] = tanh(a1[r,i])
         each_tanh(h1.reshape(-1), a1.reshape(-1), 32 * count)
         # dh1_da1[r,i] = 4 exp(-|a1[r,i]|)²/(1 + exp(-|a1[r,i]|)²)²
-        each_decay_c187(dh1_da1.reshape(-1), a1.reshape(-1), 32 * count)
+        each_decay_0b9b(dh1_da1.reshape(-1), a1.reshape(-1), 32 * count)
         # a2[r,i] = Σ_j<32 W2[i,j] h1[r,j]
         contract_pk_qk(a2, h1, W2, count, 32, 32)
         # a2[r,i] ← a2[r,i] + b2[i] + h1[r,i]
@@ -1228,7 +1228,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
         # h2[r,i] = tanh(a2[r,i])
         each_tanh(h2.reshape(-1), a2.reshape(-1), 32 * count)
         # dh2_da2[r,i] = 4 exp(-|a2[r,i]|)²/(1 + exp(-|a2[r,i]|)²)²
-        each_decay_c187(dh2_da2.reshape(-1), a2.reshape(-1), 32 * count)
+        each_decay_0b9b(dh2_da2.reshape(-1), a2.reshape(-1), 32 * count)
         # a3[r,i] = Σ_j<32 W3[i,j] h2[r,j]
         contract_pk_qk(a3, h2, W3, count, 32, 32)
         # a3[r,i] ← a3[r,i] + b3[i] + h2[r,i]
@@ -1238,7 +1238,7 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
         # h3[r,i] = tanh(a3[r,i])
         each_tanh(h3.reshape(-1), a3.reshape(-1), 32 * count)
         # dh3_da3[r,i] = 4 exp(-|a3[r,i]|)²/(1 + exp(-|a3[r,i]|)²)²
-        each_decay_c187(dh3_da3.reshape(-1), a3.reshape(-1), 32 * count)
+        each_decay_0b9b(dh3_da3.reshape(-1), a3.reshape(-1), 32 * count)
         # a4[r,i] = Σ_j<32 W4[i,j] h3[r,j]
         contract_pk_qk(a4, h3, W4, count, 10, 32)
         # a4[r,i] ← a4[r,i] + b4[i]
@@ -1562,7 +1562,7 @@ def each_tanh(A, B, count):
 
 
 @kernel
-def each_decay_c187(A, B, count):
+def each_decay_0b9b(A, B, count):
     """Set A[i] = 4 exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
     for i in range(count):
         shared = exp(-abs(B[i]))
@@ -1782,5 +1782,5 @@ def tolerate_failures(cache):
 
 KEPT = keep_machine_code(
     forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, scale_and_add_kp_kq,
-    sgd_deferred, each_tanh, each_decay_c187, contract_pk_kq, sgd_minibatch
+    sgd_deferred, each_tanh, each_decay_0b9b, contract_pk_kq, sgd_minibatch
 )

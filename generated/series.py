@@ -78,7 +78,7 @@ Regenerate with:
     symbackprop generate --network series.toml -o series.py, or build(Network([...])) in
         Python
 
-The digest of what follows: 4f099f91485a3d47.
+The digest of what follows: 8afee79ce6e26f1b.
 """
 
 import hashlib
@@ -500,7 +500,7 @@ def backward_of_example(y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatch
         for p in range(8):
             dh2[o, p] = dflat3[8 * o + p]
     # da2[o,p] = 4 dh2[o,p] exp(-|a2[o,p]|)²/(1 + exp(-|a2[o,p]|)²)²
-    each_decay_8f73(da2.reshape(-1), a2.reshape(-1), dh2.reshape(-1), 64)
+    each_decay_2d8b(da2.reshape(-1), a2.reshape(-1), dh2.reshape(-1), 64)
     # dh1[o,q] = 0
     for o in range(8):
         for q in range(14):
@@ -516,7 +516,7 @@ def backward_of_example(y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatch
             for p in range(8):
                 dh1[j, 3 * i + p] += dpatches2[j, i, p]
     # da1[o,q] = 4 dh1[o,q] exp(-|a1[o,q]|)²/(1 + exp(-|a1[o,q]|)²)²
-    each_decay_8f73(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 112)
+    each_decay_2d8b(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 112)
 
 
 class Trainer:
@@ -1129,7 +1129,7 @@ def each_tanh(A, B, count):
 
 
 @kernel
-def each_decay_8f73(A, B, C, count):
+def each_decay_2d8b(A, B, C, count):
     """Set A[i] = 4 C[i] exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
     for i in range(count):
         shared = exp(-abs(B[i]))
@@ -1440,6 +1440,6 @@ def tolerate_failures(cache):
 
 
 KEPT = keep_machine_code(
-    contract_pk_kq, each_tanh, forward_of_example, forward, loss, each_decay_8f73,
+    contract_pk_kq, each_tanh, forward_of_example, forward, loss, each_decay_2d8b,
     contract_kp_kq, backward_of_example, backward, sgd, add_pk_qk, sgd_overlapped, sgd_minibatch
 )

@@ -71,7 +71,7 @@ Regenerate with:
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-The digest of what follows: ac6f60effdb488b5.
+The digest of what follows: 1baa3f7d282a3f5c.
 """
 
 import hashlib
@@ -888,7 +888,7 @@ def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batc
         # h2[r,i] = tanh(a2[r,i])
         each_tanh(h2.reshape(-1), a2.reshape(-1), 32 * count)
         # dh2_da2[r,i] = 4 exp(-|a2[r,i]|)²/(1 + exp(-|a2[r,i]|)²)²
-        each_decay_c187(dh2_da2.reshape(-1), a2.reshape(-1), 32 * count)
+        each_decay_0b9b(dh2_da2.reshape(-1), a2.reshape(-1), 32 * count)
         # a3[r,i] = Σ_j<32 W3[i,j] h2[r,j]
         contract_pk_qk(a3, h2, W3, count, 4, 32)
         # a3[r,i] ← a3[r,i] + b3[i]
@@ -1077,7 +1077,7 @@ def each_tanh(A, B, count):
 
 
 @kernel
-def each_decay_c187(A, B, count):
+def each_decay_0b9b(A, B, count):
     """Set A[i] = 4 exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
     for i in range(count):
         shared = exp(-abs(B[i]))
@@ -1376,6 +1376,6 @@ def tolerate_failures(cache):
 
 
 KEPT = keep_machine_code(
-    forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, each_tanh, each_decay_c187,
+    forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, each_tanh, each_decay_0b9b,
     contract_pk_kq, add_kp_kq, sgd_minibatch
 )

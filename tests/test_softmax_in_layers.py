@@ -67,7 +67,7 @@ def test_no_exponential_is_left_of_a_log_of_a_sum_nor_of_its_gradient():
     network = Network([dense(4), "tanh", layer(text, i=3), "tanh", dense(2)], input=(3,), loss="nll")
     stages = stages_of_network(network.resolved)
     made = [e for e in (*stages.stable().forward, *stages.stable().backward) if e.rhs.has(exp)]
-    assert [e.why for e in made] == ["shift by the maximum"] * 2
+    assert [e.role for e in made] == ["shift by the maximum"] * 2
 
 
 def test_a_softmax_over_several_equations_becomes_one():

@@ -17,6 +17,7 @@ from symbackprop.expr.equations import Derivation, Equation, Step
 from symbackprop.expr.names import apart
 from symbackprop.expr.printing import identifier, split
 from symbackprop.expr.reductions import Sum
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, array, name_of, scalar, size
 
 OUTER = Dummy("δh", real=True)  # δᵢhⱼ, in an assignment of a recurrence
@@ -240,10 +241,10 @@ class _Proof:
         for x in self.found.states:
             name = f"{self.found.mark(x)}W"
             zero = Add(*(self._before(x, y, Integer(0)) * _at(y, i, j) for y in self.found.states))
-            steps.append(Step("base case", scalar(f"{name}_0"), _at(x, i, j), zero, over[1:], given, "an empty sum"))
+            steps.append(Step(Role.BASE_CASE, scalar(f"{name}_0"), _at(x, i, j), zero, over[1:], given, "an empty sum"))
             value = Add(*(self.maps[x, y] * self._closed(y, n) for y in self.found.states if (x, y) in self.maps))
             value += self.maps.get((x, OUTER), Integer(0)) * δ[n, i] * h[n, j]
-            steps.append(Step("induction step", scalar(f"{name}_r+1"), value, self._closed(x, n + 1), over, given,
+            steps.append(Step(Role.INDUCTION_STEP, scalar(f"{name}_r+1"), value, self._closed(x, n + 1), over, given,
                               "an update acts on the coefficients as on what they are of"))  # fmt: skip
         W = self.found.weight
         product = Sum(self._closed(W, n) * h[n, j], self.columns.limits)
@@ -252,7 +253,7 @@ class _Proof:
         )
         gram = Sum(h[self.s, j] * h[n, j], self.columns.limits)
         read = old + Sum(self._outer(W, n) * δ[self.s, i] * gram, (self.s, 0, n - 1))
-        steps.append(Step("read", scalar("W_r h_r"), product, read, over[:2], given,
+        steps.append(Step(Role.READ, scalar("W_r h_r"), product, read, over[:2], given,
                           "the sums exchanged: only h_s·h_r is new"))  # fmt: skip
         return Derivation("Why a block of B examples is still per-example SGD", given, tuple(steps), ())
 
@@ -327,34 +328,34 @@ class _Block:
         return [(x, y) for y in self.found.states for x, _ in self.found.assignments if (x, y) in self.reached]
 
     def _start(self) -> list[Equation]:
-        return [Equation(self.p(x, y), Integer(0), (), "block") for x, y in self._pairs()]
+        return [Equation(self.p(x, y), Integer(0), (), Role.BLOCK) for x, y in self._pairs()]
 
     def _products(self) -> list[Equation]:
         j, W = self.columns.index, self.found.weight
         read = [y for y in self.found.states if y == W or (W, y) in self.reached]
         products = ((self.A(y), Sum(y * self.H[self.r, j], self.columns.limits)) for y in read)
-        made = [Equation(target, product, (self.rows, self.examples), "block") for target, product in products]
+        made = [Equation(target, product, (self.rows, self.examples), Role.BLOCK) for target, product in products]
         gram = Sum(self.H[self.r, j] * self.H[self.s, j], self.columns.limits)
-        return [*made, Equation(self.G[self.r, self.s], gram, (self.examples, self.earlier), "block")]
+        return [*made, Equation(self.G[self.r, self.s], gram, (self.examples, self.earlier), Role.BLOCK)]
 
     def _read(self) -> Equation:
         W, i = self.found.weight, self.rows.index
         old = self.A(W) + Add(*(self.p(W, y) * self.A(y) for y in self.found.states))
         past = Sum(self.K(W) * self.G[self.r, self.s] * self.D[self.s, i], (self.s, 0, self.r - 1))
-        return Equation(self.read.lhs, self.found.rest + old + past, self.read.over, self.read.why)
+        return Equation(self.read.lhs, self.found.rest + old + past, self.read.over, self.read.role)
 
     def _saved(self) -> tuple[Equation, ...]:
         """Return δ of example r, and the coefficients after its update."""
         first = forces(self.found)
-        delta = Equation(self.D[self.r, self.rows.index], self.found.delta, (self.rows,), "block")
-        begun = (Equation(self.K(x).xreplace({self.s: self.r}), first[x], (), "block") for x in self.found.states)
+        delta = Equation(self.D[self.r, self.rows.index], self.found.delta, (self.rows,), Role.BLOCK)
+        begun = (Equation(self.K(x).xreplace({self.s: self.r}), first[x], (), Role.BLOCK) for x in self.found.states)
         return (delta, *self._decayed(), *begun, *self._coefficients())
 
     def _decayed(self) -> list[Equation]:
         """Return the updates of the coefficients of outer products so far."""
         earlier = Axis(self.s.name, self.r)
         of = {state: self.K(state) for state in self.found.states} | {OUTER: Integer(0)}
-        made = [Equation(self.K(x), value.xreplace(of), (earlier,), "block") for x, value in self.found.assignments]
+        made = [Equation(self.K(x), value.xreplace(of), (earlier,), Role.BLOCK) for x, value in self.found.assignments]
         return [e for e in made if e.lhs != e.rhs]
 
     def _coefficients(self) -> list[Equation]:
@@ -364,7 +365,7 @@ class _Block:
         for x, y in self._pairs():
             whole = {z: self.p(z, y) + int(z == y) for z in self.found.states}
             added = Add(*((values[x].coeff(z) - int(x == z)) * whole[z] for z in self.found.states))
-            made.append(Equation(self.p(x, y), self.p(x, y) + added, (), "block"))
+            made.append(Equation(self.p(x, y), self.p(x, y) + added, (), Role.BLOCK))
         return made
 
     def _after(self) -> tuple[Equation, ...]:
@@ -377,7 +378,7 @@ class _Block:
             waiting.remove(x)
             if not free:
                 stored[x] = array(f"old_{name_of(x)}")[x.indices]
-                made.append(Equation(stored[x], x, self.over, "block"))
+                made.append(Equation(stored[x], x, self.over, Role.BLOCK))
             made += self._state_after(x, stored)
         return tuple(made)
 
@@ -385,9 +386,9 @@ class _Block:
         i, j = self.rows.index, self.columns.index
         E = array(self.named("E", x))[self.r, i]
         scaled = Equation(
-            E, self.K(x).xreplace({self.s: self.r}) * self.D[self.r, i], (self.examples, self.rows), "block"
+            E, self.K(x).xreplace({self.s: self.r}) * self.D[self.r, i], (self.examples, self.rows), Role.BLOCK
         )
         total = Sum(E * self.H[self.r, j], self.examples.limits)
-        made = [scaled, Equation(x, x + (self.p(x, x) * x + total), self.over, "update")]
+        made = [scaled, Equation(x, x + (self.p(x, x) * x + total), self.over, Role.UPDATE)]
         others = Add(*(self.p(x, y) * stored.get(y, y) for y in self.found.states if y != x))
-        return made if others == 0 else [*made, Equation(x, x + others, self.over, "update")]
+        return made if others == 0 else [*made, Equation(x, x + others, self.over, Role.UPDATE)]

@@ -12,6 +12,7 @@ from symbackprop.calculus.simplify import expand_logs, fold
 from symbackprop.expr.equations import Derivation, Equation, Step
 from symbackprop.expr.indices import canonical, fresh, named
 from symbackprop.expr.reductions import Sum
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, Partial, array, scalar
 
 LOSS = "l"
@@ -23,7 +24,7 @@ class Wanted:
 
     name: str
     axes: tuple[Axis, ...]
-    why: str
+    role: Role
 
     @property
     def element(self) -> Expr:
@@ -87,27 +88,27 @@ def _adjoint_of(
     for user in users:
         local = Partial(user.lhs, want.element)
         found = named(partial(user, want.name, want.axes), (*want.axes, *user.over))
-        steps.append(Step("partial derivative", local, local, found, (*user.over, *want.axes), given))
+        steps.append(Step(Role.PARTIAL_DERIVATIVE, local, local, found, (*user.over, *want.axes), given))
         unevaluated.append(_over(user, adjoint(user.lhs) * local))
         evaluated.append(_over(user, adjoint(user.lhs) * found))
         terms += contractions(user, adjoint(user.lhs), want.name, want.axes)
     chained, summed = named(canonical(Add(*evaluated)), want.axes), Add(*(term.value for term in terms))
     if any(user.over for user in users):
-        steps.append(Step("chain rule", target, Add(*unevaluated), chained, want.axes, given))
-    updates = [replace(t.scattered, why=want.why) for t in terms if t.scattered is not None] if scattered else []
+        steps.append(Step(Role.CHAIN_RULE, target, Add(*unevaluated), chained, want.axes, given))
+    updates = [replace(t.scattered, role=want.role) for t in terms if t.scattered is not None] if scattered else []
     folded = summed
     for definition in given if not updates else ():
         folded = fold(folded, definition)
     plain, result = named(summed, want.axes), named(folded, want.axes)
     if result == plain:
-        steps.append(Step(want.why, target, chained, plain, want.axes, given, added=tuple(updates)))
+        steps.append(Step(want.role, target, chained, plain, want.axes, given, added=tuple(updates)))
     else:
         if chained != plain:
-            steps.append(Step("contract", target, chained, plain, want.axes, given))
-        steps.append(Step(want.why, target, plain, result, want.axes, given, "through the stored value"))
+            steps.append(Step(Role.CARRY_OUT, target, chained, plain, want.axes, given))
+        steps.append(Step(want.role, target, plain, result, want.axes, given, "through the stored value"))
     if updates:
         result = named(Add(*(term.value for term in terms if term.scattered is None)), want.axes)
-    return steps, [Equation(target, result, want.axes, want.why), *updates]
+    return steps, [Equation(target, result, want.axes, want.role), *updates]
 
 
 def _apart(user: Equation, want: Wanted) -> Equation:
@@ -122,7 +123,7 @@ def _apart(user: Equation, want: Wanted) -> Equation:
         over.append(Axis(name, axis.size))
         swap[axis.index] = over[-1].index
     rhs = named(canonical(user.rhs).xreplace(swap), want.axes)
-    return Equation(user.lhs.xreplace(swap), rhs, tuple(over), user.why)
+    return Equation(user.lhs.xreplace(swap), rhs, tuple(over), user.role)
 
 
 def _over(user: Equation, body: Expr) -> Expr:
@@ -138,14 +139,14 @@ def substitute(into: Equation, definitions: Mapping[str, Equation]) -> Equation:
         for access in [e for e in rhs.atoms(Indexed) if str(e.base.label) == name]:
             at = dict(zip(definition.lhs.indices, access.indices, strict=True))
             rhs = rhs.xreplace({access: fresh(definition.rhs).xreplace(at)})
-    return Equation(into.lhs, named(canonical(rhs), into.over), into.over, into.why)
+    return Equation(into.lhs, named(canonical(rhs), into.over), into.over, into.role)
 
 
 def compose(loss: Equation, output: Equation) -> tuple[list[Step], Equation]:
     """Return the steps that write the loss by the last pre-activation, its logarithms expanded, and the result."""
     composed = substitute(loss, {output.name: output})
-    expanded = Equation(loss.lhs, named(canonical(expand_logs(composed.rhs))), (), loss.why)
-    steps = [Step("substitute the output", loss.lhs, loss.rhs, composed.rhs, (), (output,))]
+    expanded = Equation(loss.lhs, named(canonical(expand_logs(composed.rhs))), (), loss.role)
+    steps = [Step(Role.SUBSTITUTE, loss.lhs, loss.rhs, composed.rhs, (), (output,))]
     if expanded.rhs != composed.rhs:
-        steps.append(Step("expand the logarithm", loss.lhs, composed.rhs, expanded.rhs, (), (output,)))
+        steps.append(Step(Role.EXPAND, loss.lhs, composed.rhs, expanded.rhs, (), (output,)))
     return steps, expanded

@@ -24,6 +24,7 @@ from symbackprop.definitions.shape_inference import (
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.names import marked
 from symbackprop.expr.reductions import Maximum, Place, Sum, outermost
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, array, array_of_integers, index, name_of, names_in, scalar, symbols_in
 from symbackprop.parse.index_equation import IndexEquation
 
@@ -157,8 +158,8 @@ class _Placing:
         self._find_parameters(made, sizes)
         self.known[name_of(made.lhs)] = shape_of(made, made.lhs, sizes) if isinstance(made.lhs, Indexed) else ()
         axes = [Axis(i.name, sizes[i]) for i in letters(made) if isinstance(made.lhs, Indexed) and made.lhs.has(i)]
-        kinds = {"a": "pre-activation", "h": "values"} if name_of(made.lhs) == self.names["a"] else {}
-        why = kinds.get(name_of(made.lhs)[0], "intermediate")
+        kinds = {"a": Role.PRE_ACTIVATION, "h": Role.VALUES} if name_of(made.lhs) == self.names["a"] else {}
+        why = kinds.get(name_of(made.lhs)[0], Role.INTERMEDIATE)
         self._add(Equation(made.lhs, made.rhs, tuple(axes), why), sizes)
 
     def _known_as_written(self) -> dict[str, Shape]:
@@ -182,7 +183,7 @@ class _Placing:
             rhs = rhs.xreplace({node: self._maximum(node, sizes, equation)})
         for node in _inner_sums(rhs):
             rhs = rhs.xreplace({node: self._named(node, node, sizes, equation)})
-        self.equations.append(Equation(equation.lhs, rhs, equation.over, equation.why))
+        self.equations.append(Equation(equation.lhs, rhs, equation.over, equation.role))
 
     def _named(self, node: Expr, rhs: Expr, sizes: Mapping[Symbol, Expr], of: Equation,
                more: tuple[Symbol, ...] = ()) -> Expr:  # fmt: skip
@@ -193,7 +194,7 @@ class _Placing:
         name = f"{next(self.spare)}^{self.number}"
         target = array(name)[tuple(a.index for a in axes)] if axes else scalar(name)
         self.known[name] = tuple(a.size for a in axes)
-        self._add(Equation(target, rhs, tuple(axes), "intermediate"), sizes)
+        self._add(Equation(target, rhs, tuple(axes), Role.INTERMEDIATE), sizes)
         return target
 
     def _maximum(self, node: Expr, sizes: Mapping[Symbol, Expr], of: Equation) -> Expr:
@@ -206,7 +207,7 @@ class _Placing:
         name = f"{next(self.spare)}^{self.number}"
         label = array_of_integers(name)
         target = label[tuple(a.index for a in axes)] if axes else label[Integer(0)]
-        self.equations.append(Equation(target, here, tuple(axes), "place of the maximum"))
+        self.equations.append(Equation(target, here, tuple(axes), Role.PLACE_OF_MAXIMUM))
         return body.xreplace(_at_place(target, bound, sizes))
 
     def _renamed(self, written: IndexEquation) -> IndexEquation:

@@ -22,6 +22,7 @@ from symbackprop.expr.equations import Equation
 from symbackprop.expr.names import apart, require_apart
 from symbackprop.expr.printing import formula
 from symbackprop.expr.reductions import Sum
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import LABEL, Axis, array, scalar, size
 
 if TYPE_CHECKING:
@@ -87,12 +88,12 @@ class _Resolving:
             s: array(f"{s.name}^{k}")[at] if s == a or s.name in g.per_unit else scalar(f"{s.name}^{k}")
             for s in g.formula.free_symbols
         }
-        value = Equation(array(f"h^{k}")[at], g.formula.xreplace(swap), found.over, "activation")
+        value = Equation(array(f"h^{k}")[at], g.formula.xreplace(swap), found.over, Role.ACTIVATION)
         if not self.network.dropout:
             return (value,), None
         mask = f"mask^{k}"
         u = array(apart(f"u^{k}", found.placed.names))[at]
-        masked = Equation(value.lhs, array(mask)[at] * u, value.over, "dropout")
+        masked = Equation(value.lhs, array(mask)[at] * u, value.over, Role.DROPOUT)
         return (replace(value, lhs=u), masked), (mask, found.over)
 
     def of_equations(self, found: InPlace) -> tuple[Parameter, ...]:
@@ -125,7 +126,7 @@ class _Resolving:
             weights = (θ for θ in parameters if θ.is_weight)
             terms = [Sum(p.xreplace({w: θ.element}), *(i.limits for i in reversed(θ.axes))) for θ in weights]
             mark = "₁₂"[n] if len(self.penalties) > 1 else ""
-            equations.append(Equation(scalar(f"Ω{mark}^{k}"), Add(*terms), (), "penalty"))
+            equations.append(Equation(scalar(f"Ω{mark}^{k}"), Add(*terms), (), Role.PENALTY))
         return tuple(equations)
 
     def network_of(self, layers: tuple[ResolvedLayer, ...]) -> ResolvedNetwork:
@@ -134,7 +135,7 @@ class _Resolving:
         loss = self.loss
         i, j = Axis("i", last.width), Axis("j", last.width)
         make = look_up("output", network.output or loss.output, {})
-        output = Equation(array("f")[i.index], exact(make(array(f"a^{last.number}"), i.index, j)), (i,), "output")
+        output = Equation(array("f")[i.index], exact(make(array(f"a^{last.number}"), i.index, j)), (i,), Role.OUTPUT)
         target = network.target or loss.target
         y = LABEL if target == "label" else array("y")
         value = exact(loss.formula(array("f"), y, i))

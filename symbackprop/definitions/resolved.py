@@ -14,6 +14,7 @@ from symbackprop.definitions.layer import Layer
 from symbackprop.definitions.update_rules import Update
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.printing import formula
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, array, scalar
 
 WEIGHT = "weight"  # of an example, a factor of its loss
@@ -218,8 +219,8 @@ class ResolvedNetwork:
     @property
     def loss(self) -> Equation:
         """The equation of l, the loss of one example."""
-        return Equation(scalar("l"), scalar(WEIGHT) * self.loss_of_output if self.weighted else self.loss_of_output,
-                        (), "loss")  # fmt: skip
+        factor = scalar(WEIGHT) if self.weighted else Integer(1)
+        return Equation(scalar("l"), factor * self.loss_of_output, (), Role.LOSS)
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:

@@ -21,6 +21,7 @@ from symbackprop.expr.equations import Equation
 from symbackprop.expr.functions import FUNCTIONS
 from symbackprop.expr.indices import fresh, named
 from symbackprop.expr.printing import formula
+from symbackprop.expr.roles import Role
 from symbackprop.expr.suggest import nearest
 from symbackprop.expr.symbols import Axis, array, name_of, size
 
@@ -177,7 +178,8 @@ def _of_function(make: Callable[..., Expr], number: str, below: str) -> Placed:
 def _equation_of(make: Callable[..., Expr], number: str, below: str) -> Equation:
     i, j = Axis("i", size(f"n^{number}")), Axis("j", size(f"n^{below}"))
     rhs = exact(make(array(f"W^{number}"), array(f"b^{number}"), array(f"h^{below}"), i.index, j))
-    return Equation(array(f"a^{number}")[i.index], named(fresh(rhs)), (i,), "pre-activation")  # sums may share an index
+    rhs = named(fresh(rhs))  # sums may share an index
+    return Equation(array(f"a^{number}")[i.index], rhs, (i,), Role.PRE_ACTIVATION)
 
 
 def _input_shape(given: Any) -> Shape:
@@ -233,4 +235,4 @@ def _in_a_row(below: str, row: str, shape: Shape) -> Equation:
     steps = [Mul(*shape[n + 1 :]) for n in range(len(shape))]
     at = Add(*(axis.index * step for axis, step in zip(axes, steps, strict=True)))
     indices = tuple(axis.index for axis in axes)
-    return Equation(array(row)[at], array(below)[indices], axes, "in a row")
+    return Equation(array(row)[at], array(below)[indices], axes, Role.IN_A_ROW)

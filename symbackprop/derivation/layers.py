@@ -17,10 +17,9 @@ from symbackprop.derivation.adjoints import Adjoint, Adjoints
 from symbackprop.derivation.parameters import ParameterDerivation, derive_parameter
 from symbackprop.expr.equations import Equation, Step
 from symbackprop.expr.reductions import Place
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, names_in
 from symbackprop.precision.max_shift import in_one_equation
-
-HIDDEN, OUTPUT, LEARNT, PARAMETERS = "hidden layer", "output", "learnt parameters", "parameters"
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def _layer(
     def derive_each(parameters: Iterable[Parameter]) -> tuple[ParameterDerivation, ...]:
         made = []
         for θ in parameters:
-            want = Wanted(θ.name, θ.axes, LEARNT if θ.is_of_activation else PARAMETERS)
+            want = Wanted(θ.name, θ.axes, Role.LEARNT if θ.is_of_activation else Role.PARAMETERS)
             gradient = found.get(θ.name) or adjoints.derived(want, layer.number)
             made.append(derive_parameter(network, layer, θ, adjoints.users(want), gradient))
         return tuple(made)
@@ -148,22 +147,22 @@ def _wanted_of(
     layer: ResolvedLayer, forward: tuple[Equation, ...], learns: set[str], *, is_last: bool
 ) -> Iterator[Wanted]:
     """Yield the arrays whose adjoints are wanted, from the values of a layer down; after these, what it learns."""
-    names = {forward[-1]: OUTPUT if is_last else HIDDEN}
+    names = {forward[-1]: Role.OUTPUT if is_last else Role.HIDDEN}
     for equation in reversed(forward):
         if equation.name in learns and not equation.rhs.has(Place):
-            unmasked = "dropout" if equation.why == "activation" else equation.why
+            unmasked = Role.DROPOUT if equation.role is Role.ACTIVATION else equation.role
             yield _wanted(equation, names.get(equation, unmasked))
-        if equation.why == "activation":
-            yield from (Wanted(θ.name, θ.axes, LEARNT) for θ in layer.parameters if θ.is_of_activation)
+        if equation.role is Role.ACTIVATION:
+            yield from (Wanted(θ.name, θ.axes, Role.LEARNT) for θ in layer.parameters if θ.is_of_activation)
 
 
-def _wanted(equation: Equation, why: str) -> Wanted:
+def _wanted(equation: Equation, role: Role) -> Wanted:
     """Return the array that an equation defines as one whose adjoint is wanted."""
     indices = getattr(equation.lhs, "indices", ())
     if all(isinstance(i, Symbol) for i in indices):
-        return Wanted(equation.name, equation.over, why)
+        return Wanted(equation.name, equation.over, role)
     axes = tuple(Axis(letter, n) for letter, n in zip("ijk", equation.shape, strict=False))
-    return Wanted(equation.name, axes, why)
+    return Wanted(equation.name, axes, role)
 
 
 def _inserted(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[Equation]:

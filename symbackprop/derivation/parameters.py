@@ -12,6 +12,7 @@ from symbackprop.definitions.update_rules import Update
 from symbackprop.derivation.adjoints import Adjoint
 from symbackprop.derivation.update import Slope, afterwards, equations, reads_parameters, regularised, updated
 from symbackprop.expr.equations import Equation, Step
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import array
 
 
@@ -94,8 +95,8 @@ def _directly(update: Update, θ: Parameter, slopes: list[Slope], derivation: Ad
     """Return θ ← θ - α (what is no sum of reads), and θ[...] ← θ[...] - α s from ∂l/∂θ[...] ← ∂l/∂θ[...] + s."""
     gradient, *added = derivation.results
     (rest,) = updated(update, θ, slopes, gradient.rhs, ())
-    made = [Equation(θ.element, rest.after, θ.axes, "update")] if rest.after != θ.element else []
+    made = [Equation(θ.element, rest.after, θ.axes, Role.UPDATE)] if rest.after != θ.element else []
     for equation in added:
         target = array(θ.name)[equation.lhs.indices]
-        made.append(Equation(target, target - α * (equation.rhs - equation.lhs), equation.over, "update"))
+        made.append(Equation(target, target - α * (equation.rhs - equation.lhs), equation.over, Role.UPDATE))
     return made

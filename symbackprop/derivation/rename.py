@@ -77,7 +77,7 @@ def _(several: tuple, labels: Labels) -> tuple[Any, ...]:
 
 @_relabelled.register
 def _(want: Wanted, labels: Labels) -> Wanted:
-    return Wanted(_relabelled(want.name, labels), _relabelled(want.axes, labels), want.why)
+    return Wanted(_relabelled(want.name, labels), _relabelled(want.axes, labels), want.role)
 
 
 @_relabelled.register

@@ -96,7 +96,7 @@ def for_kernels(equation: Equation) -> Equation:
     free = [letter for letter in INDICES if index(letter) not in used]
     swap = {i: index(free.pop(0)) for i in sorted(used, key=str) if i.name not in INDICES}
     over = tuple(Axis(swap.get(a.index, a.index).name, a.size) for a in equation.over)
-    return Equation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), over, equation.why)
+    return Equation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), over, equation.role)
 
 
 def _penalties(network: ResolvedNetwork) -> tuple[tuple[Expr, tuple[Equation, ...]], ...]:
@@ -112,4 +112,4 @@ def _elements(network: ResolvedNetwork) -> dict[Expr, Expr]:
 
 def read_at(equation: Equation, elements: Mapping[Expr, Expr]) -> Equation:
     """Return an equation with some scalars written as the elements of arrays that hold them."""
-    return Equation(equation.lhs.xreplace(elements), equation.rhs.xreplace(elements), equation.over, equation.why)
+    return Equation(equation.lhs.xreplace(elements), equation.rhs.xreplace(elements), equation.over, equation.role)

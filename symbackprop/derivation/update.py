@@ -15,6 +15,7 @@ from symbackprop.definitions.update_rules import Update
 from symbackprop.expr.equations import Equation, Step
 from symbackprop.expr.indices import named
 from symbackprop.expr.reductions import Sum
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, Partial, array, names_in, scalar
 
 Slope = tuple[Expr, Expr, Expr]  # λ, ∂Ω/∂θ, and what that is
@@ -27,7 +28,7 @@ def regularised(network: ResolvedNetwork, layer: ResolvedLayer, θ: Parameter) -
         slope = named(contract(Ω, Integer(1), θ.name, θ.axes), θ.axes)
         if slope != 0:
             local = Partial(Ω.lhs, θ.element)
-            steps.append(Step("regulariser", local, local, slope, θ.axes, (Ω,)))
+            steps.append(Step(Role.REGULARISER, local, local, slope, θ.axes, (Ω,)))
             slopes.append((scalar(coefficient), local, slope))
     return steps, slopes
 
@@ -44,7 +45,7 @@ def updated(
     assigned = []
     for to, value in update_rules.RULES[update.rule].items():
         before, after = (value.xreplace(_elements(θ) | {update_rules.Δ: by}) for by in (stated, Δ))
-        assigned.append(Step("update", _elements(θ)[to], before, after, θ.axes, given, note))
+        assigned.append(Step(Role.UPDATE, _elements(θ)[to], before, after, θ.axes, given, note))
         note = ""
     return assigned
 
@@ -56,12 +57,12 @@ def afterwards(update: Update, θ: Parameter) -> list[Step]:
         unit, *others = θ.axes
         norm = array(f"norm{θ.name}")[unit.index]
         squares = Sum(θ.element**2, *(axis.limits for axis in reversed(others)))
-        steps.append(Step("max-norm", norm, norm, squares, (unit,)))
+        steps.append(Step(Role.MAX_NORM, norm, norm, squares, (unit,)))
         bounded = θ.element * update_rules.MAX_NORM.xreplace({update_rules.norm: norm})
-        steps.append(Step("max-norm", θ.element, bounded, bounded, θ.axes))
+        steps.append(Step(Role.MAX_NORM, θ.element, bounded, bounded, θ.axes))
     if update.average:
         kept = update_rules.AVERAGE.xreplace(_elements(θ))
-        steps.append(Step("average", _elements(θ)[update_rules.mean], kept, kept, θ.axes))
+        steps.append(Step(Role.AVERAGE, _elements(θ)[update_rules.mean], kept, kept, θ.axes))
     return steps
 
 
@@ -82,8 +83,8 @@ def clipping(gradients: Iterable[Equation]) -> tuple[Equation, ...]:
     squares = Add(*map(_squares, gradients))
     factor = update_rules.CLIP
     return (
-        Equation(update_rules.norm, squares, (), "norm of the gradient"),
-        Equation(update_rules.clip, factor, (), "clip"),
+        Equation(update_rules.norm, squares, (), Role.NORM),
+        Equation(update_rules.clip, factor, (), Role.CLIP),
     )
 
 

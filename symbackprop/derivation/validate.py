@@ -23,6 +23,7 @@ from symbackprop.derivation.validate_loss import advise_on_loss, require_sound
 from symbackprop.expr.equations import Step
 from symbackprop.expr.evaluate import evaluated
 from symbackprop.expr.printing import formula
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import name_of
 
 POINTS = np.linspace(-50, 50, 2001)
@@ -119,7 +120,7 @@ def kinks(g: Expr) -> list[str]:
 
 def with_kinks(step: Step, layer: ResolvedLayer) -> Step:
     """Add to the step that differentiates an activation where it has kinks, and what is taken there."""
-    names = [name_of(x) for x in step.target.args] if step.rule == "partial derivative" else []
+    names = [name_of(x) for x in step.target.args] if step.rule is Role.PARTIAL_DERIVATIVE else []
     if layer.activation is None or names != [f"h^{layer.number}", f"a^{layer.number}"]:
         return step
     return replace(step, note="; ".join(kinks(layer.activation.at_start())))

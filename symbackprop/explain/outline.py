@@ -9,6 +9,7 @@ from sympy import Expr
 
 from symbackprop.expr.equations import Derivation, Equation, Step
 from symbackprop.expr.printing import formula
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, Partial, array, scalar, size
 
 
@@ -93,7 +94,7 @@ def _given(derivation: Derivation) -> tuple[Line, ...]:
 
 
 def _equation(equation: Equation) -> Line:
-    return Line(equation.why, equation.lhs, (equation.rhs,), "←" if equation.is_update else "=", over=equation.over)
+    return Line(equation.role, equation.lhs, (equation.rhs,), "←" if equation.is_update else "=", over=equation.over)
 
 
 def _steps(steps: Iterable[Step], number: int) -> Iterator[Line]:
@@ -101,13 +102,13 @@ def _steps(steps: Iterable[Step], number: int) -> Iterator[Line]:
     before: Step | None = None
     for step in steps:
         goes_on = before is not None and _same(before.target, step.target) and _same(before.after, step.before)
-        if goes_on and step.rule == "contract" and _same(step.before, step.after):
+        if goes_on and step.rule is Role.CARRY_OUT and _same(step.before, step.after):
             continue
         number += 1
         continues = goes_on and not _same(step.before, step.after)
         before = step
         sides = distinct((step.after,) if continues else (step.before, step.after), step.target)
-        sign = "←" if step.rule == "update" else "="
+        sign = "←" if step.rule is Role.UPDATE else "="
         yield Line(step.rule, step.target, sides, sign, step.remark, number, continues, step.over)
 
 
@@ -128,7 +129,7 @@ def distinct(sides: Iterable[Expr], target: Expr) -> tuple[Expr, ...]:
 def _results(derivation: Derivation) -> tuple[Line, ...]:
     """Return the chain rule and every result under its name, the penalty's gradient before the updates."""
     own = dict.fromkeys(_told_apart([(part.title, _equation(e)) for part in _parts(derivation) for e in part.results]))
-    slopes = (s for s in derivation if s.rule == "regulariser")
+    slopes = (s for s in derivation if s.rule is Role.REGULARISER)
     penalties = dict.fromkeys(Line(s.rule, s.target, (s.after,), over=s.over) for s in slopes)
     equations = [line for line in own if line.sign == "="]
     updates = [line for line in own if line.sign == "←"]

@@ -11,6 +11,7 @@ from sympy import Expr, Integer, Symbol
 from symbackprop.expr.printing import formula
 from symbackprop.expr.random_model import World
 from symbackprop.expr.reductions import Reduction, outermost
+from symbackprop.expr.roles import Role
 from symbackprop.expr.suggest import nearest
 from symbackprop.expr.symbols import Axis, name_of
 
@@ -24,7 +25,7 @@ class Equation:
     lhs: Expr
     rhs: Expr
     over: tuple[Axis, ...] = ()
-    why: str = ""
+    role: Role = Role.NONE
 
     @property
     def name(self) -> str:
@@ -73,7 +74,7 @@ class Step:
     that is added up where it is read, is `added`.
     """
 
-    rule: str
+    rule: Role
     target: Expr
     before: Expr
     after: Expr
@@ -132,7 +133,7 @@ class Derivation:
         for step in self:
             step.check()
 
-    def result(self, why: str) -> tuple[Equation, ...]:
+    def result(self, role: str) -> tuple[Equation, ...]:
         """Return the results that carry one name, e.g. ``"hidden layer"``.
 
         Raises
@@ -141,12 +142,12 @@ class Derivation:
             If none does; the message has the nearest names.
         """
         every = _results(self)
-        found = tuple(e for e in every if e.why == why)
+        found = tuple(e for e in every if e.role == role)
         if not found:
-            names = [*dict.fromkeys(e.why for e in every if e.why)]
-            near = " or ".join(map(repr, nearest(str(why), names)))
+            names = [*dict.fromkeys(str(e.role) for e in every if e.role)]
+            near = " or ".join(map(repr, nearest(str(role), names)))
             hint, known = f"did you mean {near}? " * bool(near), ", ".join(map(repr, names)) or "none"
-            raise ValueError(f"no result is called {why!r:.60}: {hint}known are {known}")
+            raise ValueError(f"no result is called {str(role)!r:.60}: {hint}known are {known}")
         return found
 
 

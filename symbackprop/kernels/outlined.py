@@ -12,6 +12,7 @@ from sympy import Add, Expr, Integer, Piecewise, expand
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.indices import opaque
 from symbackprop.expr.reductions import Reduction
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, array, index, names_in, scalar, size
 from symbackprop.kernels.example import functions_of
 from symbackprop.kernels.frame import learn_from, names_of_update, over, scalars_of
@@ -89,4 +90,4 @@ def _in_two(step: TrainingStep) -> tuple[Equations, Equations]:
 
 def _by_mean(rest: Equation, parameter: str) -> Equation:
     θ = array(parameter)[rest.lhs.indices]
-    return Equation(θ, θ + rest.rhs + rest.lhs / COUNT, rest.over, "update")
+    return Equation(θ, θ + rest.rhs + rest.lhs / COUNT, rest.over, Role.UPDATE)

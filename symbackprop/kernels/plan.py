@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from symbackprop.calculus.block_recurrence import Deferral, Refusal, defer
 from symbackprop.derivation.training_step import Stages
 from symbackprop.expr.reductions import Sum
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import scalar
 from symbackprop.kernels.sweeps import is_of_first_layer
 from symbackprop.kernels.training_step import in_patches, with_step
@@ -47,7 +48,7 @@ def has_products(stages: Stages) -> bool:
 
 def _deferral_of(stages: Stages) -> Deferral | Refusal:
     of_first = [u for u in with_step(stages.updates) if len(u.over) > 1 and is_of_first_layer(u)]
-    if any(u.why == "max-norm" for u in of_first):
+    if any(u.role is Role.MAX_NORM for u in of_first):
         return Refusal("a unit's weights are divided by their norm after every update")
     if not of_first:
         return Refusal("the first layer has no weight matrix")

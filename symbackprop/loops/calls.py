@@ -134,7 +134,7 @@ def _with_arguments(equation: Equation) -> tuple[Equation, tuple[Basic, ...]]:
     swap = dict(zip(bases, map(array, LETTERS), strict=False))
     labels = {b.label for b in bases}
     scalars = sorted(symbols_in(equation.rhs) - labels - {a.index for a in equation.over}, key=str)
-    made = Equation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), equation.over, equation.why)
+    made = Equation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), equation.over, equation.role)
     return made, (*bases, *scalars)
 
 

@@ -15,6 +15,7 @@ from sympy import Expr, Indexed, Integer, Mul, Symbol
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.printing import split
 from symbackprop.expr.reductions import Reduction, Sum, outermost
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, array
 from symbackprop.loops.lower import innermost
 from symbackprop.loops.register_tiles import register_tile
@@ -97,7 +98,7 @@ def _patch_of(equation: Equation) -> _Patch | None:
     sizes = _ranges(equation)
     axes = tuple(Axis(i.name, Integer(sizes[i])) for i in (*inside, *outside))
     name = f"patches^{split(equation.name)[1]}"
-    copy = Equation(array(name)[tuple(a.index for a in axes)], reads[0], axes, "windows, row by row")
+    copy = Equation(array(name)[tuple(a.index for a in axes)], reads[0], axes, Role.WINDOWS)
     return _Patch(copy, reads[0], sizes)
 
 
@@ -131,5 +132,5 @@ def _spread(equation: Equation) -> tuple[Equation, ...]:
     axes = tuple(Axis(i.name, Integer(sizes[i])) for i in order)
     name = f"∂l/∂patches^{split(elements[-1].base.label.name)[1]}"
     patch = array(name)[tuple(order)]
-    whole = Equation(patch, Sum(value, *(a.limits for a in reversed(summed))), axes, "windows, row by row")
-    return whole, Equation(equation.lhs, equation.lhs + patch, axes, equation.why)
+    whole = Equation(patch, Sum(value, *(a.limits for a in reversed(summed))), axes, Role.WINDOWS)
+    return whole, Equation(equation.lhs, equation.lhs + patch, axes, equation.role)

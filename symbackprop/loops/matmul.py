@@ -134,7 +134,7 @@ def contract_groups(equation: Equation) -> tuple[Call | Equation, ...]:
     call = replace(made[0], why=equation.written(code=True), views=views)
     if equation.is_update or rest == 0:
         return (call,)
-    return call, Equation(equation.lhs, equation.lhs + rest, equation.over, equation.why)
+    return call, Equation(equation.lhs, equation.lhs + rest, equation.over, equation.role)
 
 
 def _groups(equation: Equation) -> tuple[Sum, tuple[Indexed, Indexed], tuple[tuple[Symbol, ...], ...]] | None:
@@ -164,7 +164,7 @@ def _assignment(found: Contraction) -> tuple[Call | Equation, ...]:
     call = Call(_kernel(found.patterns), _values(found), Equation(C, found.total).written(code=True))
     if found.rest == 0 and found.factor == 1:
         return (call,)
-    return call, Equation(C, found.rest + found.factor * C, equation.over, equation.why)
+    return call, Equation(C, found.rest + found.factor * C, equation.over, equation.role)
 
 
 def _update(found: Contraction) -> tuple[Call | Equation, ...]:
@@ -175,7 +175,7 @@ def _update(found: Contraction) -> tuple[Call | Equation, ...]:
         added = Equation(C, C + found.factor * found.total)
         kernel = _kernel(found.patterns, update=True)
         call = Call(kernel, (*_values(found), found.factor), added.written(code=True))
-        return Equation(C, found.rest, equation.over, equation.why), call
+        return Equation(C, found.rest, equation.over, equation.role), call
     scalars = (found.factor,) if scale == 0 else (scale, found.factor)
     kernel = _kernel(found.patterns, update=True, scaled=scale != 0)
     return (Call(kernel, (*_values(found), *scalars), equation.written(code=True)),)

@@ -16,6 +16,7 @@ from sympy.codegen.cfunctions import expm1, log1p
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.indices import canonical, factor_out, fresh, named, rebuild
 from symbackprop.expr.reductions import Maximum, Reduction, Sum, outermost
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, accurate_exp, array, names_in, scalar
 
 
@@ -28,7 +29,7 @@ def stabilise(equations: Iterable[Equation]) -> tuple[Equation, ...]:
         In the order in which they are computed; named intermediates are put before their first use.
     """
     shifted = shift_by_maximum(tuple(equations))
-    return tuple(Equation(e.lhs, by_rules(e.rhs), e.over, e.why) for e in shifted)
+    return tuple(Equation(e.lhs, by_rules(e.rhs), e.over, e.role) for e in shifted)
 
 
 def by_rules(rhs: Expr) -> Expr:
@@ -41,7 +42,7 @@ def by_rules(rhs: Expr) -> Expr:
 def shift_by_maximum(equations: tuple[Equation, ...]) -> tuple[Equation, ...]:
     """Shift every Σ exp(u) by m = max u: exp(u) = M exp(u - m), M = exp(m), wherever M cancels or meets a logarithm."""
     given = equations
-    equations = tuple(Equation(e.lhs, canonical(e.rhs), e.over, e.why) for e in equations)
+    equations = tuple(Equation(e.lhs, canonical(e.rhs), e.over, e.role) for e in equations)
     before = {e.lhs: (e.rhs, own) for e, own in zip(equations, given, strict=True)}
     sums = {s: None for e in equations for s in _outer_first(e.rhs.atoms(Sum)) if isinstance(s.function, exp)}
     for n, total in enumerate(sums):
@@ -82,7 +83,7 @@ def _shift(equations: tuple[Equation, ...], total: Sum, mark: str) -> tuple[Equa
     here = tuple(a.index for a in axes)
     u_i = u.xreplace(dict(zip(indices, here, strict=True)))
     limits = [axis.limits for axis in reversed(axes)]
-    why = "shift by the maximum"
+    why = Role.SHIFT
     extra = (
         Equation(m, Maximum(u_i, *limits), rows, why),
         Equation(e[row + here], exp(u_i - m), (*rows, *axes), why),
@@ -90,7 +91,7 @@ def _shift(equations: tuple[Equation, ...], total: Sum, mark: str) -> tuple[Equa
     )
     first = next(n for n, made in enumerate(changed) if made is not None)
     both = zip(equations, changed, strict=True)
-    rest = [q if made is None else Equation(q.lhs, made, q.over, q.why) for q, made in both]
+    rest = [q if made is None else Equation(q.lhs, made, q.over, q.role) for q, made in both]
     return (*rest[:first], *extra, *rest[first:])
 
 

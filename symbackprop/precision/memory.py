@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from symbackprop.expr.equations import Derivation, Equation, Step
+from symbackprop.expr.roles import Role
 from symbackprop.precision.apply import Forms
 from symbackprop.train.files.store import recall_forms, record_forms
 
@@ -34,7 +35,7 @@ def stable_section(given: Iterable[Equation], derived: Iterable[Equation], forms
     for equation in (*stored, *derived):
         for change in (c for c in forms.changes(equation, stored) if c.after != c.derived):
             sides = (change.derived, change.before, change.after)
-            step = Step("stable form", *sides, equation.over, change.given, change.choice.note)
+            step = Step(Role.STABLE_FORM, *sides, equation.over, change.given, change.choice.note)
             steps.setdefault(str(replace(step, over=(), given=())), step)
     if not steps:
         return None

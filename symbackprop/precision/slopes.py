@@ -11,6 +11,7 @@ from sympy import Expr, Indexed, Rational
 from symbackprop.calculus.differentiate import desugar, slope
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.printing import split
+from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import array, name_of
 from symbackprop.precision.apply import Change
 from symbackprop.precision.parts import X
@@ -40,7 +41,7 @@ class Slopes:
         if name is None or times is None:
             return change.after
         rhs = change.after.xreplace({here: there}) / times
-        self.kept[definition.name] = Equation(array(name)[definition.lhs.indices], rhs, definition.over, "slope")
+        self.kept[definition.name] = Equation(array(name)[definition.lhs.indices], rhs, definition.over, Role.SLOPE)
         return times * array(name)[here.indices]
 
     def beside(self, values: tuple[Equation, ...]) -> tuple[Equation, ...]:

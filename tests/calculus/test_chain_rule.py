@@ -235,7 +235,7 @@ def test_a_step_that_is_wrong_does_not_pass():
 def test_results_are_named_and_print_like_mathematics():
     results = derived("dense").results
     assert [str(e) for e in results[1:]] == ["∂l/∂Wᵢⱼ = ∂l/∂qᵢ xⱼ", "∂l/∂bᵢ = ∂l/∂qᵢ", "∂l/∂xⱼ = Σᵢ Wᵢⱼ ∂l/∂qᵢ"]
-    assert [e.why for e in results] == ["output", *["parameters"] * 3]
+    assert [e.role for e in results] == ["output", *["parameters"] * 3]
 
 
 def test_what_nothing_uses_has_the_derivative_zero():

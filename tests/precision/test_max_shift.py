@@ -63,7 +63,7 @@ def test_stabilising_keeps_the_value(name):
 @pytest.mark.parametrize("network", [NETWORKS["nll"], NETWORKS["softmax squared"], NETWORKS["penalised outputs"]])
 def test_a_softmax_is_shifted_by_its_maximum(network):
     made = stabilise(equations_of(network))
-    shifts = [e for e in made if e.why == "shift by the maximum"]
+    shifts = [e for e in made if e.role == "shift by the maximum"]
     assert [e.name for e in shifts] == ["m", "e", "z"]
     assert isinstance(shifts[0].rhs, Maximum)
     exponentials = [e for e in made if e.name in {"f", "l"} and e.rhs.has(exp)]
