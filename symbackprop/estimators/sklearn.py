@@ -295,7 +295,8 @@ class SymbolicMLPRegressor(RegressorMixin, MultiOutputMixin, SymbolicMLP):
         ----------
         X : array-like of shape (n_samples, n_features)
         """
-        f = self._units.restore(self._f(X))
+        f = self._f(X)
+        f = self._units.restore(f)
         return f.ravel() if self._is_flat else f
 
     @property
