@@ -28,7 +28,7 @@ _PUBLIC = {
     "build": "symbackprop.compiler",
     "Module": "symbackprop.compiler",
     "backpropagate": "symbackprop.calculus.chain_rule",
-    "Wanted": "symbackprop.calculus.chain_rule",
+    "Target": "symbackprop.calculus.chain_rule",
     "check_module": "symbackprop.check.gradients",
     "render": "symbackprop.explain",
     "network_of_file": "symbackprop.definitions.network_file",

@@ -29,6 +29,8 @@ COVERED = {
     "cli/request.py": "cli/test_cli.py::test_many_layers_are_told_before_they_are_generated",
     "cli/say.py": "cli/test_config.py::test_quiet_says_nothing_and_a_report_is_a_result",
     "cli/train.py": "cli/test_cli.py::test_train_tells_what_it_does_and_predict_uses_it",
+    "calculus/recurrence.py": "calculus/test_block_recurrence.py::test_refuses_in_words",
+    "definitions/intermediates.py": "test_layers.py::test_every_kind_of_layer_is_checked",
     "definitions/choices.py": "definitions/test_network.py::test_unknown_names_list_the_nearest_and_the_known",
     "definitions/resolved.py": "definitions/test_resolve.py::test_equations_of_the_lecture",
     "expr/roles.py": "derivation/test_network.py::test_hidden_layer",

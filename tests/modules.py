@@ -16,7 +16,7 @@ import sympy
 from scipy import special
 
 from symbackprop import build
-from symbackprop.calculus.block_recurrence import Refusal
+from symbackprop.calculus.recurrence import Refusal
 from symbackprop.derivation.training_step import stages_of_network
 from symbackprop.emit.exponents import LETTERS
 from symbackprop.emit.module import with_called

@@ -75,7 +75,7 @@ MUTATIONS = tuple(
         ("Glorot by one fan alone", "definitions/initializers.py",
          "sqrt(6) / sqrt(fan_in + fan_out)", "sqrt(6) / sqrt(2 * fan_in)", "emit/test_trainer.py"),
         ("biases are penalised", "definitions/resolve.py",
-         "is_weight=len(axes) > 1 and name not in placed.values", "is_weight=len(axes) > 0",
+         "is_weight=len(axes) > 1 and name not in instance.values", "is_weight=len(axes) > 0",
          "definitions/test_resolve.py derivation/test_network.py"),
         # from a gradient to an update
         ("the sign of the penalty's slope", "derivation/update.py",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from symbackprop import Network, build, check_module, cli, derive, render
-from symbackprop.definitions.layers import PREACTIVATIONS, conv, dense, maxpool
+from symbackprop.definitions.layers import LAYERS, conv, dense, maxpool
 from symbackprop.train.files.modules import import_module
 from tests.layer_cases import BUILT_IN, ONE, OWN
 from tests.test_generated import FOLDER
@@ -41,7 +41,7 @@ def test_rational_layers_are_checked_over_fractions():
 
 def test_every_kind_of_layer_is_checked():
     used = {layer.definition.name.split("(")[0] for name in BUILT_IN for layer in network(name).resolved.layers}
-    assert used >= set(PREACTIVATIONS)
+    assert used >= set(LAYERS)
 
 
 @pytest.mark.parametrize("name", ["conv", "maxpool", "embedding", "tied", "layer_normalised", "zeros beyond the edges"])

@@ -19,7 +19,7 @@ LOSS = "l"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Target:
     """An array (or, without axes, a scalar) whose derivative ∂l/∂name is wanted, and what the result is called."""
 
     name: str
@@ -41,7 +41,7 @@ def adjoint(target: Expr) -> Expr:
 
 def backpropagate(
     equations: Iterable[Equation],
-    wanted: Iterable[Wanted],
+    wanted: Iterable[Target],
     title: str = "",
     stored: tuple[Equation, ...] = (),
     *,
@@ -78,7 +78,7 @@ def backpropagate(
 
 
 def _adjoint_of(
-    want: Wanted, equations: tuple[Equation, ...], stored: tuple[Equation, ...], *, scattered: bool
+    want: Target, equations: tuple[Equation, ...], stored: tuple[Equation, ...], *, scattered: bool
 ) -> tuple[list[Step], list[Equation]]:
     given = (*equations, *stored)
     label = scalar(want.name)  # an array's elements have it among their symbols too
@@ -111,7 +111,7 @@ def _adjoint_of(
     return steps, [Equation(target, result, want.axes, want.role), *updates]
 
 
-def _apart(user: Equation, want: Wanted) -> Equation:
+def _apart(user: Equation, want: Target) -> Equation:
     """Rename the user's own indices where they are also wanted, ∂a[r]/∂W[i, j], and its bound ones out of the way."""
     taken = {axis.name for axis in want.axes}
     swap: dict[Expr, Expr] = {}

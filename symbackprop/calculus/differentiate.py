@@ -1,4 +1,4 @@
-"""The rules of differentiation over arrays: partial (one equation), contract (the chain rule's sum, carried out).
+"""The rules of differentiation over arrays: partial (one equation), carry_out (the chain rule's sum).
 
 Local partials by SymPy, the global chain by us. Every array access becomes a scalar, SymPy differentiates the scalar
 formula, and the index equations "access index = wanted index" are solved, so that no delta ever has to be simplified.
@@ -126,7 +126,7 @@ def partial(equation: Equation, name: str, wanted: tuple[Axis, ...]) -> Expr:
     return signs(canonical(Add(*terms)))
 
 
-def contract(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, ...]) -> Expr:
+def carry_out(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, ...]) -> Expr:
     """Return Σ adjoint · ∂lhs/∂name[wanted] over the equation's axes, every solvable index solved.
 
     Parameters
@@ -142,7 +142,7 @@ def contract(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, .
 
 
 def contractions(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, ...]) -> list[Term]:
-    """Return the terms of `contract`, one for each read."""
+    """Return the terms of `carry_out`, one for each read."""
     own = {axis.index: Dummy(axis.name, integer=True, nonnegative=True) for axis in equation.over}
     rhs = fresh(desugar(equation.rhs.xreplace(own)))
     variables = tuple((own[axis.index], Integer(0), axis.size) for axis in equation.over)

@@ -9,7 +9,7 @@ from sympy import Expr
 
 from symbackprop.definitions.activations import ACTIVATIONS, PARAMETRIC
 from symbackprop.definitions.initializers import INITIALIZERS
-from symbackprop.definitions.layers import PREACTIVATIONS
+from symbackprop.definitions.layers import LAYERS
 from symbackprop.definitions.losses import LOSSES, OUTPUTS
 from symbackprop.definitions.penalties import PENALTIES
 from symbackprop.definitions.step_sizes import FACTORS
@@ -24,7 +24,7 @@ TABLES: dict[str, Mapping[str, Any]] = {
     "penalty": PENALTIES,
     "initializer": INITIALIZERS,
     "step size": FACTORS,
-    "pre-activation": PREACTIVATIONS,
+    "pre-activation": LAYERS,
     "output": OUTPUTS,
 }
 

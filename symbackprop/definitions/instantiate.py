@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from sympy import Add, Expr, Indexed, Integer, Mul, Symbol, exp, floor
+from sympy import Expr, Indexed, Integer, Mul, Symbol
 
 from symbackprop.definitions.fans import fans_of, is_added
+from symbackprop.definitions.intermediates import at_place, inner_sums
 from symbackprop.definitions.layer import Layer
 from symbackprop.definitions.shape_inference import (
     Shape,
@@ -23,7 +24,7 @@ from symbackprop.definitions.shape_inference import (
 )
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.names import marked
-from symbackprop.expr.reductions import Maximum, Place, Sum, outermost
+from symbackprop.expr.reductions import Maximum, Place, outermost
 from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, array, array_of_integers, index, name_of, names_in, scalar, symbols_in
 from symbackprop.parse.index_equation import IndexEquation
@@ -33,7 +34,7 @@ _TAKEN = frozenset("zuvrqpw")
 
 
 @dataclass(frozen=True)
-class Placed:
+class LayerInstance:
     """A layer in its place: the equations of its values, with layer numbers in the names, and its new parameters.
 
     Attributes
@@ -70,8 +71,8 @@ class Placed:
         return self.output.shape
 
 
-def place(made: Layer, number: str, below: str, output: str, known: Mapping[str, Shape],
-          given: Mapping[str, Expr] | None = None) -> Placed:  # fmt: skip
+def instantiate(made: Layer, number: str, below: str, output: str, known: Mapping[str, Shape],
+          given: Mapping[str, Expr] | None = None) -> LayerInstance:  # fmt: skip
     """Return a layer with its shapes inferred.
 
     Parameters
@@ -97,7 +98,7 @@ def place(made: Layer, number: str, below: str, output: str, known: Mapping[str,
         if word in made.uses and name not in known:
             raise ValueError(f"the layer {made.name!r:.60} uses {made.uses[word]!r}, which no earlier layer has")
     sizes = {**{letter: Integer(n) for letter, n in made.sizes.items()}, **(given or {})}
-    placing = _Placing(made, number, names, dict(known), sizes)
+    placing = _Instantiation(made, number, names, dict(known), sizes)
     return placing.done()
 
 
@@ -119,7 +120,7 @@ def _spare_names(used: set[str]) -> Iterator[str]:
 _Read = tuple[Indexed, IndexEquation, Mapping[Symbol, Expr]]  # of a parameter
 
 
-class _Placing:
+class _Instantiation:
     """The state while the equations of a layer are placed one after the other."""
 
     def __init__(self, made: Layer, number: str, names: dict[str, str], known: dict[str, Shape],
@@ -135,7 +136,7 @@ class _Placing:
         used = {a.name for e in made.equations for a in accesses(e.rhs)} | {name_of(e.lhs) for e in made.equations}
         self.spare = _spare_names(used | {i.name for e in made.equations for i in letters(e)})
 
-    def done(self) -> Placed:
+    def done(self) -> LayerInstance:
         for equation in self.layer.equations:
             self._place(equation)
         for name in [*self.open]:
@@ -149,7 +150,7 @@ class _Placing:
                     e.text for e in self.layer.equations if name in map(self._name, {name_of(e.lhs), *names_in(e.rhs)})
                 )
                 raise ValueError(f"{name.partition('^')[0]} in {text!r} never reaches a, and would learn nothing")
-        return Placed(self.layer, tuple(self.equations), self.parameters, self.fans, self.values)
+        return LayerInstance(self.layer, tuple(self.equations), self.parameters, self.fans, self.values)
 
     def _place(self, written: IndexEquation) -> None:
         sizes = sizes_of(written, self._known_as_written(), self.given, self.layer.equations)
@@ -181,7 +182,7 @@ class _Placing:
         rhs = equation.rhs
         for node in sorted(outermost(rhs, Maximum), key=str):
             rhs = rhs.xreplace({node: self._maximum(node, sizes, equation)})
-        for node in _inner_sums(rhs):
+        for node in inner_sums(rhs):
             rhs = rhs.xreplace({node: self._named(node, node, sizes, equation)})
         self.equations.append(Equation(equation.lhs, rhs, equation.over, equation.role))
 
@@ -208,7 +209,7 @@ class _Placing:
         label = array_of_integers(name)
         target = label[tuple(a.index for a in axes)] if axes else label[Integer(0)]
         self.equations.append(Equation(target, here, tuple(axes), Role.PLACE_OF_MAXIMUM))
-        return body.xreplace(_at_place(target, bound, sizes))
+        return body.xreplace(at_place(target, bound, sizes))
 
     def _renamed(self, written: IndexEquation) -> IndexEquation:
         swap: dict[Any, Any] = {}
@@ -324,32 +325,3 @@ def _reached(found: set[str], equations: Iterable[Equation]) -> set[str]:
 
 def _by(shape: Shape) -> str:
     return " x ".join(map(str, shape)) or "of a scalar"
-
-
-def _at_place(target: Expr, bound: tuple[Symbol, ...], sizes: Mapping[Symbol, Expr]) -> dict[Symbol, Expr]:
-    """Return each index of a maximum, from the one number that says where it is."""
-    swap, rest = {}, target
-    for i in reversed(bound[1:]):
-        swap[i], rest = rest % sizes[i], floor(rest / sizes[i])
-    swap[bound[0]] = rest
-    return swap
-
-
-def _inner_sums(rhs: Expr) -> list[Expr]:
-    """Return the sums that are not terms, or multiples of terms, of an equation: within functions and products.
-
-    A sum of exponentials stays, so that it can be shifted by its maximum.
-    """
-    terms = [Mul(*(f for f in Mul.make_args(t) if not f.is_number)) for t in Add.make_args(rhs)]
-    whole = {t for t in terms if isinstance(t, Sum)}
-    found: dict[Expr, None] = {}
-    for term in terms:
-        inside = [term.function] if term in whole else [term]
-        for part in inside:
-            nodes = outermost(part, Sum)
-            found |= {n: None for n in nodes if not _is_of_exponentials(n)}
-    return list(found)
-
-
-def _is_of_exponentials(node: Expr) -> bool:
-    return isinstance(node.function, exp)

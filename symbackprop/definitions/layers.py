@@ -49,7 +49,7 @@ class Recipe:
 
 _WINDOW = ("channels", "size", "stride", "padding")
 
-PREACTIVATIONS: dict[str, Recipe] = {
+LAYERS: dict[str, Recipe] = {
     "dense": Recipe("a[i] = b[i] + sum(W[i,j]*h[j], j)", "a = b + Wh"),
     "linear": Recipe("a[i] = sum(W[i,j]*h[j], j)", "dense without bias"),
     "rbf": Recipe("a[i] = -sum((W[i,j] - h[j])**2, j)/2", "minus half the squared distance to a centre"),
@@ -109,10 +109,10 @@ PREACTIVATIONS: dict[str, Recipe] = {
 }  # fmt: skip
 
 
-def made(kind: str, *values: float | str, **named: float | str) -> Layer:
-    """Return a layer of PREACTIVATIONS.
+def layer_of_kind(kind: str, *values: float | str, **named: float | str) -> Layer:
+    """Return a layer of LAYERS.
 
-    >>> made("conv", 8, 5).name, made("conv", 8, size=3, padding=1).name
+    >>> layer_of_kind("conv", 8, 5).name, layer_of_kind("conv", 8, size=3, padding=1).name
     ('conv(8, 5)', 'conv(8, 3, padding=1)')
 
     Raises
@@ -120,7 +120,7 @@ def made(kind: str, *values: float | str, **named: float | str) -> Layer:
     ValueError
         If the kind is not known, or an argument is missing, unknown or no positive integer.
     """
-    recipe = PREACTIVATIONS[kind]
+    recipe = LAYERS[kind]
     given = _arguments(kind, recipe, values, named)
     name = f"{kind}({', '.join(_shown(recipe, given))})"
     pad, stride = int(given.get("padding", 0)), given.get("stride", 0) or given.get("size", 0)
@@ -172,9 +172,9 @@ def _shown(recipe: Recipe, given: Mapping[str, Any]) -> list[str]:
 
 def _constructor(kind: str) -> Callable[..., Layer]:
     def construct(*values: float | str, **named: float | str) -> Layer:
-        return made(kind, *values, **named)
+        return layer_of_kind(kind, *values, **named)
 
-    recipe = PREACTIVATIONS[kind]
+    recipe = LAYERS[kind]
     construct.__name__ = construct.__qualname__ = kind
     construct.__doc__ = f"{kind}({', '.join(recipe.arguments)}): {recipe.about}; {recipe.equations}"
     return construct

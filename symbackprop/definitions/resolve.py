@@ -39,7 +39,7 @@ def resolve(network: Network) -> ResolvedNetwork:
         name in kernels.
     """
     maker = _Resolving(network)
-    layers = tuple(maker.layer(k, placed) for k, placed in enumerate(maker.in_place, 1))
+    layers = tuple(maker.layer(k, found) for k, found in enumerate(maker.in_place, 1))
     network_ = maker.network_of(layers)
     _require_sound(network, network_)
     return network_
@@ -64,9 +64,8 @@ class _Resolving:
         g = None if found.activation is None else self.activation(found.activation)
         activated, mask = self.activated(g, k, found)
         parameters = (*self.of_equations(found), *self.of_activation(g, k, found))
-        return ResolvedLayer(
-            k, found.placed.layer, found.placed.equations, g, activated, parameters, self.penalised(k, parameters), mask
-        )
+        penalties, instance = self.penalised(k, parameters), found.instance
+        return ResolvedLayer(k, instance.layer, instance.equations, g, activated, parameters, penalties, mask)
 
     def activation(self, choice: Formula) -> Activation:
         """Return an activation as a formula of the symbol a and of the names of what it learns."""
@@ -92,22 +91,22 @@ class _Resolving:
         if not self.network.dropout:
             return (value,), None
         mask = f"mask^{k}"
-        u = array(apart(f"u^{k}", found.placed.names))[at]
+        u = array(apart(f"u^{k}", found.instance.names))[at]
         masked = Equation(value.lhs, array(mask)[at] * u, value.over, Role.DROPOUT)
         return (replace(value, lhs=u), masked), (mask, found.over)
 
     def of_equations(self, found: InPlace) -> tuple[Parameter, ...]:
         """Return the parameters of a layer's equations: weights, those of two or more axes, are drawn."""
-        placed = found.placed
+        instance = found.instance
         return tuple(
-            Parameter(name, axes, placed.values.get(name), placed.fans.get(name),
-                      is_weight=len(axes) > 1 and name not in placed.values, state=self.state(name))
-            for name, axes in placed.parameters.items()
+            Parameter(name, axes, instance.values.get(name), instance.fans.get(name),
+                      is_weight=len(axes) > 1 and name not in instance.values, state=self.state(name))
+            for name, axes in instance.parameters.items()
         )  # fmt: skip
 
     def of_activation(self, g: Activation | None, k: int, found: InPlace) -> tuple[Parameter, ...]:
         """Return what an activation learns: a number for the layer, or one for each unit; all units start alike."""
-        axes = found.placed.output.over
+        axes = found.instance.output.over
         return tuple(
             Parameter(f"{name}^{k}", axes if g and name in g.per_unit else (), value, is_of_activation=True,
                       state=self.state(f"{name}^{k}"))

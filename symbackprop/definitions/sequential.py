@@ -12,10 +12,10 @@ from typing import Any
 from sympy import Add, Expr, Indexed, Integer, Mul
 
 from symbackprop.definitions.exact import exact
-from symbackprop.definitions.instantiate import Placed, place
+from symbackprop.definitions.instantiate import LayerInstance, instantiate
 from symbackprop.definitions.layer import Layer
 from symbackprop.definitions.layer import layer as own_layer
-from symbackprop.definitions.layers import PREACTIVATIONS, dense, made
+from symbackprop.definitions.layers import LAYERS, dense, layer_of_kind
 from symbackprop.definitions.shape_inference import Shape
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.functions import FUNCTIONS
@@ -33,7 +33,7 @@ LARGEST = 10**8  # elements of one array
 class InPlace:
     """A layer in its place, the axes of its activation's values, and that activation where it has one."""
 
-    placed: Placed
+    instance: LayerInstance
     over: tuple[Axis, ...]
     activation: Any = None
 
@@ -51,13 +51,13 @@ def as_layer(item: Any) -> Any:
     if not isinstance(item, str) or not (called := re.fullmatch(r"\s*([A-Za-z_]\w*)\s*\((.*)\)\s*", item, re.DOTALL)):
         return item
     kind, inside = called.groups()
-    if kind not in PREACTIVATIONS:
-        near = nearest(kind, PREACTIVATIONS, 1)
+    if kind not in LAYERS:
+        near = nearest(kind, LAYERS, 1)
         if not near or kind in FUNCTIONS:
             return item  # an activation, such as tanh(a)
-        raise ValueError(f"unknown layer {kind!r}: did you mean {near[0]}? known are {', '.join(PREACTIVATIONS)}")
+        raise ValueError(f"unknown layer {kind!r}: did you mean {near[0]}? known are {', '.join(LAYERS)}")
     values, named = _arguments(item, inside)
-    return made(kind, *values, **named)
+    return layer_of_kind(kind, *values, **named)
 
 
 def _arguments(item: str, inside: str) -> tuple[list[Any], dict[str, Any]]:
@@ -102,7 +102,7 @@ def in_place(items: Sequence[Any], given: Sequence[int]) -> tuple[InPlace, ...]:
     shape = _input_shape(given)
     pairs = _paired(items)
     known: dict[str, Shape] = {INPUT: shape}
-    made_: list[InPlace] = []
+    resolved: list[InPlace] = []
     below = INPUT
     for k, (layer, activation) in enumerate(pairs, 1):
         last = k == len(pairs)
@@ -120,12 +120,12 @@ def in_place(items: Sequence[Any], given: Sequence[int]) -> tuple[InPlace, ...]:
             )
         below = output if last else f"h^{k}"
         known[below] = found.shape
-        made_.append(InPlace(found, found.output.over, activation))
+        resolved.append(InPlace(found, found.output.over, activation))
     if len(known[below]) != 1:
         raise ValueError(
             f"the last layer, {pairs[-1][0].name:.60}, has {len(known[below])} axes; end with dense(outputs)"
         )
-    return tuple(made_)
+    return tuple(resolved)
 
 
 def dense_in_place(activations: Sequence[Any], kind: str | Callable[..., Expr]) -> tuple[InPlace, ...]:
@@ -154,13 +154,13 @@ def dense_layer() -> Layer:
 
 
 @cache
-def generic_dense(number: str, below: str) -> Placed:
+def generic_dense(number: str, below: str) -> LayerInstance:
     """Return a dense layer of no certain size."""
     read, layer = f"h^{below}", replace(dense_layer(), name="dense", sizes={}, identity="dense")
-    return place(layer, number, read, f"a^{number}", {read: (size(f"n^{below}"),)}, {"i": size(f"n^{number}")})
+    return instantiate(layer, number, read, f"a^{number}", {read: (size(f"n^{below}"),)}, {"i": size(f"n^{number}")})
 
 
-def _of_function(make: Callable[..., Expr], number: str, below: str) -> Placed:
+def _of_function(make: Callable[..., Expr], number: str, below: str) -> LayerInstance:
     """Return a layer with a function's formula; what this reads over the layer's indices alone are its parameters."""
     i, j = Axis("i", size(f"n^{number}")), Axis("j", size(f"n^{below}"))
     equation = _equation_of(make, number, below)
@@ -172,7 +172,7 @@ def _of_function(make: Callable[..., Expr], number: str, below: str) -> Placed:
     }
     parameters = dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
     name = formula(_equation_of(make, "k", "k-1").rhs)
-    return Placed(Layer(name, (), identity=name), (equation,), parameters, {}, {})
+    return LayerInstance(Layer(name, (), identity=name), (equation,), parameters, {}, {})
 
 
 def _equation_of(make: Callable[..., Expr], number: str, below: str) -> Equation:
@@ -210,7 +210,7 @@ def _paired(items: Sequence[Any]) -> list[tuple[Layer, Any]]:
     return pairs
 
 
-def _fitted(layer: Layer, number: str, below: str, output: str, known: Mapping[str, Shape]) -> Placed:
+def _fitted(layer: Layer, number: str, below: str, output: str, known: Mapping[str, Shape]) -> LayerInstance:
     """Return a layer in its place; one that reads a vector gets the values below in a row."""
     shape = known[below]
     if layer.reads_integers and below != INPUT:
@@ -222,11 +222,11 @@ def _fitted(layer: Layer, number: str, below: str, output: str, known: Mapping[s
                 f"it reads {layer.rank} indices of the layer below, which has {len(shape)}: {axes}"
                 + ("; give the network's input as input=(channels, rows, columns)" if below == INPUT else "")
             )
-        return place(layer, number, below, output, known)
+        return instantiate(layer, number, below, output, known)
     row = f"flat^{number}"
     flat = _in_a_row(below, row, shape)
-    placed = place(layer, number, row, output, {**known, row: (Mul(*shape),)})
-    return replace(placed, equations=(flat, *placed.equations))
+    instance = instantiate(layer, number, row, output, {**known, row: (Mul(*shape),)})
+    return replace(instance, equations=(flat, *instance.equations))
 
 
 def _in_a_row(below: str, row: str, shape: Shape) -> Equation:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from symbackprop.calculus.chain_rule import Wanted, backpropagate
+from symbackprop.calculus.chain_rule import Target, backpropagate
 from symbackprop.derivation.rename import Labels, labels_in, of_layer, relabelled
 from symbackprop.expr.equations import Derivation, Equation, Step
 from symbackprop.expr.reductions import Place
 from symbackprop.expr.symbols import names_in
 
-Question = tuple[Wanted, tuple[Equation, ...], tuple[Equation, ...]]
+Question = tuple[Target, tuple[Equation, ...], tuple[Equation, ...]]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Adjoints:
     output: Equation
     known: dict[Question, Derivation] = field(default_factory=dict)
 
-    def derived(self, want: Wanted, k: int) -> Adjoint:
+    def derived(self, want: Target, k: int) -> Adjoint:
         """Return ∂l/∂p of an array of layer k.
 
         Where it reads layers k - 1, k and k + 1 alone it is that of every layer like it; layers that share weights, or
@@ -67,7 +67,7 @@ class Adjoints:
             self.known[general] = backpropagate(equations, [wanted], stored=stored, scattered=True)
         return Adjoint(self.known[general], {new: old for old, new in labels.items()})
 
-    def users(self, want: Wanted) -> tuple[Equation, ...]:
+    def users(self, want: Target) -> tuple[Equation, ...]:
         """Return the equations that read an array; where a maximum is does not change with what it is one of."""
         return tuple(e for e in self.equations if want.name in names_in(e.rhs) and not e.rhs.has(Place))
 

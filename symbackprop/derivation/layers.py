@@ -11,7 +11,7 @@ from itertools import chain
 
 from sympy import Symbol
 
-from symbackprop.calculus.chain_rule import Wanted, compose
+from symbackprop.calculus.chain_rule import Target, compose
 from symbackprop.definitions.resolved import Parameter, ResolvedLayer, ResolvedNetwork
 from symbackprop.derivation.adjoints import Adjoint, Adjoints
 from symbackprop.derivation.parameters import ParameterDerivation, derive_parameter
@@ -118,7 +118,7 @@ def _layer(
     def derive_each(parameters: Iterable[Parameter]) -> tuple[ParameterDerivation, ...]:
         made = []
         for θ in parameters:
-            want = Wanted(θ.name, θ.axes, Role.LEARNT if θ.is_of_activation else Role.PARAMETERS)
+            want = Target(θ.name, θ.axes, Role.LEARNT if θ.is_of_activation else Role.PARAMETERS)
             gradient = found.get(θ.name) or adjoints.derived(want, layer.number)
             made.append(derive_parameter(network, layer, θ, adjoints.users(want), gradient))
         return tuple(made)
@@ -145,7 +145,7 @@ def _learns(network: ResolvedNetwork, forward: Iterable[Equation]) -> set[str]:
 
 def _wanted_of(
     layer: ResolvedLayer, forward: tuple[Equation, ...], learns: set[str], *, is_last: bool
-) -> Iterator[Wanted]:
+) -> Iterator[Target]:
     """Yield the arrays whose adjoints are wanted, from the values of a layer down; after these, what it learns."""
     names = {forward[-1]: Role.OUTPUT if is_last else Role.HIDDEN}
     for equation in reversed(forward):
@@ -153,16 +153,16 @@ def _wanted_of(
             unmasked = Role.DROPOUT if equation.role is Role.ACTIVATION else equation.role
             yield _wanted(equation, names.get(equation, unmasked))
         if equation.role is Role.ACTIVATION:
-            yield from (Wanted(θ.name, θ.axes, Role.LEARNT) for θ in layer.parameters if θ.is_of_activation)
+            yield from (Target(θ.name, θ.axes, Role.LEARNT) for θ in layer.parameters if θ.is_of_activation)
 
 
-def _wanted(equation: Equation, role: Role) -> Wanted:
+def _wanted(equation: Equation, role: Role) -> Target:
     """Return the array that an equation defines as one whose adjoint is wanted."""
     indices = getattr(equation.lhs, "indices", ())
     if all(isinstance(i, Symbol) for i in indices):
-        return Wanted(equation.name, equation.over, role)
+        return Target(equation.name, equation.over, role)
     axes = tuple(Axis(letter, n) for letter, n in zip("ijk", equation.shape, strict=False))
-    return Wanted(equation.name, axes, role)
+    return Target(equation.name, axes, role)
 
 
 def _inserted(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[Equation]:

@@ -10,7 +10,7 @@ from symbackprop.definitions.resolved import Parameter, ResolvedLayer, ResolvedN
 from symbackprop.definitions.step_sizes import α
 from symbackprop.definitions.update_rules import Update
 from symbackprop.derivation.adjoints import Adjoint
-from symbackprop.derivation.update import Slope, afterwards, equations, reads_parameters, regularised, updated
+from symbackprop.derivation.update import Slope, after_update, equations, reads_parameters, regularize, update_by
 from symbackprop.expr.equations import Equation, Step
 from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import array
@@ -67,11 +67,11 @@ def derive_parameter(
         texts = [e.text for e in layer.definition.equations]
         raise ValueError(f"the parameter {θ.name.partition('^')[0]} of {'; '.join(texts)!r} never reaches the loss: "
                          "its derivative is 0 everywhere")  # fmt: skip
-    before, slopes = regularised(network, layer, θ)
+    before, slopes = regularize(network, layer, θ)
     stored = _is_stored(network, θ, users, derivation)
     given = (gradient, *layer.penalties)
-    whole = updated(network.update, θ, slopes, gradient.lhs if stored or added else gradient.rhs, given)
-    after = afterwards(network.update, θ)
+    whole = update_by(network.update, θ, slopes, gradient.lhs if stored or added else gradient.rhs, given)
+    after = after_update(network.update, θ)
     directly = added and not stored
     updates = (*(_directly(network.update, θ, slopes, derivation) if directly else equations(whole)),
                *equations(after))  # fmt: skip
@@ -94,7 +94,7 @@ def _is_stored(network: ResolvedNetwork, θ: Parameter, users: tuple[Equation, .
 def _directly(update: Update, θ: Parameter, slopes: list[Slope], derivation: Adjoint) -> list[Equation]:
     """Return θ ← θ - α (what is no sum of reads), and θ[...] ← θ[...] - α s from ∂l/∂θ[...] ← ∂l/∂θ[...] + s."""
     gradient, *added = derivation.results
-    (rest,) = updated(update, θ, slopes, gradient.rhs, ())
+    (rest,) = update_by(update, θ, slopes, gradient.rhs, ())
     made = [Equation(θ.element, rest.after, θ.axes, Role.UPDATE)] if rest.after != θ.element else []
     for equation in added:
         target = array(θ.name)[equation.lhs.indices]

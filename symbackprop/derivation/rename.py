@@ -9,7 +9,7 @@ from typing import Any
 
 from sympy import Expr, IndexedBase, Symbol
 
-from symbackprop.calculus.chain_rule import Wanted
+from symbackprop.calculus.chain_rule import Target
 from symbackprop.expr.equations import Derivation, Equation, Step
 from symbackprop.expr.printing import split
 from symbackprop.expr.symbols import Axis, array, array_of_integers
@@ -76,8 +76,8 @@ def _(several: tuple, labels: Labels) -> tuple[Any, ...]:
 
 
 @_relabelled.register
-def _(want: Wanted, labels: Labels) -> Wanted:
-    return Wanted(_relabelled(want.name, labels), _relabelled(want.axes, labels), want.role)
+def _(want: Target, labels: Labels) -> Target:
+    return Target(_relabelled(want.name, labels), _relabelled(want.axes, labels), want.role)
 
 
 @_relabelled.register

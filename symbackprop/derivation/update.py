@@ -8,7 +8,7 @@ from dataclasses import replace
 from sympy import Add, Dummy, Expr, Integer, Mul, Pow
 
 from symbackprop.calculus.chain_rule import adjoint
-from symbackprop.calculus.differentiate import contract
+from symbackprop.calculus.differentiate import carry_out
 from symbackprop.definitions import update_rules
 from symbackprop.definitions.resolved import Parameter, ResolvedLayer, ResolvedNetwork
 from symbackprop.definitions.update_rules import Update
@@ -21,11 +21,11 @@ from symbackprop.expr.symbols import Axis, Partial, array, names_in, scalar
 Slope = tuple[Expr, Expr, Expr]  # λ, ∂Ω/∂θ, and what that is
 
 
-def regularised(network: ResolvedNetwork, layer: ResolvedLayer, θ: Parameter) -> tuple[list[Step], list[Slope]]:
+def regularize(network: ResolvedNetwork, layer: ResolvedLayer, θ: Parameter) -> tuple[list[Step], list[Slope]]:
     """Return the steps to the slopes of a layer's penalties along one parameter, and those slopes that are not 0."""
     steps, slopes = [], []
     for coefficient, Ω in zip(network.penalties, layer.penalties, strict=True):
-        slope = named(contract(Ω, Integer(1), θ.name, θ.axes), θ.axes)
+        slope = named(carry_out(Ω, Integer(1), θ.name, θ.axes), θ.axes)
         if slope != 0:
             local = Partial(Ω.lhs, θ.element)
             steps.append(Step(Role.REGULARISER, local, local, slope, θ.axes, (Ω,)))
@@ -33,7 +33,7 @@ def regularised(network: ResolvedNetwork, layer: ResolvedLayer, θ: Parameter) -
     return steps, slopes
 
 
-def updated(
+def update_by(
     update: Update, θ: Parameter, slopes: list[Slope], gradient: Expr, given: tuple[Equation, ...]
 ) -> list[Step]:
     """Return the assignments of an update by Δ = -∂l/∂θ - λ∂Ω/∂θ, with a gradient as derived, or as stored."""
@@ -50,7 +50,7 @@ def updated(
     return assigned
 
 
-def afterwards(update: Update, θ: Parameter) -> list[Step]:
+def after_update(update: Update, θ: Parameter) -> list[Step]:
     """Return the assignments that follow a parameter's update: its unit's norm bounded, its mean kept."""
     steps = []
     if update.max_norm and θ.is_weight:

@@ -11,7 +11,7 @@ import sympy
 from sympy import Expr, Mul, Symbol
 
 from symbackprop import __version__
-from symbackprop.calculus.block_recurrence import Refusal
+from symbackprop.calculus.recurrence import Refusal
 from symbackprop.definitions import step_sizes, update_rules
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.resolved import ResolvedNetwork

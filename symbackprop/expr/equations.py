@@ -9,7 +9,7 @@ from itertools import product
 from sympy import Expr, Integer, Symbol
 
 from symbackprop.expr.printing import formula
-from symbackprop.expr.random_model import World
+from symbackprop.expr.random_model import RandomModel
 from symbackprop.expr.reductions import Reduction, outermost
 from symbackprop.expr.roles import Role
 from symbackprop.expr.suggest import nearest
@@ -90,7 +90,7 @@ class Step:
 
     def difference(self, seed: int = 0) -> float:
         """Return the largest relative difference between the two sides at random values."""
-        world, worst = World(self.given, seed), 0.0
+        world, worst = RandomModel(self.given, seed), 0.0
         for at in product(*(world.range(axis) for axis in self.over)):
             bound = {axis.index: Integer(v) for axis, v in zip(self.over, at, strict=True)}
             before, after = world.value(self.before, bound), world.value(self.after, bound)

@@ -1,7 +1,7 @@
 """Exact-looking numbers for any formula: the judge of every derivation step.
 
-A `World` draws a random value for whatever is not defined the first time it is read, computes what is defined, and
-takes partial derivatives by central differences at 50 digits, so that a wrong step differs and a right one does not.
+A `RandomModel` draws a random value for whatever is not defined the first time it is read, computes what is defined,
+and takes partial derivatives by central differences at 50 digits: a wrong step differs, and a right one does not.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STEP = Float("1e-14", DIGITS)
 SMALLEST_SIZE = 2
 
 
-class World:
+class RandomModel:
     """Values for the symbols of some equations.
 
     Parameters

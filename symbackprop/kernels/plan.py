@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from symbackprop.calculus.block_recurrence import Deferral, Refusal, defer
+from symbackprop.calculus.block_recurrence import Deferral, defer
+from symbackprop.calculus.recurrence import Refusal
 from symbackprop.derivation.training_step import Stages
 from symbackprop.expr.reductions import Sum
 from symbackprop.expr.roles import Role

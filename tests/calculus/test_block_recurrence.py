@@ -9,10 +9,11 @@ from itertools import product
 import pytest
 from sympy import Abs, Eq, Integer, Piecewise, Symbol, cos, sin
 
-from symbackprop.calculus.block_recurrence import Refusal, defer, forces, prove, recurrence_of
+from symbackprop.calculus.block_recurrence import defer, prove
+from symbackprop.calculus.recurrence import Refusal, forces, recurrence_of
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.printing import formula
-from symbackprop.expr.random_model import World
+from symbackprop.expr.random_model import RandomModel
 from symbackprop.expr.reductions import Sum
 from symbackprop.expr.symbols import Axis, array, name_of, scalar, size
 
@@ -100,7 +101,7 @@ def test_a_tampered_closed_form_is_caught():
 
 def test_the_closed_form_is_the_recurrence_run_example_by_example():
     _, induction, read = proof()
-    world = World(induction.given)
+    world = RandomModel(induction.given)
     for row, column in product(range(2), range(3)):
         at = {i: Integer(row), j: Integer(column)}
         now = world.value(W0[i, j], at)

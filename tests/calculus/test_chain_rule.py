@@ -6,7 +6,7 @@ import pytest
 from mpmath import mp
 from sympy import Abs, Max, Min, Piecewise, Rational, atan, cos, exp, floor, log, sin, sqrt, tanh
 
-from symbackprop.calculus.chain_rule import LOSS, Wanted, adjoint, backpropagate, compose, substitute
+from symbackprop.calculus.chain_rule import LOSS, Target, adjoint, backpropagate, compose, substitute
 from symbackprop.expr.equations import Equation, Step
 from symbackprop.expr.printing import formula
 from symbackprop.expr.reductions import Maximum, Sum
@@ -24,11 +24,11 @@ LOSS_OF_Q = Equation(l, i.sum(lambda t: q[t] ** 2 * y[t] + sin(q[t])))
 
 def layer(rhs, *wanted):
     """A model q[i] = rhs with a loss of q."""
-    return (Equation(q[I], rhs, (i,)), LOSS_OF_Q), (Wanted("q", (i,), "output"), *wanted)
+    return (Equation(q[I], rhs, (i,)), LOSS_OF_Q), (Target("q", (i,), "output"), *wanted)
 
 
 def want(name, *axes):
-    return Wanted(name, axes, "parameters")
+    return Target(name, axes, "parameters")
 
 
 def rbf(t):
@@ -112,24 +112,24 @@ MODELS = {
             Equation(q[I, R], x[I] * atan(v[R]), (i, r)),
             Equation(l, Sum(q[I, R] ** 3, (I, 0, n - 1), (R, 0, m - 1))),
         ),
-        (Wanted("q", (i, r), "output"), want("x", i), want("v", r)),
+        (Target("q", (i, r), "output"), want("x", i), want("v", r)),
     ),
     "matrix product": (
         (
             Equation(q[I, R], Sum(W[I, S] * V[S, R], (S, 0, n - 1)), (i, r)),
             Equation(l, Sum(q[I, R] ** 3, (I, 0, n - 1), (R, 0, m - 1))),
         ),
-        (Wanted("q", (i, r), "output"), want("W", i, Axis("j", n)), want("V", i, j)),
+        (Target("q", (i, r), "output"), want("W", i, Axis("j", n)), want("V", i, j)),
     ),
     "two users": (
         (Equation(q[I], x[I] ** 2, (i,)), Equation(p[J], W[0, J] * x[0] * x[1], (j,)),
          Equation(l, i.sum(lambda t: q[t] ** 2) + j.sum(lambda t: sin(p[t])))),
-        (Wanted("p", (j,), "output"), Wanted("q", (i,), "output"), want("x", i)),
+        (Target("p", (j,), "output"), Target("q", (i,), "output"), want("x", i)),
     ),
     "two layers": (
         (Equation(h[J], tanh(i.sum(lambda t: W[t, J] * x[t])), (j,)),
          Equation(q[I], j.sum(lambda t: V[I, t] * h[t]), (i,)), LOSS_OF_Q),
-        (Wanted("q", (i,), "output"), Wanted("h", (j,), "hidden layer"),
+        (Target("q", (i,), "output"), Target("h", (j,), "hidden layer"),
          want("V", i, j), want("W", i, j), want("x", i)),
     ),
     "loss alone": ((Equation(l, i.sum(lambda t: x[t] ** 3) / i.sum(lambda t: cos(x[t]))),), (want("x", i),)),
@@ -137,12 +137,12 @@ MODELS = {
 SCALARS = {
     "a scalar in between": (
         (Equation(mu, i.sum(lambda t: x[t] ** 2)), Equation(q[I], x[I] * mu + sin(mu), (i,)), LOSS_OF_Q),
-        (Wanted("q", (i,), "output"), Wanted("mu", (), "mean"), want("x", i)),
+        (Target("q", (i,), "output"), Target("mu", (), "mean"), want("x", i)),
     ),
     "tied weights": (
         (Equation(h[J], tanh(i.sum(lambda t: W[t, J] * x[t])), (j,)),
          Equation(q[I], j.sum(lambda t: W[I, t] * h[t]), (i,)), LOSS_OF_Q),
-        (Wanted("q", (i,), "output"), Wanted("h", (j,), "hidden layer"), want("W", i, j), want("x", i)),
+        (Target("q", (i,), "output"), Target("h", (j,), "hidden layer"), want("W", i, j), want("x", i)),
     ),
 }  # fmt: skip
 NESTED = {

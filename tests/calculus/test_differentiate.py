@@ -5,8 +5,8 @@ from hypothesis import given, settings, strategies
 from mpmath import mp
 from sympy import Abs, Add, Dummy, Heaviside, Integer, Max, Min, Mul, Piecewise, Rational, exp, sin, sympify, tanh
 
-from symbackprop.calculus.chain_rule import Wanted, backpropagate
-from symbackprop.calculus.differentiate import contract, desugar, partial, reads, slope
+from symbackprop.calculus.chain_rule import Target, backpropagate
+from symbackprop.calculus.differentiate import carry_out, desugar, partial, reads, slope
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.indices import canonical, factor_out, fresh, named
 from symbackprop.expr.printing import formula
@@ -90,8 +90,8 @@ def test_partial_of_a_dense_layer_is_a_delta():
 
 def test_contract_solves_the_delta():
     dense = Equation(q[R], Sum(W[R, J] * x[J], (J, 0, n - 1)), (r,))
-    assert formula(contract(dense, array("d")[R], "W", (i, j))) == "dᵢ xⱼ"
-    assert contract(dense, array("d")[R], "x", (j,)).has(Sum)
+    assert formula(carry_out(dense, array("d")[R], "W", (i, j))) == "dᵢ xⱼ"
+    assert carry_out(dense, array("d")[R], "x", (j,)).has(Sum)
 
 
 def test_reads_tell_where_an_array_is_read():
@@ -127,7 +127,7 @@ def formulas(draw, free=(I,), depth=3):
 def test_random_formulas(rhs, name, seed):
     """Whatever the sums and their indices: the derivation ends in the derivative."""
     equations = (Equation(q[I], rhs, (i,)), Equation(l, i.sum(lambda t: q[t] * v[t] + q[t] ** 2)))
-    wanted = (Wanted("q", (i,), "output"), Wanted(name, WANTED[name], "parameters"))
+    wanted = (Target("q", (i,), "output"), Target(name, WANTED[name], "parameters"))
     if name == "v":  # the loss uses it too, and by itself
         equations = (equations[0], Equation(l, i.sum(lambda t: q[t] * (t + 1) + q[t] ** 2)))
     arrays = values.compute(equations, values.Arrays(seed, SHAPES), AT)
@@ -156,7 +156,7 @@ def test_random_formulas(rhs, name, seed):
 )
 def test_slopes_around_kinks(expr, slopes):
     equation = Equation(q[I], expr.xreplace({u: x[I]}), (i,))
-    found = contract(equation, Integer(1), "x", (i,))
+    found = carry_out(equation, Integer(1), "x", (i,))
     for point, expected in slopes.items():  # at a tie of Max or Min, see below
         arrays = values.Arrays(0)
         arrays["x", (0,)] = mp.mpf(point)

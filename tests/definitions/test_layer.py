@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from sympy import Eq, IndexedBase, Integer, Symbol
 
 from symbackprop import Network, build, sum_over
-from symbackprop.definitions.instantiate import place
+from symbackprop.definitions.instantiate import instantiate
 from symbackprop.definitions.layer import layer
 from symbackprop.definitions.layers import conv, dense, embedding, maxout, tied
 from tests import modules
 
 
 def placed(made, *shape):
-    return place(made, "2", "h^1", "a^2", {"h^1": tuple(map(Integer, shape))})
+    return instantiate(made, "2", "h^1", "a^2", {"h^1": tuple(map(Integer, shape))})
 
 
 SHAPES = {

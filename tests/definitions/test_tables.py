@@ -11,7 +11,7 @@ from sympy import Derivative, Symbol, lambdify
 import symbackprop.definitions
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.initializers import INITIALIZERS
-from symbackprop.definitions.layers import PREACTIVATIONS
+from symbackprop.definitions.layers import LAYERS
 from symbackprop.definitions.losses import LOSSES, OUTPUTS
 from symbackprop.definitions.network import Network
 from symbackprop.definitions.penalties import PENALTIES, w
@@ -128,4 +128,4 @@ def test_a_dense_layer():
     i, j = Axis("i", size("n^1")), Axis("j", size("n^0"))
     W, b, h = (array(name) for name in ("W^1", "b^1", "h^0"))
     assert found.rhs == b[i.index] + j.sum(lambda k: W[i.index, k] * h[k]).xreplace({j.index: j.index})
-    assert PREACTIVATIONS["dense"].equations == "a[i] = b[i] + sum(W[i,j]*h[j], j)"
+    assert LAYERS["dense"].equations == "a[i] = b[i] + sum(W[i,j]*h[j], j)"

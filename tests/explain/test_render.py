@@ -5,7 +5,7 @@ import functools
 import pytest
 from sympy import Rational, Symbol, cos, exp, log, sin, sqrt
 
-from symbackprop import Axis, Equation, Network, Wanted, backpropagate, render
+from symbackprop import Axis, Equation, Network, Target, backpropagate, render
 from symbackprop import derive as derive_anew
 from symbackprop.definitions.activations import ACTIVATIONS
 from symbackprop.definitions.losses import LOSSES
@@ -33,7 +33,7 @@ def layer_norm():
         Equation(s, j.sum(lambda r: a[r] ** 2)),
         Equation(h[i.index], a[i.index] / sqrt(s), (i,)),
     )
-    wanted = [Wanted("s", (), "scale"), Wanted("a", (i,), "input")]
+    wanted = [Target("s", (), "scale"), Target("a", (i,), "input")]
     return backpropagate(equations, wanted, "A normalised vector")
 
 

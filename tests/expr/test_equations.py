@@ -6,7 +6,7 @@ import pytest
 from sympy import Integer, S, Symbol, exp, log, sin, tanh
 
 from symbackprop import Axis, Derivation, Equation, Step
-from symbackprop.expr.random_model import World
+from symbackprop.expr.random_model import RandomModel
 from symbackprop.expr.reductions import Maximum, Sum
 from symbackprop.expr.symbols import LABEL, Partial, array, indicator, name_of, scalar, size
 
@@ -128,11 +128,11 @@ def test_steps_print_each_side_once():
 
 def test_a_world_is_reproducible_and_seeds_differ():
     expr = sin(x[0]) + u * W[1, 0]
-    assert World((), 3).value(expr) == World((), 3).value(expr) != World((), 4).value(expr)
+    assert RandomModel((), 3).value(expr) == RandomModel((), 3).value(expr) != RandomModel((), 4).value(expr)
 
 
 def test_a_world_computes_what_is_given():
-    world = World((DENSE, TANH))
+    world = RandomModel((DENSE, TANH))
     at = {I: Integer(1)}
     assert abs(world.value(h[I], at) - world.value(tanh(DENSE.rhs), at)) < 1e-40
     assert world.value(Partial(q[I], x[0]), at) != 0
@@ -140,12 +140,12 @@ def test_a_world_computes_what_is_given():
 
 def test_a_world_has_different_sizes():
     """A transposed matrix must not fit."""
-    world = World()
+    world = RandomModel()
     assert len({len(world.range(axis)) for axis in (i, j, Axis("k", size("k")))}) == 3
     assert min(len(world.range(axis)) for axis in (i, j)) >= 2
 
 
 def test_targets_are_probabilities():
-    world = World()
+    world = RandomModel()
     assert all(0 < world.value(array("y")[k]) < 1 for k in range(8))
     assert world.value(LABEL) in world.range(i)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sympy import Integer
 
 from symbackprop.expr.equations import Equation
-from symbackprop.expr.random_model import World
+from symbackprop.expr.random_model import RandomModel
 from symbackprop.expr.reductions import Sum
 from symbackprop.expr.symbols import Axis, array
 from symbackprop.loops.im2col import SHORT, with_patches
@@ -46,7 +46,7 @@ def test_short_rows_are_copied_out_and_long_ones_are_not(sizes):
 def test_the_sum_over_copies_is_the_sum(sizes, seed):
     forward, _ = convolution(*sizes)
     (*copies, made), *_ = with_patches((forward,), [])
-    world = World((forward,), seed)
+    world = RandomModel((forward,), seed)
     at = {axis.index: Integer(int(axis.size) - 1) for axis in forward.over}
     swap = {copy.lhs.base: copy for copy in copies}
     rhs = made.rhs.replace(
