@@ -7,12 +7,13 @@ import argparse
 import time
 
 import numpy as np
-from mpmath import mp
+from sympy import Rational, exp, log
 
 from symbackprop import Network, build
-from symbackprop.check.accuracy import FORMATS, SEED, Errors, audit, compare, floats, truths
+from symbackprop.check.accuracy import FORMATS, SEED, Errors, audit, compare, floats
 from symbackprop.expr.symbols import scalar
-from symbackprop.precision.ulp_error import BITS, exact
+from symbackprop.precision.truth import Truth
+from symbackprop.precision.ulp_error import known_at
 from symbackprop.train import find_module
 from symbackprop.train.files.atomic import write_text
 
@@ -43,19 +44,11 @@ def cross_entropy(target: float, dtype: str, points: int, *, exact_form: bool) -
             both[key] = np.array([(module.backward(np.array([v]), y, one, none, *slopes), slopes[1][0]) for v in x])
         return both[key][:, which].astype(dtype)
 
-    t, z = mp.mpf(float(real(target))), scalar("z")
-    at = floats(dtype, points, SEED)
-    with mp.workprec(BITS if dtype == "float32" else 3 * BITS):
-        sigma = lambda v: exact(1 / (1 + z_exp(z)), {z: v})  # noqa: E731
-        loss = truths(lambda v: max(v, 0) - v * t + mp.log(1 + mp.exp(-min(abs(v), mp.ldexp(1, 40)))), at)
-        slope = truths(lambda v: sigma(v) - t, at)
-        return compare(lambda x: run(x, 0), loss, at), compare(lambda x: run(x, 1), slope, at)
-
-
-def z_exp(z):
-    from sympy import exp  # noqa: PLC0415
-
-    return exp(-z)
+    z, at = scalar("z"), floats(dtype, points, SEED)
+    t = Rational(float(real(target)))
+    truths = (Truth(f, z, {}, FORMATS[dtype]) for f in (log(1 + exp(z)) - t * z, 1 / (1 + exp(-z)) - t))
+    loss, slope = (known_at(truth, at) for truth in truths)
+    return compare(lambda x: run(x, 0), loss), compare(lambda x: run(x, 1), slope)
 
 
 def row(name: str, form: str, errors: dict[str, Errors]) -> str:

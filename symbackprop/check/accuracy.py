@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,9 @@ from symbackprop.expr.symbols import array, index
 from symbackprop.parse.unforeseen import named_if_it_fails
 from symbackprop.precision.memory import remembered_forms
 from symbackprop.precision.parts import X
-from symbackprop.precision.points import near_roots
 from symbackprop.precision.search import Choice
-from symbackprop.precision.ulp_error import BITS, FORMATS, WRONG, exact_at, ulps, with_edges
+from symbackprop.precision.truth import Truth
+from symbackprop.precision.ulp_error import FORMATS, WORK, WRONG, Sample, known_at, ulps, with_edges
 from symbackprop.train.files.pictures import new_figure, write_picture
 from symbackprop.train.files.store import find_module
 
@@ -126,38 +125,21 @@ def measured(
     expr: Expr, dtype: str, points: int = POINTS, seed: int = SEED, exact_forms: tuple[bool, ...] = (True, False)
 ) -> tuple[Errors, ...]:
     """Return the errors of the compiled kernels of a formula of a: as derived, and in the form chosen."""
-    f = partial(exact_at, expr, a, {})
-    with mp.workprec(BITS if dtype == "float32" else 3 * BITS):
-        at = with_edges(floats(dtype, points, seed), f)
-        truth = truths(f, at)
-        return tuple(compare(compiled(expr, dtype, exact_form=exact), truth, at) for exact in exact_forms)
+    f = Truth(expr, a, {}, FORMATS[dtype])
+    known = known_at(f, with_edges(floats(dtype, points, seed), f))
+    return tuple(compare(compiled(expr, dtype, exact_form=exact), known) for exact in exact_forms)
 
 
-@dataclass(frozen=True)
-class Truth:
-    """The exact values at some points, and which of these are in the normal range and off the roots beside 0."""
-
-    values: tuple[Any, ...]
-    counts: Array
-
-
-def truths(f: Callable[[Any], Any], at: Array) -> Truth:
-    """Return the values of a function of mpmath's numbers, within a context of enough digits."""
-    _, least, _ = FORMATS[at.dtype.name]
-    values = [f(mp.mpf(float(x))) for x in at]
-    normal = np.array([not mp.isnan(v) and abs(v) >= mp.ldexp(1, least - 1) for v in values])
-    return Truth(tuple(values), normal & ~near_roots(at, values, f))
-
-
-def compare(kernel: Callable[[Array], Array], truth: Truth, at: Array) -> Errors:
-    """Return the errors of what a kernel computes at some points."""
-    digits, least, most = FORMATS[at.dtype.name]
-    values = kernel(at)
-    errors = np.array([ulps(float(v), t, digits, least, most) for v, t in zip(values, truth.values, strict=True)])
+def compare(kernel: Callable[[Array], Array], known: Sample) -> Errors:
+    """Return the errors of what a kernel computes at points whose exact values are known."""
+    (at,) = known.at.values()
+    values, limits = kernel(at), FORMATS[at.dtype.name]
+    with mp.workprec(WORK):
+        errors = np.array([ulps(float(v), t, *limits) for v, t in zip(values, known.truths, strict=True)])
     wrong = errors == WRONG
     nan, infinite = (int((wrong & kind(values)).sum()) for kind in (np.isnan, np.isinf))
     special = {name: str(kernel(np.array([x]))[0]) for name, x in _special(at.dtype).items()}
-    return Errors(at, errors, truth.counts, nan, infinite, special)
+    return Errors(at, errors, known.counts, nan, infinite, special)
 
 
 def _special(dtype: np.dtype[Any]) -> dict[str, Any]:

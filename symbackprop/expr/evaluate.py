@@ -107,6 +107,22 @@ class Arithmetic(ABC):
         raise NotImplementedError(type(expr).__name__)
 
 
+class AtOnePlace(Arithmetic):
+    """A way of computing with single numbers: a condition holds or does not, and one piece is computed."""
+
+    def pieces(self, pairs: list[tuple[Expr, Any]]) -> Any:
+        """Return the value of the first piece whose condition holds."""
+        return next(self.value(expr) for expr, condition in pairs if self.truth(condition))
+
+    def all(self, answers: Iterator[Any]) -> bool:
+        """Return whether every answer is yes."""
+        return all(answers)
+
+    def any(self, answers: Iterator[Any]) -> bool:
+        """Return whether some answer is yes."""
+        return any(answers)
+
+
 def over_arrays(function: Elementary, kind: type = float) -> Callable[..., Any]:
     """Return NumPy's function; where it has none Python's, element by element, NaN or infinite where that raises."""
     return function.array or np.vectorize(_without_errors(function.number), otypes=[kind])

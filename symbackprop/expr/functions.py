@@ -92,11 +92,27 @@ def _exp(u: Any) -> Any:
         return mp.exp(u + mp.ldexp(1, size - mp.prec))
 
 
+def _expm1(u: Any) -> Any:
+    return mp.expm1(u) if abs(u) < 1 else _exp(u) - 1
+
+
 def _erfc(u: Any) -> Any:
     """Return erfc u, far out as the first term of its expansion: beside exp(u) it must not saturate earlier."""
     if isinstance(u, mp.mpc):
         return mp.erfc(u)
     return mp.erfc(max(u, -_FAR)) if u < _FAR else _exp(-u * u) / (u * mp.sqrt(mp.pi))
+
+
+def _of_square(f: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return a function whose error is u² times that of what is computed of u on the way, with bits for that."""
+
+    def value(u: Any) -> Any:
+        if isinstance(u, mp.mpc) or abs(u) > SATURATED:
+            return f(u)
+        with mp.workprec(mp.prec + max(0, 2 * mp.mag(u)) + 10):
+            return f(u)
+
+    return value
 
 
 def _normal(u: Any) -> Any:
@@ -169,8 +185,8 @@ ELEMENTARY: dict[str, Elementary] = {
     "abs": Elementary(Abs, np.abs, abs, abs, node=Abs, rational=True),
     "max": Elementary(Max, np.maximum, max, max, inputs=None, node=Max, rational=True),
     "min": Elementary(Min, np.minimum, min, min, inputs=None, node=Min, rational=True),
-    "log1p": Elementary(lambda u: log(1 + u), np.log1p, lambda u: mp.log(1 + u), math.log1p, node=log1p),
-    "expm1": Elementary(lambda u: exp(u) - 1, np.expm1, lambda u: _exp(u) - 1, math.expm1, node=expm1),
+    "log1p": Elementary(lambda u: log(1 + u), np.log1p, mp.log1p, math.log1p, node=log1p),
+    "expm1": Elementary(lambda u: exp(u) - 1, np.expm1, _expm1, math.expm1, node=expm1),
     "sigmoid": Elementary(lambda u: 1 / (1 + exp(-u)), number=lambda u: 1 / (1 + math.exp(-u))),
     "softplus": Elementary(lambda u: log(1 + exp(u)), number=lambda u: math.log1p(math.exp(u))),
     "relu": Elementary(_relu, number=lambda u: max(u, 0.0), pieces=True, rational=True),
@@ -190,9 +206,11 @@ ELEMENTARY: dict[str, Elementary] = {
     "atan2": Elementary(sympy.atan2, np.arctan2, _atan2, math.atan2, inputs=2, node=sympy.atan2),
     "gamma": _known("gamma", typed=False, raises=True),
     "gauss": Elementary(
-        gauss, lambda u: np.exp(-u * u / 2), lambda u: _exp(-u * u / 2), node=gauss, typed=False
+        gauss, lambda u: np.exp(-u * u / 2), _of_square(lambda u: _exp(-u * u / 2)), node=gauss, typed=False
     ),
-    "normal": Elementary(normal, _normal, lambda u: _erfc(-u / mp.sqrt(2)) / 2, node=normal, typed=False),
+    "normal": Elementary(
+        normal, _normal, _of_square(lambda u: _erfc(-u / mp.sqrt(2)) / 2), node=normal, typed=False
+    ),
     "decay": Elementary(
         decay, lambda u: np.exp(-abs(u)), lambda u: _exp(-abs(u)), node=decay, typed=False
     ),

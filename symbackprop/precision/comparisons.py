@@ -13,8 +13,8 @@ from mpmath import mp
 from sympy import Expr, Piecewise, S, Symbol
 
 from symbackprop.expr.conditions import compared, left_alone
-from symbackprop.precision.ulp_error import BITS, computed
-from symbackprop.precision.ulp_error import exact as exactly
+from symbackprop.precision.truth import Truth
+from symbackprop.precision.ulp_error import FORMATS, computed
 
 _MAGNITUDES = np.exp2(np.arange(-126, 128, 3))
 POINTS = np.concatenate([s * m * _MAGNITUDES for s in (1, -1) for m in (1, 1.37)]).astype(np.float32)
@@ -27,8 +27,8 @@ def wrong_answers(relation: Any, x: Symbol) -> int:
         found = np.broadcast_to(computed(holds, {x: POINTS}), POINTS.shape)
     except NotImplementedError:
         return 0  # not known
-    with mp.workprec(BITS):
-        true = [exactly(holds, {x: mp.mpf(float(point))}) for point in POINTS]
+    truth = Truth(holds, x, {}, FORMATS["float32"])
+    true = [truth(float(point)) for point in POINTS]
     return sum(not mp.isnan(t) and f != t for f, t in zip(found, true, strict=True))
 
 

@@ -36,7 +36,7 @@ from sympy import (
 )
 
 from symbackprop.expr.symbols import accurate_exp, normal, scaled
-from symbackprop.precision.ulp_error import exact
+from symbackprop.precision.truth import exact
 
 PRECISION = 3800  # bits; of values whose differences are taken up to NODES times
 NODES = 42

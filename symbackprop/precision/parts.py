@@ -15,7 +15,7 @@ from sympy import Abs, Add, Expr, Function, Indexed, Mul, Piecewise, Pow, S, Sym
 
 from symbackprop.expr.reductions import Place, Reduction
 from symbackprop.expr.symbols import name_of, scalar
-from symbackprop.precision.ulp_error import exact
+from symbackprop.precision.truth import exact
 
 X, T = scalar("x"), scalar("t")
 TARGET = "y"

@@ -13,7 +13,7 @@ from mpmath import mp
 from sympy import Add, Dummy, Expr, Function, Mul, Piecewise, Pow
 
 from symbackprop.expr.printing import formula
-from symbackprop.precision.ulp_error import exact
+from symbackprop.precision.truth import exact
 
 _STEP = mp.ldexp(1, -100)
 _BITS = 1300

@@ -54,7 +54,8 @@ from symbackprop.precision.rewrites import (
     squares_out,
     whole,
 )
-from symbackprop.precision.ulp_error import BITS, FORMATS, WRONG, Array, Samples, computed, exact, sample
+from symbackprop.precision.truth import BITS, exact
+from symbackprop.precision.ulp_error import FORMATS, WRONG, Array, Samples, computed, sample
 
 GOOD = 4.0  # ULP, with every function correctly rounded; what is compiled has up to 2 or 3 more
 NEARLY = 5.0  # ULP up to which one form, or one a sign, is taken before four, all of which a vector loop computes

@@ -15,7 +15,7 @@ from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import array, name_of
 from symbackprop.precision.apply import Change
 from symbackprop.precision.parts import X
-from symbackprop.precision.ulp_error import exact
+from symbackprop.precision.truth import exact
 
 _PLACES = ("0.6875", "-1.3125", "2.4375", "-0.3125")  # on both sides of 0 and of ±1
 

@@ -10,82 +10,30 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from mpmath import mp
-from sympy import Add, Expr, Function, Max, Min, Mul, Pow, S, Symbol
+from sympy import Add, Expr, Function, Mul, Pow, S, Symbol
 
 from symbackprop.expr.evaluate import Arithmetic, over_arrays
 from symbackprop.expr.functions import NODES
 from symbackprop.expr.printing import by_size, in_order, is_negative, quotient
 from symbackprop.expr.symbols import AtInfinity, accurate_exp
 from symbackprop.precision.points import at_edges, near_roots, points
+from symbackprop.precision.truth import Truth
 
 Array = np.ndarray[Any, Any]
 
-BITS = 700  # a difference of numbers up to 1e38 whose result is 1e-38 keeps 53 bits; float64 takes three times that
 FORMATS = {"float32": (24, -125, 128), "float64": (53, -1021, 1024)}  # digits, least and largest exponent
 WIDER: dict[str, Any] = {"float32": np.float64, "float64": np.longdouble}
 WRONG = 1e9  # the error in ULP of a wrong NaN or infinity
 OVERFLOWN = 4  # binary logarithm of the ULP below it by which infinity is an error of rounding
+WORK = 200  # bits in which exact values are compared
 LARGEST = float(np.finfo(np.float32).max)
-
-
-def exact(expr: Expr, at: Mapping[Expr, Any]) -> Any:
-    """Return mpmath's value of an expression, NaN where there is none among the real numbers."""
-    try:
-        value = _Digits(at).value(expr)
-    except (ZeroDivisionError, ValueError, OverflowError):
-        return mp.nan
-    return value if isinstance(value, mp.mpf) else mp.mpf(value)
-
-
-class _Digits(Arithmetic):
-    """mpmath's real numbers; a value is noted, for the parts of a derivative come more than once."""
-
-    def value(self, expr: Any) -> Any:
-        if expr not in self.known:
-            self.known[expr] = super().value(expr)
-        if isinstance(self.known[expr], mp.mpc):
-            raise ValueError(f"{expr} is not real")  # noqa: TRY004 (a value; (√-1)² is NaN to a kernel)
-        return self.known[expr]
-
-    def number(self, expr: Any) -> Any:
-        return expr._to_mpmath(mp.prec)  # noqa: SLF001 (SymPy's own way to mpmath's numbers)
-
-    def pieces(self, pairs: list[tuple[Expr, Any]]) -> Any:
-        return next(self.value(expr) for expr, condition in pairs if self.truth(condition))
-
-    def product(self, expr: Mul) -> Any:
-        values = [*self.values(expr)]
-        return mp.zero if 0 in values else reduce(operator.mul, values)
-
-    def power(self, expr: Pow) -> Any:
-        base, power = self.values(expr)
-        if expr.exp.is_Integer:
-            return base ** int(expr.exp)
-        return mp.sqrt(base) ** int(2 * expr.exp) if (2 * expr.exp).is_Integer else mp.power(base, power)
-
-    def extreme(self, expr: Max | Min) -> Any:
-        return (max if isinstance(expr, Max) else min)(self.values(expr))
-
-    def function(self, expr: Function) -> Any:
-        name = type(expr).__name__
-        digits = NODES[name].digits if name in NODES else getattr(mp, name)
-        return digits(*self.values(expr))
-
-    def all(self, answers: Iterator[Any]) -> bool:
-        return all(answers)
-
-    def any(self, answers: Iterator[Any]) -> bool:
-        return any(answers)
-
-    def truth(self, condition: Any) -> Any:
-        return not isinstance(condition, AtInfinity) and super().truth(condition)  # no number here is infinite
 
 
 def computed(expr: Expr, at: Mapping[Expr, Array]) -> Array:
@@ -239,34 +187,25 @@ def sample(
     for symbol, values in targets.items():
         grid = [{**old, symbol: v} for old in grid for v in values]
     parts = []
-    with mp.workprec(BITS if dtype == "float32" else 3 * BITS):
-        for fixed in grid:
-            xs, truths, counts = _on_line(expr, x, fixed, points(count, seed, dtype))
-            parts.append(({x: xs, **{s: np.full_like(xs, v) for s, v in fixed.items()}}, truths, counts))
-    blocks, values, counts = zip(*parts, strict=True)
-    at = {s: np.concatenate([block[s] for block in blocks]) for s in blocks[0]}
-    return Sample(at, tuple(v for part in values for v in part), np.concatenate(counts))
+    for fixed in grid:
+        truth = Truth(expr, x, fixed, FORMATS[dtype])
+        parts.append(known_at(truth, with_edges(points(count, seed, dtype), truth)))
+    at = {s: np.concatenate([part.at[s] for part in parts]) for s in parts[0].at}
+    return Sample(at, tuple(v for part in parts for v in part.truths), np.concatenate([part.counts for part in parts]))
 
 
-def _on_line(expr: Expr, x: Symbol, fixed: Mapping[Symbol, float], xs: Array) -> tuple[Array, list[Any], Array]:
-    """Return points of x, more where the values leave the normal range, the exact values, and which points count."""
-    given = {s: mp.mpf(v) for s, v in fixed.items()}
-    truth = cache(partial(exact_at, expr, x, given))
-    xs = with_edges(xs, truth)
-    truths = [truth(float(v)) for v in xs]
-    near = near_roots(xs, truths, truth)
+def known_at(truth: Truth, xs: Array) -> Sample:
+    """Return sorted points with the exact values there."""
     least = mp.ldexp(1, FORMATS[xs.dtype.name][1] - 1)
-    return xs, truths, ~near & np.array([not mp.isnan(t) and abs(t) >= least for t in truths])
+    known = [truth.known(float(v)) for v in xs]
+    with mp.workprec(WORK):
+        near = near_roots(xs, [k.value if k.has_sign else mp.nan for k in known], truth)
+        counts = ~near & np.array([k.is_known and abs(k.value) >= least for k in known])
+    fixed = {s: np.full_like(xs, v) for s, v in truth.fixed.items()}
+    return Sample({truth.x: xs, **fixed}, tuple(k.value for k in known), counts)
 
 
 def with_edges(xs: Array, f: Callable[[float], Any]) -> Array:
     """Return sorted points of one type, and further ones where the values of f leave the normal range of the type."""
     _, least, most = FORMATS[xs.dtype.name]
     return np.union1d(xs, at_edges(xs, f, (mp.ldexp(1, least - 1), mp.ldexp(1, most))))
-
-
-def exact_at(expr: Expr, x: Expr, fixed: Mapping[Any, Any], value: Any) -> Any:
-    """Return the exact value, with more bits where x is tiny or huge: in (eˣ - 1 - x)/x² twice x's exponent cancels."""
-    at = mp.mpf(value)
-    with mp.workprec(max(mp.prec * 3 // 5, 4 * abs(mp.frexp(at)[1]) + 64)):
-        return exact(expr, {x: at, **fixed})

@@ -9,7 +9,8 @@ from symbackprop.emit.elementary import helpers
 from symbackprop.emit.exponents import accurate_exponents, called_by, exponent_function, name_of_exponent, template
 from symbackprop.expr.symbols import accurate_exp, array, scalar
 from symbackprop.precision.points import points
-from symbackprop.precision.ulp_error import FORMATS, exact, ulps
+from symbackprop.precision.truth import exact
+from symbackprop.precision.ulp_error import FORMATS, ulps
 
 x = scalar("x")
 EXPONENTS = (

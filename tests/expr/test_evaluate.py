@@ -9,7 +9,8 @@ from sympy import Symbol
 
 from symbackprop.expr.evaluate import evaluated
 from symbackprop.parse.formula import parse
-from symbackprop.precision.ulp_error import computed, exact
+from symbackprop.precision.truth import exact
+from symbackprop.precision.ulp_error import computed
 from tests.fuzz.oracle import value_and_slope
 from tests.fuzz.trees import drawn
 

@@ -148,7 +148,7 @@ VALUES = {
 SLOPES = {
     "exp": _exp, "expm1": _exp, "log": lambda u: 1 / u, "log1p": lambda u: 1 / (1 + u), "sqrt": lambda u: 1 / (2 * mp.sqrt(u)),
     "sin": mp.cos, "cos": lambda u: -mp.sin(u), "tan": lambda u: 1 + mp.tan(u) ** 2, "sinh": VALUES["cosh"],
-    "cosh": VALUES["sinh"], "tanh": lambda u: 1 / mp.cosh(u) ** 2, "asin": lambda u: 1 / mp.sqrt(1 - u * u),
+    "cosh": VALUES["sinh"], "tanh": lambda u: 4 * _exp(-2 * abs(u)) / (1 + _exp(-2 * abs(u))) ** 2, "asin": lambda u: 1 / mp.sqrt(1 - u * u),
     "acos": lambda u: -1 / mp.sqrt(1 - u * u), "atan": lambda u: 1 / (1 + u * u), "arctan": lambda u: 1 / (1 + u * u),
     "asinh": lambda u: 1 / mp.sqrt(1 + u * u), "acosh": lambda u: 1 / mp.sqrt(u * u - 1), "atanh": lambda u: 1 / (1 - u * u),
     "erf": lambda u: 2 / mp.sqrt(mp.pi) * _exp(-u * u), "erfc": lambda u: -2 / mp.sqrt(mp.pi) * _exp(-u * u),

@@ -13,7 +13,8 @@ from symbackprop.expr.symbols import Axis, array, decay, scalar, size, stored
 from symbackprop.precision.apply import Forms
 from symbackprop.precision.parts import T, X
 from symbackprop.precision.search import ENOUGH, HELD_OUT, JUDGING, TARGETS, measured
-from symbackprop.precision.ulp_error import exact, sample
+from symbackprop.precision.truth import exact
+from symbackprop.precision.ulp_error import sample
 
 J = Axis("j", size("n"))
 j = J.index

@@ -12,8 +12,8 @@ from symbackprop.parse.formula import parse
 from symbackprop.precision.apply import Forms
 from symbackprop.precision.comparisons import POINTS, wrong_answers
 from symbackprop.precision.parts import X
+from symbackprop.precision.truth import exact
 from symbackprop.precision.ulp_error import computed as in_floats
-from symbackprop.precision.ulp_error import exact
 
 J = Axis("j", size("n"))
 a, h = array("a")[J.index], array("h")[J.index]

@@ -6,7 +6,7 @@ from sympy import Abs, Rational, atan, cos, erf, erfc, exp, log, sin, sinh, sqrt
 
 from symbackprop.precision.expansions import End, alike, ends, joined
 from symbackprop.precision.parts import X
-from symbackprop.precision.ulp_error import exact
+from symbackprop.precision.truth import exact
 
 x = X
 LARGEST, LEAST = mp.ldexp(1, 1025), mp.ldexp(1, -1075)  # beyond it all is one

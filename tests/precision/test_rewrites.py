@@ -9,7 +9,7 @@ from symbackprop.precision import apply
 from symbackprop.precision.max_shift import by_rules
 from symbackprop.precision.rewrites import FORMS
 from symbackprop.precision.search import _by_piece, _nested, candidates
-from symbackprop.precision.ulp_error import exact
+from symbackprop.precision.truth import exact
 
 x = apply.X
 FORMULAS = {

@@ -33,7 +33,8 @@ from symbackprop.precision import apply
 from symbackprop.precision.max_shift import by_rules
 from symbackprop.precision.points import points
 from symbackprop.precision.search import HELD_OUT, choose, needs_none, recalled
-from symbackprop.precision.ulp_error import LARGEST, WRONG, computed, exact, sample, ulps
+from symbackprop.precision.truth import exact
+from symbackprop.precision.ulp_error import LARGEST, WRONG, computed, sample, ulps
 from tests.precision.test_rewrites import FORMULAS
 
 x, T = apply.X, apply.T
