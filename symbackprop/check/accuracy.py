@@ -19,9 +19,9 @@ from symbackprop.derivation.validate import derivative, refuse
 from symbackprop.expr.printing import formula
 from symbackprop.expr.symbols import array, index
 from symbackprop.parse.unforeseen import named_if_it_fails
+from symbackprop.precision.choice import Choice
 from symbackprop.precision.memory import remembered_forms
 from symbackprop.precision.parts import X
-from symbackprop.precision.search import Choice
 from symbackprop.precision.truth import Truth
 from symbackprop.precision.ulp_error import FORMATS, WORK, WRONG, Sample, known_at, ulps, with_edges
 from symbackprop.train.files.pictures import new_figure, write_picture

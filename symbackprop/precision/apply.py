@@ -15,10 +15,12 @@ from sympy import Add, Basic, Expr, Ge, Gt, Indexed, Le, Lt, Mul, Piecewise, S, 
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.reductions import Maximum, Reduction, Sum
 from symbackprop.expr.symbols import stored
+from symbackprop.precision.choice import Choice, is_measure, recalled
 from symbackprop.precision.comparisons import with_difference, wrong_answers
 from symbackprop.precision.max_shift import by_rules
 from symbackprop.precision.parts import Part, T, X, groups, multiplied_out, part_of, variables
-from symbackprop.precision.search import GOOD, Choice, choose, is_measure, is_simple, measured, needs_none, recalled
+from symbackprop.precision.recipes import GOOD
+from symbackprop.precision.search import choose, is_simple, measured, needs_none
 
 
 @dataclass(frozen=True)

@@ -15,25 +15,7 @@ from functools import cache, lru_cache, partial
 from typing import Any
 
 from mpmath import mp
-from sympy import (
-    Abs,
-    Dummy,
-    E,
-    Expr,
-    Integer,
-    Max,
-    Min,
-    Rational,
-    S,
-    Symbol,
-    ceiling,
-    erf,
-    exp,
-    expand,
-    log,
-    pi,
-    sqrt,
-)
+from sympy import Abs, Dummy, E, Expr, Integer, Max, Min, Rational, S, Symbol, ceiling, erf, exp, expand, log, pi, sqrt
 
 from symbackprop.expr.symbols import accurate_exp, normal, scaled
 from symbackprop.precision.truth import exact
@@ -315,12 +297,8 @@ def alike(f: Expr, x: Symbol, found: list[End]) -> list[End]:
     for end in found:
         other = next((e for e in found if e.at_zero is end.at_zero and e.side != end.side), end)
         longer = max(end, other, key=lambda e: e.form.count_ops())
-        same = (
-            end
-            if longer is end
-            else next((e for e in ends(f, x, end.side, at_zero=end.at_zero) if e.form == longer.form), end)
-        )
-        made.append(same)
+        others = () if longer is end else ends(f, x, end.side, at_zero=end.at_zero)
+        made.append(next((e for e in others if e.form == longer.form), end))
     return made
 
 

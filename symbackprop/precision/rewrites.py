@@ -1,18 +1,17 @@
 """Forms of a formula of one number x that have its value, and keep their digits where others lose them.
 
-Each function here knows one remedy and returns the formula rewritten by it, or None where it does not apply. None of
-them decides whether its form is better: that is measured (`precision.search`).
+Each function here, and in `exponentials`, knows one remedy and returns the formula rewritten by it, or None where it
+does not apply. None of them decides whether its form is better: that is measured (`precision.search`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from math import prod
 
 from sympy import (
     Abs,
     Add,
-    Basic,
     Dummy,
     Expr,
     Function,
@@ -22,7 +21,6 @@ from sympy import (
     Piecewise,
     Poly,
     Pow,
-    S,
     Symbol,
     atan,
     cancel,
@@ -33,9 +31,7 @@ from sympy import (
     erfc,
     exp,
     expand,
-    factor_list,
     fraction,
-    gcd_list,
     log,
     pi,
     sign,
@@ -44,214 +40,20 @@ from sympy import (
     sqrt,
     tanh,
     together,
+)
+
+from symbackprop.expr.symbols import accurate_exp, decay, gauss, normal, scaled
+from symbackprop.precision.exponentials import (
+    LARGEST_POWER,
+    by_sign,
+    exponentials,
+    exponentials_less_one,
+    exponentials_scaled,
+    in_factors,
+    kept_in_order,
 )  # fmt: skip
-from sympy.codegen.cfunctions import expm1, log1p
 
-from symbackprop.expr.symbols import accurate_exp, decay, gauss, normal, plus, scaled
-
-LARGEST_POWER = 12  # of any symbol in a quotient: the work grows with it
-LARGEST_FORMULA = 400  # operations
 MOST_TERMS = 64  # of what is multiplied out: a dozen factors of two terms each are thousands
-
-
-def by_sign(above: Expr, below: Expr, x: Symbol) -> Expr:
-    """Return `above` where x > 0 and `below` elsewhere, NaN included; one division where they share a divisor."""
-    if above == below:
-        return above
-    (over, under), (over2, under2) = (fraction(e, exact=True) for e in (above, below))
-    if under2 == -under:
-        over2, under2 = -over2, under
-    if under == under2 and not under.is_number:
-        return Piecewise((over, x > 0), (over2, True)) / under
-    return Piecewise((above, x > 0), (below, True))
-
-
-def exponentials(f: Expr, x: Symbol) -> Expr | None:
-    """Write a rational function of x, exponentials and their logarithms by E = exp(-c |x|), which is at most 1.
-
-    What exp(x) would be divided by is divided out: each sign of x has a quotient of its own, in which E stands where it
-    is small. log(u) is the logarithm of what dominates, plus log1p of the rest.
-    """
-    return _in_exponentials(f, x, _side)
-
-
-def exponentials_less_one(f: Expr, x: Symbol) -> Expr | None:
-    """Write the same by q = expm1(-c |x|), which is small near 0, where differences of exponentials cancel."""
-    return _in_exponentials(f, x, _side_near_zero)
-
-
-def exponentials_scaled(f: Expr, x: Symbol) -> Expr | None:
-    """Write the same by E = exp(-c |x|/2): m E² where m grows with x, as (m E) E, which E² alone need not survive."""
-    return _in_exponentials(f, x, _side_scaled, S.Half)
-
-
-def _in_exponentials(f: Expr, x: Symbol, side: Callable[..., Expr | None], part: Expr = S.One) -> Expr | None:
-    growing = f.atoms(exp, tanh, sinh, cosh)
-    if any(e.args[0].replace(log, lambda _: x).has(exp, tanh, sinh, cosh) for e in growing):
-        return None  # one within another is no rational function of E, and could take minutes to expand
-    f = f.replace(lambda e: isinstance(e, tanh | sinh | cosh), lambda e: e.rewrite(exp))
-    rates = {e: expand(e.args[0]) / x for e in f.atoms(exp)}
-    if not rates or not all(r.is_Rational for r in rates.values()):
-        return None
-    c = gcd_list([abs(r) for r in rates.values()]) * part
-    E = Dummy("E", positive=True)
-    sides = []
-    for s in (1, -1):
-        quotient = f.xreplace({e: E ** int(-s * r / c) for e, r in rates.items()})
-        sides.append(side(quotient.xreplace({Abs(x): s * x}), E, c, s * x))
-    if None in sides:
-        return None
-    return by_sign(kept_in_order(sides[0], x), kept_in_order(sides[1], x), x)
-
-
-def kept_in_order(f: Expr, x: Symbol) -> Expr:
-    """Write m E² n, where m grows with x, E vanishes and n is bounded, as n (m E) E, m multiplied by no number.
-
-    A compiler may multiply first, and n m may overflow where E is 0; E² alone may be subnormal where m E² is not.
-    """
-    return f.replace(Mul, lambda *factors: _ordered(factors, x))
-
-
-def _ordered(factors: tuple[Expr, ...], x: Symbol) -> Expr:
-    powers = [f for f in factors if isinstance(f, Pow) and isinstance(f.base, accurate_exp | decay | gauss)]
-    small = [f for f in powers if f.exp % 2 == 0]
-    E = small[0].base if small else S.One
-    grow = [f for f in factors if f not in small and not isinstance(f, _BOUNDED) and f.subs(E, 0).has(x)]
-    if len(small) != 1 or not grow:
-        return Mul(*factors)
-    rest = [f for f in factors if f not in small and f not in grow]
-    scales = [_scale(f, E) for f in grow]
-    growing = Mul(*(expand(f / by) for f, by in zip(grow, scales, strict=True)))
-    return Mul(*rest, *scales, scaled(growing, E ** (small[0].exp / 2)))
-
-
-_BOUNDED = (accurate_exp, decay, gauss, scaled, normal)
-
-
-def _side(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
-    """Return one side of 0: `size` is |x| there, written by x."""
-    made = f.replace(log, lambda u: _log_of(u, E, c, size))
-    x = next(iter(size.free_symbols))
-    return _restored(made, E, x, decaying(c, x))
-
-
-def decaying(c: Expr, x: Symbol) -> Expr:
-    """Return exp(-c |x|), whose exponent is exact where c is a power of 2."""
-    return decay(c * x) if log(c, 2).is_integer else accurate_exp(-c * Abs(x))
-
-
-def _side_scaled(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
-    """Return the same where there is no logarithm: in it E² is as good as E."""
-    made = _side(f, E, c, size)
-    return None if made is None or made.has(log1p) else made
-
-
-def _log_of(u: Expr, E: Symbol, c: Expr, size: Expr) -> Expr:
-    """Return log u with log E = -c |x| and log g = log g(0) + log1p(g/g(0) - 1) for every other factor g of u."""
-    x = next(iter(size.free_symbols))
-    if u.has(log) or u.free_symbols - {E, x}:
-        return log(u)
-    number, factors = _factors(u)
-    total = log(abs(number))  # u is positive, its factors need not be
-    for g, power in factors:
-        if not g.has(E):
-            total += power * log(Abs(g))
-            continue
-        if g == E:
-            total -= power * c * size
-            continue
-        at_zero = g.subs(E, 0)
-        if at_zero == 0 or g.has(x):
-            return log(u)
-        total += power * (log(abs(at_zero)) + log1p(collect(expand(g / at_zero) - 1, E)))
-    return total
-
-
-def _side_near_zero(f: Expr, E: Symbol, c: Expr, size: Expr) -> Expr | None:
-    q = Dummy("q", real=True)
-    x = next(iter(size.free_symbols))
-
-    def log_of(u: Expr) -> Expr:
-        inside = cancel(together((u - 1).xreplace({E: 1 + q})))
-        return log1p(_polished(inside, q))
-
-    made = f.replace(log, log_of)
-    return _restored(made.xreplace({E: 1 + q}), q, x, expm1(-c * Abs(x)))
-
-
-def _restored(f: Expr, E: Symbol, x: Symbol, value: Expr) -> Expr | None:
-    """Return a function of E with quotients reduced, and then E's value put in."""
-    kept = {node for node in f.atoms(log) if not node.has(E)}
-    logs = {node: Dummy(positive=True) for node in sorted(f.atoms(log1p) | kept, key=str)}
-    flat = f.xreplace(logs)
-    if any(e.free_symbols for e in flat.atoms(exp, log)) or not _is_small(flat):
-        return None
-    back = {d: node for node, d in logs.items()}
-    made = _polished(flat, E) if not logs or fraction(together(flat))[1] != 1 else collect(expand(flat), x)
-    made = made.replace(lambda e: isinstance(e, Add), lambda e: _fixed_first(e, {E, x}))
-    return made.xreplace(back).xreplace({E: value})
-
-
-def _fixed_first(total: Add, varying: set[Symbol]) -> Expr:
-    """Return a sum with its terms of other symbols, such as a target in 1 - t, added up before those that vary."""
-    fixed = [t for t in total.args if not t.free_symbols & varying]
-    rest = [t for t in total.args if t not in fixed]
-    if not rest or len(fixed) < 2 or not Add(*fixed).free_symbols:
-        return total
-    return plus(Add(*fixed), Add(*rest))
-
-
-def _is_small(f: Expr) -> bool:
-    if f.count_ops() > LARGEST_FORMULA:
-        return False
-    powers = [p.exp for p in f.atoms(Pow) if p.base.free_symbols]
-    return all(p.is_Integer and abs(p) <= LARGEST_POWER for p in powers)
-
-
-def _polished(f: Expr, E: Symbol) -> Expr:
-    """Return a quotient, reduced, its two sides in factors, each factor a polynomial in E."""
-    outside, inside = f.as_independent(E, as_Add=False)  # multiplied out, a dozen factors are thousands of terms
-    numbers = {n: Dummy(positive=True) for n in _irrational(inside)}
-    above, below = fraction(cancel(together(inside.xreplace(numbers))))
-    back = {d: n for n, d in numbers.items()}
-    return outside * (_product(above, E) / _product(below, E)).xreplace(back)
-
-
-def _irrational(f: Expr) -> list[Expr]:
-    found = {p for p in f.atoms(Pow, *_NUMBERS) if p.is_number and not p.is_Rational and p.is_positive}
-    return sorted(found, key=str)
-
-
-_NUMBERS = (type(S.Pi), type(S.Exp1), log)
-
-
-def _factors(u: Expr) -> tuple[Expr, list[tuple[Expr, int]]]:
-    """Return the number and the factors, with their powers, of a quotient of polynomials."""
-    above, below = fraction(cancel(together(u)))
-    number, up = factor_list(above)
-    divisor, down = factor_list(below)
-    return number / divisor, [*up, *((g, -n) for g, n in down)]
-
-
-def _product(polynomial: Expr, E: Symbol) -> Expr:
-    number, factors = factor_list(polynomial)
-    made = []
-    for g, power in factors:
-        scale = _scale(g, E)
-        number *= scale**power
-        made.append(collect(expand(g / scale), E) ** power)
-    return Mul(number, *made)
-
-
-def _scale(g: Expr, E: Symbol) -> Expr:
-    """Return what to take out of a polynomial so that it starts with plus, and multiplies x by no more than 1.
-
-    Where E is tiny, E (1/2 + x) 2 is too, but 2 x overflows.
-    """
-    terms = {t.as_coeff_Mul()[0] for t in Add.make_args(expand(g)) if t.free_symbols - {E}}
-    first = g.subs(E, 0)
-    sign_ = -1 if first.is_number and first < 0 else 1
-    return sign_ * max([S.One, *map(abs, terms)])
 
 
 def roots(f: Expr, x: Symbol) -> Iterator[Expr]:
@@ -332,7 +134,7 @@ def _polished_by(f: Expr, t: Symbol) -> Expr:
     found = [p for p in f.atoms(Pow) if not p.exp.is_Integer and p.has(t)]
     roots_ = {p: Dummy(positive=True) for p in sorted(found, key=str)}
     above, below = fraction(cancel(f.xreplace(roots_)))
-    made = _product(above, t) / _product(below, t)
+    made = in_factors(above, t) / in_factors(below, t)
     return made.xreplace({d: p for p, d in roots_.items()})
 
 
@@ -440,62 +242,3 @@ COSTLY: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
     "accurate": lambda f, x: iter([accurate(f, x)]),
     "halves": lambda f, x: iter([accurate_halves(f, x)]),
 }
-
-
-def inner(f: Expr, x: Symbol) -> list[Expr]:
-    """Return what the functions and roots of a formula are of, and what it divides by, where that is delicate too."""
-    return largest(u for e in f.atoms(Function, Pow) for u in _inside(e) if _is_delicate(u, x, e) and u != f)
-
-
-def exponents(f: Expr, x: Symbol) -> list[Expr]:
-    """Return what exponentials within exponentials are of: of each f may be known as a function."""
-    found = {e.args[0] for e in f.atoms(exp, tanh, sinh, cosh)}
-    return sorted((u for u in found if u.atoms(Function, Pow) and _is_delicate(u, x, f)), key=str)
-
-
-def in_cases(f: Expr) -> list[tuple[Expr, Basic]]:
-    """Return a formula with conditions in it as one for each case of the first of them; nothing where it has none."""
-    choices = largest(f.atoms(Piecewise))
-    conditions = [c for _, c in choices[0].args] if choices else []
-    alike = [p for p in choices if [c for _, c in p.args] == conditions]
-    return [(f.xreplace({p: p.args[n].expr for p in alike}), c) for n, c in enumerate(conditions)]
-
-
-def largest(nodes: Iterable[Expr]) -> list[Expr]:
-    """Return those of some nodes that lie in no other of them, in an order that is always the same."""
-    found = sorted(set(nodes), key=str)
-    return [e for e in found if not any(e != other and other.has(e) for other in found)]
-
-
-def _is_delicate(u: Expr, x: Symbol, outside: Expr) -> bool:
-    nodes = [e for e in u.atoms(Function, Pow) if e.has(x)]
-    return any(not _is_square(e) for e in nodes) or (bool(nodes) and isinstance(outside, Function))
-
-
-def whole(f: Expr, x: Symbol) -> list[Expr]:
-    """Return the functions and roots in a formula that may stay whole, those that grow like exponentials aside."""
-    nodes = [e for e in f.atoms(Function, Pow) if e.has(x) and not isinstance(e, Piecewise | Abs | exp) and e != f]
-    nodes = [e for e in nodes if not _is_square(e) and not (isinstance(e, tanh | sinh | cosh) and e.args[0] == x)]
-    return largest(e for e in nodes if not (isinstance(e, Pow) and e.exp.is_Integer))
-
-
-def _inside(e: Expr) -> tuple[Expr, ...]:
-    if isinstance(e, Pow):
-        return () if e.exp.is_Integer and e.exp > 0 else (e.base,)
-    return () if isinstance(e, Piecewise) else e.args
-
-
-def _is_square(e: Expr) -> bool:
-    return isinstance(e, Abs) or (isinstance(e, Pow) and bool(e.exp.is_Integer and e.exp > 0))
-
-
-def squares_out(f: Expr, x: Symbol) -> Expr:
-    """Write √(x² u) as |x| √u: x² may overflow."""
-
-    def out(node: Pow) -> Expr:
-        even = [e for e in Mul.make_args(node.base) if isinstance(e, Pow) and e.base == x and e.exp.is_even]
-        k = sum(e.exp for e in even)
-        rest = Mul(*(e for e in Mul.make_args(node.base) if e not in even))
-        return Abs(x) ** (k * node.exp) * rest**node.exp
-
-    return f.replace(lambda e: isinstance(e, Pow) and not e.exp.is_Integer and e.base.is_Mul, out)

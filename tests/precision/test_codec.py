@@ -7,10 +7,10 @@ from sympy import Abs, E, Eq, Function, Piecewise, Rational, exp, pi, sqrt, tanh
 from sympy.codegen.cfunctions import expm1, log1p
 
 from symbackprop.expr.symbols import AtInfinity, decay, plus, scaled
+from symbackprop.precision.candidates import candidates
 from symbackprop.precision.codec import from_tree, tree_of
 from symbackprop.precision.parts import T, X
 from symbackprop.precision.rewrites import FORMS
-from symbackprop.precision.search import candidates
 from tests.precision.test_rewrites import FORMULAS
 
 SYMBOLS = {"x": X, "t": T}

@@ -1,14 +1,17 @@
 """Every form has the value of the formula it is made from, at every point and to many digits."""
 
+from functools import partial
+
 import pytest
 from mpmath import mp
 from sympy import Abs, Max, Piecewise, cosh, erf, exp, log, sinh, sqrt, tanh
 
 from symbackprop.expr.symbols import decay, plus
 from symbackprop.precision import apply
+from symbackprop.precision.candidates import by_piece, candidates, nested
 from symbackprop.precision.max_shift import by_rules
 from symbackprop.precision.rewrites import FORMS
-from symbackprop.precision.search import _by_piece, _nested, candidates
+from symbackprop.precision.search import _form_inside
 from symbackprop.precision.truth import exact
 
 x = apply.X
@@ -62,7 +65,8 @@ NESTED = (log(1 + exp(exp(x**3) - 1)), 3 * x**2 * tanh(sinh(x)) * cosh(x), erf(P
 
 @pytest.mark.parametrize("f", NESTED, ids=str)
 def test_every_form_of_what_is_within_has_the_same_value(f):
-    made = _nested(f, x, by_rules(f), by_rules) | _by_piece(f, x, by_rules)
+    inside = partial(_form_inside, x=x, by_rule=by_rules)
+    made = nested(f, x, by_rules(f), inside) | by_piece(f, inside)
     assert any(name.startswith(("of ", "by piece")) for name in made)
     with mp.workprec(400):
         for form in made.values():

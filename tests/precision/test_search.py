@@ -30,9 +30,10 @@ from sympy import (
 
 from symbackprop.expr.symbols import accurate_exp, normal
 from symbackprop.precision import apply
+from symbackprop.precision.choice import recalled
 from symbackprop.precision.max_shift import by_rules
 from symbackprop.precision.points import points
-from symbackprop.precision.search import HELD_OUT, choose, needs_none, recalled
+from symbackprop.precision.search import HELD_OUT, choose, needs_none
 from symbackprop.precision.truth import exact
 from symbackprop.precision.ulp_error import LARGEST, WRONG, computed, sample, ulps
 from tests.precision.test_rewrites import FORMULAS

@@ -8,7 +8,7 @@ from symbackprop.derivation.training_step import stages_of_network
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.symbols import Axis, array, scalar, size
 from symbackprop.precision.apply import Change, Forms
-from symbackprop.precision.search import Choice
+from symbackprop.precision.choice import Choice
 from symbackprop.precision.slopes import Slopes
 from tests import modules
 
