@@ -265,8 +265,14 @@ def test_another_network_is_not_slipped_under_what_was_learnt(change, again):
         getattr(made, again)(X, Y)
     assert all((a == b).all() for a, b in zip(before, made.coefs_, strict=True))
     assert (made.predict_proba(X) == predicted).all()
-    made.set_params(warm_start=False).fit(X, Y)  # a new network is made of the new parameters
-    assert made.set_params(alpha=0.1, max_iter=3, tol=0.1).partial_fit(X, Y).t_ > 0
+
+
+@pytest.mark.parametrize("change", [{"activation": "relu"}, {"hidden_layer_sizes": (7,)}, {"standardise": False}])
+def test_a_cold_fit_makes_the_network_of_new_parameters(change):
+    made = classifier(warm_start=True).fit(X, Y).set_params(**change, warm_start=False).fit(X, Y)
+    fresh = classifier(**change).fit(X, Y)
+    assert all((a == b).all() for a, b in zip(fresh.coefs_, made.coefs_, strict=True))
+    assert made.set_params(alpha=0.1, max_iter=3, tol=0.1).partial_fit(X, Y).t_ > fresh.t_
 
 
 def test_parameters_of_steps_may_be_set_between_rows_and_are_looked_at():
@@ -368,20 +374,27 @@ def test_five_layer_sizes_are_one_compilation():
     assert len(made[0]._live.module.SCHEDULES["plain"].signatures) == 1
 
 
-@pytest.mark.parametrize("schedule", ["plain", "overlapped", "deferred"])
-def test_two_processes_and_two_threads_give_the_same_bits(schedule):
+SCHEDULES = ["plain", "overlapped", "deferred"]
+
+
+def test_two_processes_give_the_same_bits():
     text = (
         "import numpy as np, hashlib; from symbackprop.estimators.sklearn import SymbolicMLPClassifier as C;"
-        "g = np.random.default_rng(0); X = g.normal(size=(300, 20)); y = g.integers(3, size=300);"
-        f"m = C((70,), 'tanh', schedule={schedule!r}, max_iter=2, random_state=3, dropout=0.2).fit(X, y);"
-        "print(hashlib.sha256(b''.join(v.tobytes() for v in m.coefs_ + m.intercepts_)).hexdigest())"
+        "g = np.random.default_rng(0); X = g.normal(size=(300, 20)); y = g.integers(3, size=300)\n"
+        f"for schedule in {SCHEDULES}:\n"
+        "    m = C((70,), 'tanh', schedule=schedule, max_iter=2, random_state=3, dropout=0.2).fit(X, y)\n"
+        "    print(hashlib.sha256(b''.join(v.tobytes() for v in m.coefs_ + m.intercepts_)).hexdigest())"
     )
     runs = [
         subprocess.run([sys.executable, "-W", "ignore", "-c", text], capture_output=True, text=True, check=True)
         for _ in range(2)
     ]
     assert runs[0].stdout == runs[1].stdout
-    assert len(runs[0].stdout.strip()) == 64
+    assert [len(line) for line in runs[0].stdout.split()] == [64] * len(SCHEDULES)
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_two_threads_give_the_same_bits(schedule):
     alone = [classifier(schedule=schedule, random_state=n, max_iter=20).fit(X, Y).coefs_ for n in range(2)]
     found = {}
 
