@@ -90,7 +90,7 @@ COVERED = {
     "precision/memory.py": "test_learnt.py::test_gradients_of_formulas",
     "precision/parts.py": "precision/test_apply.py::test_a_part_keeps_what_stands_around_it",
     "precision/points.py": "precision/test_search.py::test_points_are_of_every_magnitude",
-    "precision/recipes.py": "precision/test_codec.py::test_there_and_back",
+    "precision/recipes.py": "precision/test_search.py::test_what_is_good_is_kept",
     "precision/ulp_error.py": "precision/test_search.py::test_errors_are_in_units_of_the_last_place",
     "train/data/preparation.py": "train/data/test_examples.py::test_only_the_training_part_decides_the_scaling",
     "train/data/scaling.py": "train/data/test_examples.py::test_scaling_can_be_undone_and_keeps_constant_columns_finite",

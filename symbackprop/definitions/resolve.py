@@ -133,7 +133,7 @@ class _Resolving:
         network, last = self.network, layers[-1]
         loss = self.loss
         i, j = Axis("i", last.width), Axis("j", last.width)
-        make = look_up("output", network.output or loss.output, {})
+        make = look_up("output", self.output_function, {})
         output = Equation(array("f")[i.index], exact(make(array(f"a^{last.number}"), i.index, j)), (i,), Role.OUTPUT)
         target = network.target or loss.target
         y = LABEL if target == "label" else array("y")
@@ -155,6 +155,11 @@ class _Resolving:
         output = network.output if isinstance(network.output, str) else "softmax"
         return Loss(network.loss, output, "label" if output == "softmax" else "vector")
 
+    @property
+    def output_function(self) -> Any:
+        """The choice of it, or the one that goes with the loss."""
+        return self.loss.output if self.network.output is None else self.network.output
+
     def hyperparameters(self) -> dict[str, float]:
         """Return the constants of the step size, of the update and of the penalties, with their default values."""
         free = sorted(s.name for s in step_size(self.network.step_size).free_symbols - {step_sizes.α, step_sizes.t})
@@ -164,7 +169,7 @@ class _Resolving:
     def names(self, resolved: ResolvedNetwork) -> dict[str, Any]:
         """Return the choices as plain strings, formulas as text, and the constants where there are any."""
         network = self.network
-        shown = network.output or self.loss.output
+        shown = self.output_function
         more = {"constants": dict(network.constants), "update": network.update if network.update != "sgd" else "",
                 "weighted": int(network.weighted), "dropout": int(network.dropout)}  # fmt: skip
         penalty = one_spelling(network.penalty) if isinstance(network.penalty, str) else formula(self.penalties["λ"])
