@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mpmath import mp
 from sympy import Expr, srepr
 
 from symbackprop.compiler import assembled
@@ -23,7 +22,7 @@ from symbackprop.precision.choice import Choice
 from symbackprop.precision.memory import remembered_forms
 from symbackprop.precision.parts import X
 from symbackprop.precision.truth import Truth
-from symbackprop.precision.ulp_error import FORMATS, WORK, WRONG, Sample, known_at, ulps, with_edges
+from symbackprop.precision.ulp_error import FORMATS, WRONG, Sample, known_at, with_edges
 from symbackprop.train.files.pictures import new_figure, write_picture
 from symbackprop.train.files.store import find_module
 
@@ -133,9 +132,8 @@ def measured(
 def compare(kernel: Callable[[Array], Array], known: Sample) -> Errors:
     """Return the errors of what a kernel computes at points whose exact values are known."""
     (at,) = known.at.values()
-    values, limits = kernel(at), FORMATS[at.dtype.name]
-    with mp.workprec(WORK):
-        errors = np.array([ulps(float(v), t, *limits) for v, t in zip(values, known.truths, strict=True)])
+    values = kernel(at)
+    errors = known.ruler.errors(values)
     wrong = errors == WRONG
     nan, infinite = (int((wrong & kind(values)).sum()) for kind in (np.isnan, np.isinf))
     special = {name: str(kernel(np.array([x]))[0]) for name, x in _special(at.dtype).items()}

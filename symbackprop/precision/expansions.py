@@ -115,12 +115,18 @@ class _Expansion:
         terms = [(n, s * c) for n, (s, c) in enumerate(zip(turn, self.coefficients, strict=True)) if c != 0][:count]
         if not terms:
             return S.Zero
-        total = _nested(t**self.power, t, terms)
+        total = _one_term(*terms[0], self.power, t) if len(terms) == 1 else _nested(t**self.power, t, terms)
         if self.rate != 0:
             bound = side * Integer(2) ** ceiling(log(_OVER / abs(self.rate), 2) / self.order)
             within = Min(x, bound) if side > 0 else Max(x, bound)  # beyond it e^(r x) is 0 or infinite, and x² may be
             return scaled(total.xreplace({x: within}), accurate_exp(self.rate * (side * x) ** self.order / 2))
         return total + self.of_log * log(Abs(x))
+
+
+def _one_term(n: int, c: Expr, power: Rational, t: Expr) -> Expr:
+    """Return c t^(n + power), a factor t at a time where t^(n + power) may be subnormal though the whole is not."""
+    k = n + power
+    return scaled(c * t ** (k - 2), t) if k > 2 and abs(c) > 2 else c * t**k
 
 
 def _nested(first: Expr, t: Expr, terms: list[tuple[int, Expr]]) -> Expr:

@@ -107,11 +107,11 @@ def _touching(xs: Array, truths: list[Any], n: int, f: Callable[[Any], Any]) -> 
         return None
     if max(sizes) < 1.01 * sizes[1]:  # what a constant's roundings are
         return None
-    low, high = _narrowed(mp.mpf(float(xs[n - 1])), mp.mpf(float(xs[n + 1])), 50, f)
-    for _ in range(2):
-        last = abs(f((low + high) / 2))
+    low, high, size = mp.mpf(float(xs[n - 1])), mp.mpf(float(xs[n + 1])), max(sizes)
+    for part in (*([1 / 2] * 3), *([FALLEN] * 2)):  # by chance a point lies nearer to a root than the next but few do
         low, high = _narrowed(low, high, 17, f)
-        if not abs(f((low + high) / 2)) < FALLEN * last:
+        last, size = size, abs(f((low + high) / 2))
+        if not size < part * last:
             return None
     return float(low)
 

@@ -211,8 +211,11 @@ def accurate(f: Expr, _: Symbol) -> Expr:
     return f.replace(lambda e: isinstance(e, sinh | cosh), halves).replace(exp, accurate_exp)
 
 
-def accurate_halves(f: Expr, x: Symbol) -> Expr:
-    """Write m e^u, where e^u alone may be subnormal or infinite, as (m h) h with h = e^(u/2); e^u e^v as e^(u + v)."""
+def accurate_halves(f: Expr, x: Symbol, *, numbers: bool = False) -> Expr:
+    """Write m e^u, where e^u alone may be subnormal or infinite, as (m h) h with h = e^(u/2); e^u e^v as e^(u + v).
+
+    With `numbers`, where m is a number too: e^128 is infinite in float32, log(2) e^128 is not.
+    """
 
     def halved(*factors: Expr) -> Expr:
         powers = [e for e in factors if isinstance(e, exp)]
@@ -220,9 +223,25 @@ def accurate_halves(f: Expr, x: Symbol) -> Expr:
         exponent = Add(*(e.args[0] for e in powers))
         if not powers:
             return rest
-        return scaled(rest, accurate_exp(exponent / 2)) if rest.has(x) else rest * accurate_exp(exponent)
+        in_halves = rest.has(x) or (numbers and rest != 1)
+        return scaled(rest, accurate_exp(exponent / 2)) if in_halves else rest * accurate_exp(exponent)
 
     return f.replace(Mul, halved).replace(exp, accurate_exp)
+
+
+def logarithms(f: Expr) -> Expr:
+    """Write the logarithm of a product as a sum, of a power as a multiple: in log(1/x²) x² may overflow, or vanish."""
+
+    def in_terms(u: Expr) -> Expr:
+        number, rest = u.as_coeff_Mul()
+        powers = [g.as_base_exp() for g in Mul.make_args(rest)]
+        odd = [g for g, n in powers if not n.is_even]
+        if len(odd) > 1 or (number.is_negative and not odd):
+            return log(u)
+        sides = {g: -g if number.is_negative else g for g in odd}
+        return log(abs(number)) + Add(*(n * log(sides.get(g, Abs(g))) for g, n in powers))
+
+    return f.replace(log, in_terms)
 
 
 FORMS: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
@@ -240,5 +259,6 @@ COSTLY: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
     "saturated": lambda f, x: iter([saturated(f, x)]),
     "reflected": lambda f, x: iter([reflected(f, x)]),
     "accurate": lambda f, x: iter([accurate(f, x)]),
-    "halves": lambda f, x: iter([accurate_halves(f, x)]),
+    "halves": lambda f, x: (accurate_halves(f, x, numbers=numbers) for numbers in (False, True)),
+    "logarithms": lambda f, _: iter([logarithms(f)]),
 }

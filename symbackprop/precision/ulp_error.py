@@ -8,11 +8,10 @@ has a say of an ULP in float64.
 
 from __future__ import annotations
 
-import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -123,20 +122,50 @@ class _Floats(Arithmetic):
         return np.power(self.wider(value), self.wider(self.value(power))).astype(self.real)
 
 
-def ulps(value: float, truth: Any, precision: int = 24, least: int = -125, most: int = 128) -> float:
-    """Return the error of a float in units in the last place of its exact value; WRONG where it alone is not finite.
+@dataclass(frozen=True)
+class Ruler:
+    """True values, each as 2^e (u + v) with two floats u and v, to measure the errors of floats of one type by.
 
     Infinity counts as the power of 2 that follows on the largest float, and is WRONG where that is far from the true
     value. A true value below the normal range is measured in units of the smallest subnormal.
     """
-    if mp.isnan(truth):
-        return 0.0
-    bound = mp.ldexp(1, most)
-    if math.isnan(value) or (math.isinf(value) and abs(truth) < bound * (1 - mp.ldexp(1, OVERFLOWN - precision))):
-        return WRONG
-    target, found = (max(-bound, min(v, bound)) for v in (truth, mp.mpf(value)))
-    exponent = max(mp.frexp(target)[1], least) if target else least
-    return min(float(abs(found - target) / mp.ldexp(1, exponent - precision)), WRONG / 10)
+
+    exponents: Array
+    high: Array
+    low: Array
+    may_be_infinite: Array
+    limits: tuple[int, int, int]
+
+    def errors(self, values: Array) -> Array:
+        """Return the errors of floats in units in the last place; WRONG where they alone are not finite."""
+        digits, _, most = self.limits
+        given = values.astype(np.float64)
+        with np.errstate(all="ignore"):
+            one = np.ldexp(np.sign(given), most - self.exponents)
+            scaled = np.where(np.isinf(given), one, np.ldexp(given, -self.exponents))
+            found = np.minimum(np.ldexp(abs((scaled - self.high) - self.low), digits), WRONG / 10)
+        wrong = np.isnan(given) | (np.isinf(given) & ~self.may_be_infinite)
+        return np.where(np.isnan(self.high), 0.0, np.where(wrong, WRONG, found))
+
+
+def ruler(truths: Iterable[Any], limits: tuple[int, int, int]) -> Ruler:
+    """Return what floats are measured by, from their true values to more digits, and their limits (see `FORMATS`)."""
+    digits, least, most = limits
+    with mp.workprec(WORK):
+        bound = mp.ldexp(1, most)
+        within = [t if mp.isnan(t) else max(-bound, min(t, bound)) for t in truths]
+        exponents = [max(int(mp.frexp(t)[1]), least) if mp.isfinite(t) and t else least for t in within]
+        parts = [mp.ldexp(t, -e) for t, e in zip(within, exponents, strict=True)]
+        high = np.array([float(t) for t in parts])
+        low = np.array([float(t - h) for t, h in zip(parts, high, strict=True)])
+        almost = bound * (1 - mp.ldexp(1, OVERFLOWN - digits))
+        return Ruler(np.array(exponents), high, low, np.array([abs(t) >= almost for t in within]), limits)
+
+
+def ulps(value: float, truth: Any, *limits: int) -> float:
+    """Return the error of one float in units in the last place of its exact value, as `Ruler` says."""
+    digits, least, most = limits or FORMATS["float32"]
+    return float(ruler([truth], (digits, least, most)).errors(np.array([value]))[0])
 
 
 @dataclass(frozen=True)
@@ -149,11 +178,13 @@ class Sample:
 
     def errors(self, expr: Expr) -> Array:
         """Return the error of a formula in ULP at each point; 0 where a point does not count, unless it is WRONG."""
-        values = np.broadcast_to(computed(expr, self.at), len(self.truths))
-        limits = FORMATS[values.dtype.name]
-        with mp.workprec(2 * limits[0]):
-            found = np.array([ulps(float(v), t, *limits) for v, t in zip(values, self.truths, strict=True)])
+        found = self.ruler.errors(np.broadcast_to(computed(expr, self.at), len(self.truths)))
         return np.where(self.counts | (found == WRONG), found, 0.0)
+
+    @cached_property
+    def ruler(self) -> Ruler:
+        """What the floats at the points are measured by."""
+        return ruler(self.truths, FORMATS[next(iter(self.at.values())).dtype.name])
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from sympy import Abs, Rational, atan, cos, erf, erfc, exp, log, sin, sinh, sqrt
 from symbackprop.precision.expansions import End, alike, ends, joined
 from symbackprop.precision.parts import X
 from symbackprop.precision.truth import exact
+from symbackprop.precision.ulp_error import computed, sample
 
 x = X
 LARGEST, LEAST = mp.ldexp(1, 1025), mp.ldexp(1, -1075)  # beyond it all is one
@@ -45,6 +46,16 @@ def test_what_would_cancel_beyond_any_precision_is_expanded():
 def test_the_same_form_on_both_sides_is_one_piece():
     found = [next(e for e in ends(sin(x) / x, x, side, at_zero=True) if e.form.has(x)) for side in (1, -1)]
     assert joined(alike(sin(x) / x, x, found), x) == [(1 - x**2 / 6, Abs(x) < found[0].bound)]
+
+
+@pytest.mark.parametrize(("f", "at_zero"), [(2000 / (x**3 + 7), False), (1 - cos(40 * x**2), True)], ids=str)
+def test_one_term_is_a_number_where_its_power_alone_is_not(f, at_zero):
+    form = next(ends(f, x, 1, at_zero=at_zero)).form
+    known = sample(f, x, {}, 400, 3)
+    values, at = computed(form, known.at), known.at[x]
+    far = (at > 1e4) & (at < 1e16) if not at_zero else (at > 0) & (at < 1e-4)
+    assert far.any()
+    assert known.ruler.errors(values)[far & known.counts].max() <= 3
 
 
 @pytest.mark.parametrize("f", [sin(x), exp(-x) * sin(x), x * log(Abs(x))], ids=str)
