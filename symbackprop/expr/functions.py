@@ -181,7 +181,6 @@ ELEMENTARY: dict[str, Elementary] = {
     "atanh": _known("atanh", "arctanh", raises=True),
     "erf": _known("erf"),
     "erfc": Elementary(erfc, None, _erfc, math.erfc, node=erfc),
-    "arctan": _known("atan", "arctan"),
     "abs": Elementary(Abs, np.abs, abs, abs, node=Abs, rational=True),
     "max": Elementary(Max, np.maximum, max, max, inputs=None, node=Max, rational=True),
     "min": Elementary(Min, np.minimum, min, min, inputs=None, node=Min, rational=True),
@@ -221,5 +220,7 @@ ELEMENTARY: dict[str, Elementary] = {
     "plus": Elementary(plus, operator.add, operator.add, inputs=2, node=plus, typed=False, rational=True),
     "stored": Elementary(stored, lambda u: u, lambda u: u, node=stored, typed=False, rational=True),
 }
+ALIASES = {"arctan": "atan"}  # further names that formulas may say
 FUNCTIONS = {name: row for name, row in ELEMENTARY.items() if row.typed}  # that formulas may say
+FUNCTIONS |= {alias: FUNCTIONS[name] for alias, name in ALIASES.items()}
 NODES = {row.node.__name__: row for row in ELEMENTARY.values() if row.node}  # by the name of the class in a formula

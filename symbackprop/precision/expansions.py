@@ -126,7 +126,7 @@ class _Expansion:
 def _one_term(n: int, c: Expr, power: Rational, t: Expr) -> Expr:
     """Return c t^(n + power), a factor t at a time where t^(n + power) may be subnormal though the whole is not."""
     k = n + power
-    return scaled(c * t ** (k - 2), t) if k > 2 and abs(c) > 2 else c * t**k
+    return scaled(c * t ** (k - 2), t) if k >= 2 and abs(c) > 2 else c * t**k
 
 
 def _nested(first: Expr, t: Expr, terms: list[tuple[int, Expr]]) -> Expr:

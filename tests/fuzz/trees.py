@@ -1,6 +1,7 @@
 """Random formulas as trees: drawn from a grammar of all that `symbackprop.parse.formula` knows, written, and made smaller.
 
-A tree knows nothing of SymPy, nor of the parser: what a text means is said a second time by `tests.fuzz.oracle`.
+Which functions there are is the package's own table, so that a new one is drawn by itself. Otherwise a tree knows
+nothing of SymPy, nor of the parser: what a text means is said a second time by `tests.fuzz.oracle`.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-ONE = ("exp", "log", "sqrt", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "asinh", "acosh", "atanh",
-       "erf", "erfc", "arctan", "abs", "log1p", "expm1", "sigmoid", "softplus", "relu", "sign", "heaviside")  # fmt: skip
-SEVERAL = ("max", "min")
+from symbackprop.expr.functions import FUNCTIONS
+
+ONE = tuple(name for name, function in FUNCTIONS.items() if function.inputs == 1)
+TWO = tuple(name for name, function in FUNCTIONS.items() if function.inputs == 2)
+SEVERAL = tuple(name for name, function in FUNCTIONS.items() if function.inputs is None)
 BETWEEN = ("+", "-", "*", "/")
 COMPARED = ("<", "<=", ">", ">=")
 JOINED = ("and", "or")
@@ -72,7 +75,8 @@ def _number(rng: random.Random, depth: int, variables: tuple[str, ...]) -> Node:
         case "between":
             return Node(rng.choice(BETWEEN), (inner(), inner()))
         case "function":
-            return Node(rng.choice(ONE), (inner(),))
+            name = rng.choice((*ONE, *TWO))
+            return Node(name, (inner(),) if name in ONE else (inner(), inner()))
         case "power":
             return Node("**", (inner(), Node(rng.choice(POWERS))))
         case "several":
