@@ -89,13 +89,14 @@ def ulps(y, truth, errors):
         errors[i] = 0.0 if both else min(infinite, error)  # in this order NaN is infinite
 
 
-def sweep(single: ModuleType, double: ModuleType, name: str, step: int = 1) -> tuple[float, float]:
-    """The largest error over every step-th float32, and where; the float64 function is the truth."""
+def sweep(
+    single: ModuleType, double: ModuleType, name: str, step: int = 1, bits: range = range(1 << 32)
+) -> tuple[float, float]:
+    """The largest error over every step-th float32 of some bits, and where; the float64 function is the truth."""
     size, worst = 1 << 15, (0.0, 0.0)
     y, truth, errors = np.empty(size, np.float32), np.empty(size), np.empty(size)
-    for start in range(0, 1 << 32, size * step):
-        bits = np.arange(start, min(start + size * step, 1 << 32), step, dtype=np.uint32)
-        x = bits.view(np.float32)
+    for start in range(bits.start, bits.stop, size * step):
+        x = np.arange(start, min(start + size * step, bits.stop), step, dtype=np.uint32).view(np.float32)
         n = x.size
         getattr(single, f"{name}_loop")(x, y[:n], 1)
         with np.errstate(invalid="ignore"):  # signalling NaN

@@ -63,10 +63,12 @@ def values(module, name, x):
     return y
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("sign", [0, 1 << 31], ids=["positive", "negative"])
 @pytest.mark.parametrize("name", ["exp", "tanh"])
-def test_error_over_every_float32(load, name):
-    error, x = bench.sweep(load("float32"), load("float64"), name)
+def test_error_over_every_float32(load, name, sign):
+    """From 2^-27 to 2^7: what is nearer to 0 is 1 or x to rounding, what is farther 0, 1 or infinite, and sampled below."""
+    low, high = (int(np.float32(x).view(np.int32)) for x in (2.0**-27, 2.0**7))
+    error, x = bench.sweep(load("float32"), load("float64"), name, bits=range(sign + low, sign + high))
     assert error <= ERRORS[name, "float32"], x
 
 
