@@ -20,7 +20,8 @@ import numpy as np
 from mpmath import mp
 from numba import njit
 
-from symbackprop.emit.elementary import AVAILABLE, DECORATOR, ERRORS, helpers
+from symbackprop.emit.elementary import DECORATOR, helpers
+from symbackprop.emit.elementary_texts import AVAILABLE, ERRORS
 
 FUSED = DECORATOR.replace("fastmath=False", 'fastmath={"contract"}')
 HEADER = """\

@@ -9,7 +9,7 @@ Contents:
     forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
-    contract_pk_qk, ...: what they call: products of arrays, functions of all elements
+    rows_x_rows, ...: what they call: products of arrays, functions of all elements
     exp, scaled: elementary functions of this precision
     keep_machine_code: machine code on disk
 
@@ -87,7 +87,7 @@ Regenerate with:
     symbackprop generate --network autoencoder.toml -o autoencoder.py, or
         build(Network([...])) in Python
 
-The digest of what follows: a93ab1cbf3b4e785.
+The digest of what follows: b18607c92e4afb91.
 """
 
 import hashlib
@@ -154,47 +154,35 @@ inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their
-    losses."""
+    """Update after each example of X[order]; return how many, and the sum of their losses."""
     updates = order.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    h2 = np.empty_like(b2)
-    a3 = np.empty_like(b1)
-    h3 = np.empty_like(b1)
-    a4 = np.empty_like(b4)
-    f = np.empty_like(b4)
-    da4 = np.empty_like(b4)
-    dh3 = np.empty_like(b1)
-    da3 = np.empty_like(b1)
-    dh2 = np.empty_like(b2)
-    dh1 = np.empty_like(b1)
+    a1, h1, h2, a3 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b1)
+    h3, a4, f, da4 = np.empty_like(b1), np.empty_like(b4), np.empty_like(b4), np.empty_like(b4)
+    dh3, da3, dh2, dh1 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b1)
     da1 = np.empty_like(b1)
     losses = zero
     done = 0
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         # a1[i] = b1[i] + Σ_j<64 W1[i,j] x[j]
         for i in range(128):
             total = zero
             for j in range(64):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
-        # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
-        #     + exp(-|a1[i]|/2)²) otherwise}
+        # h1[i] = {0 if a1[i] = -∞
+        # {a1[i] if a1[i] > 0
+        # a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
         for i in range(128):
             shared = exp(-abs(real(0.5) * a1[i]))
-            h1[i] = (
-                zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], shared)) / (one + shared * shared)
-            )
+            h1[i] = (zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
+                else scaled(a1[i], shared)) / (one + shared * shared))
         # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
         for i in range(16):
             total = zero
             for j in range(128):
-                total += W2[i, j] * h1[j]
+                total += W2[i,j] * h1[j]
             h2[i] = b2[i] + total
         # a3[i] = b3[i] + Σ_j<16 W2[j,i] h2[j]
         for i in range(128):
@@ -202,22 +190,21 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
         for j in range(16):
             h2_j = h2[j]
             for i in range(128):
-                a3[i] += h2_j * W2[j, i]
-        # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
-        #     + exp(-|a3[i]|/2)²) otherwise}
+                a3[i] += h2_j * W2[j,i]
+        # h3[i] = {0 if a3[i] = -∞
+        # {a3[i] if a3[i] > 0
+        # a3[i] exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²) otherwise}
         for i in range(128):
             shared = exp(-abs(real(0.5) * a3[i]))
-            h3[i] = (
-                zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
-                else scaled(a3[i], shared)) / (one + shared * shared)
-            )
+            h3[i] = (zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
+                else scaled(a3[i], shared)) / (one + shared * shared))
         # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
         for i in range(64):
             a4[i] = b4[i]
         for j in range(128):
             h3_j = h3[j]
             for i in range(64):
-                a4[i] += h3_j * W1[j, i]
+                a4[i] += h3_j * W1[j,i]
         # f[i] = a4[i]
         for i in range(64):
             f[i] = a4[i]
@@ -232,24 +219,23 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
         for i in range(128):
             total = zero
             for j in range(64):
-                total += W1[i, j] * da4[j]
+                total += W1[i,j] * da4[j]
             dh3[i] = total
-        # da3[i] = dh3[i] {1 if a3[i] = ∞; 0 if a3[i] = -∞; {1 + (1 + a3[i]) exp(-|a3[i]|/2)²
-        #     if a3[i] > 0; (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 +
-        #     exp(-|a3[i]|/2)²)² otherwise}
+        # da3[i] = dh3[i] {1 if a3[i] = ∞
+        # 0 if a3[i] = -∞
+        # {1 + (1 + a3[i]) exp(-|a3[i]|/2)² if a3[i] > 0
+        # (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²)²
+        #     otherwise}
         for i in range(128):
             shared = exp(-abs(real(0.5) * a3[i]))
-            da3[i] = (
-                dh3[i] * (one if a3[i] == real(np.inf) else zero if a3[i] == -real(np.inf)
+            da3[i] = (dh3[i] * (one if a3[i] == real(np.inf) else zero if a3[i] == -real(np.inf)
                 else (one + scaled(one + a3[i], shared) if a3[i] > zero else scaled(one + a3[i]
-                + shared * shared, shared)) / ((one + shared * shared) * (one
-                + shared * shared)))
-            )
+                + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
         # dh2[i] = Σ_j<128 W2[i,j] da3[j]
         for i in range(16):
             total = zero
             for j in range(128):
-                total += W2[i, j] * da3[j]
+                total += W2[i,j] * da3[j]
             dh2[i] = total
         # dh1[i] = Σ_j<16 W2[j,i] dh2[j]
         for i in range(128):
@@ -257,18 +243,17 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
         for j in range(16):
             dh2_j = dh2[j]
             for i in range(128):
-                dh1[i] += dh2_j * W2[j, i]
-        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-        #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-        #     exp(-|a1[i]|/2)²)² otherwise}
+                dh1[i] += dh2_j * W2[j,i]
+        # da1[i] = dh1[i] {1 if a1[i] = ∞
+        # 0 if a1[i] = -∞
+        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
+        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+        #     otherwise}
         for i in range(128):
             shared = exp(-abs(real(0.5) * a1[i]))
-            da1[i] = (
-                dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+            da1[i] = (dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
                 else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
-                + shared * shared, shared)) / ((one + shared * shared) * (one
-                + shared * shared)))
-            )
+                + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -280,7 +265,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
             step_da1 = step * da1[i]
             step_h3 = step * h3[i]
             for j in range(64):
-                W1[i, j] -= step_da1 * x[j] + step_h3 * da4[j]
+                W1[i,j] -= step_da1 * x[j] + step_h3 * da4[j]
         # b1[i] ← b1[i] - step da1[i]
         for i in range(128):
             b1[i] -= step * da1[i]
@@ -289,7 +274,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
             step_dh2 = step * dh2[i]
             step_h2 = step * h2[i]
             for j in range(128):
-                W2[i, j] -= step_dh2 * h1[j] + step_h2 * da3[j]
+                W2[i,j] -= step_dh2 * h1[j] + step_h2 * da3[j]
         # b2[i] ← b2[i] - step dh2[i]
         for i in range(16):
             b2[i] -= step * dh2[i]
@@ -307,20 +292,15 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
 def forward(X, W1, b1, W2, b2, b3, b4, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    h2 = np.empty_like(b2)
-    a3 = np.empty_like(b1)
-    h3 = np.empty_like(b1)
-    a4 = np.empty_like(b4)
+    a1, h1, h2, a3 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b1)
+    h3, a4 = np.empty_like(b1), np.empty_like(b4)
     for n in range(N):
-        x = X[n]
-        f = F[n]
+        x, f = X[n], F[n]
         # a1[i] = b1[i] + Σ_j<64 W1[i,j] x[j]
         for i in range(128):
             total = zero
             for j in range(64):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
         forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f)
 
@@ -329,22 +309,16 @@ def forward(X, W1, b1, W2, b2, b3, b4, F):
 def loss(X, Y, W1, b1, W2, b2, b3, b4):
     """Return the mean loss of the examples, without the penalty."""
     N = X.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    h2 = np.empty_like(b2)
-    a3 = np.empty_like(b1)
-    h3 = np.empty_like(b1)
-    a4 = np.empty_like(b4)
-    f = np.empty_like(b4)
+    a1, h1, h2, a3 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b1)
+    h3, a4, f = np.empty_like(b1), np.empty_like(b4), np.empty_like(b4)
     mean = zero
     for n in range(N):
-        x = X[n]
-        y = Y[n]
+        x, y = X[n], Y[n]
         # a1[i] = b1[i] + Σ_j<64 W1[i,j] x[j]
         for i in range(128):
             total = zero
             for j in range(64):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
         forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f)
         # l = Σ_i<64 (a4[i] - y[i])²
@@ -358,24 +332,15 @@ def loss(X, Y, W1, b1, W2, b2, b3, b4):
 @kernel
 def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    h2 = np.empty_like(b2)
-    a3 = np.empty_like(b1)
-    h3 = np.empty_like(b1)
-    a4 = np.empty_like(b4)
-    f = np.empty_like(b4)
-    da4 = np.empty_like(b4)
-    dh3 = np.empty_like(b1)
-    da3 = np.empty_like(b1)
-    dh2 = np.empty_like(b2)
-    dh1 = np.empty_like(b1)
+    a1, h1, h2, a3 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b1)
+    h3, a4, f, da4 = np.empty_like(b1), np.empty_like(b4), np.empty_like(b4), np.empty_like(b4)
+    dh3, da3, dh2, dh1 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b1)
     da1 = np.empty_like(b1)
     # a1[i] = b1[i] + Σ_j<64 W1[i,j] x[j]
     for i in range(128):
         total = zero
         for j in range(64):
-            total += W1[i, j] * x[j]
+            total += W1[i,j] * x[j]
         a1[i] = b1[i] + total
     forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f)
     # l = Σ_i<64 (a4[i] - y[i])²
@@ -385,26 +350,25 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
     # da4[i] = 2 f[i] - 2 y[i]
     for i in range(64):
         da4[i] = real(2) * f[i] - real(2) * y[i]
-    # dh3[i] = Σ_j<64 W1[i,j] da4[j]; da3[i] = dh3[i] {1 if a3[i] = ∞; 0 if a3[i] = -∞; {1
-    #     + (1 + a3[i]) exp(-|a3[i]|/2)² if a3[i] > 0; (1 + a3[i] + exp(-|a3[i]|/2)²)
-    #     exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²)² otherwise}
+    # dh3[i] = Σ_j<64 W1[i,j] da4[j]
+    # da3[i] = dh3[i] {1 if a3[i] = ∞
+    # 0 if a3[i] = -∞
+    # {1 + (1 + a3[i]) exp(-|a3[i]|/2)² if a3[i] > 0
+    # (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²)² otherwise}
     for i in range(128):
         total = zero
         for j in range(64):
-            total += W1[i, j] * da4[j]
+            total += W1[i,j] * da4[j]
         dh3[i] = total
         shared = exp(-abs(real(0.5) * a3[i]))
-        da3[i] = (
-            dh3[i] * (one if a3[i] == real(np.inf) else zero if a3[i] == -real(np.inf)
+        da3[i] = (dh3[i] * (one if a3[i] == real(np.inf) else zero if a3[i] == -real(np.inf)
             else (one + scaled(one + a3[i], shared) if a3[i] > zero else scaled(one + a3[i]
-            + shared * shared, shared)) / ((one + shared * shared) * (one
-            + shared * shared)))
-        )
+            + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
     # dh2[i] = Σ_j<128 W2[i,j] da3[j]
     for i in range(16):
         total2 = zero
         for j in range(128):
-            total2 += W2[i, j] * da3[j]
+            total2 += W2[i,j] * da3[j]
         dh2[i] = total2
     # dh1[i] = Σ_j<16 W2[j,i] dh2[j]
     for i in range(128):
@@ -412,30 +376,29 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
     for j in range(16):
         dh2_j = dh2[j]
         for i in range(128):
-            dh1[i] += dh2_j * W2[j, i]
-    # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-    #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-    #     exp(-|a1[i]|/2)²)² otherwise}; dW1[i,j] = da1[i] x[j] + da4[j] h3[i]; db1[i] =
-    #     da1[i]
+            dh1[i] += dh2_j * W2[j,i]
+    # da1[i] = dh1[i] {1 if a1[i] = ∞
+    # 0 if a1[i] = -∞
+    # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
+    # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)² otherwise}
+    # dW1[i,j] = da1[i] x[j] + da4[j] h3[i]
+    # db1[i] = da1[i]
     for i in range(128):
         shared = exp(-abs(real(0.5) * a1[i]))
-        da1[i] = (
-            dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+        da1[i] = (dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
             else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
-            + shared * shared, shared)) / ((one + shared * shared) * (one
-            + shared * shared)))
-        )
+            + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
         da1_i = da1[i]
         h3_i = h3[i]
         for j in range(64):
-            dW1[i, j] = da1_i * x[j] + h3_i * da4[j]
+            dW1[i,j] = da1_i * x[j] + h3_i * da4[j]
         db1[i] = da1[i]
     # dW2[i,j] = dh2[i] h1[j] + da3[j] h2[i]; db2[i] = dh2[i]
     for i in range(16):
         dh2_i = dh2[i]
         h2_i = h2[i]
         for j in range(128):
-            dW2[i, j] = dh2_i * h1[j] + h2_i * da3[j]
+            dW2[i,j] = dh2_i * h1[j] + h2_i * da3[j]
         db2[i] = dh2[i]
     # db3[i] = da3[i]
     for i in range(128):
@@ -449,20 +412,19 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
 @inlined
 def forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f):
     """Compute h1, h2, a3, h3, a4, f of one example from a1."""
-    # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
-    #     + exp(-|a1[i]|/2)²) otherwise}
+    # h1[i] = {0 if a1[i] = -∞
+    # {a1[i] if a1[i] > 0
+    # a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
     for i in range(128):
         a1_i = a1[i]
         shared = exp(-abs(real(0.5) * a1_i))
-        h1[i] = (
-            zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
-            else scaled(a1_i, shared)) / (one + shared * shared)
-        )
+        h1[i] = (zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
+            else scaled(a1_i, shared)) / (one + shared * shared))
     # h2[i] = b2[i] + Σ_j<128 W2[i,j] h1[j]
     for i in range(16):
         total = zero
         for j in range(128):
-            total += W2[i, j] * h1[j]
+            total += W2[i,j] * h1[j]
         h2[i] = b2[i] + total
     # a3[i] = b3[i] + Σ_j<16 W2[j,i] h2[j]
     for i in range(128):
@@ -470,23 +432,22 @@ def forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f):
     for j in range(16):
         h2_j = h2[j]
         for i in range(128):
-            a3[i] += h2_j * W2[j, i]
-    # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1
-    #     + exp(-|a3[i]|/2)²) otherwise}
+            a3[i] += h2_j * W2[j,i]
+    # h3[i] = {0 if a3[i] = -∞
+    # {a3[i] if a3[i] > 0
+    # a3[i] exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²) otherwise}
     for i in range(128):
         a3_i = a3[i]
         shared = exp(-abs(real(0.5) * a3_i))
-        h3[i] = (
-            zero if a3_i == -real(np.inf) else (a3_i if a3_i > zero
-            else scaled(a3_i, shared)) / (one + shared * shared)
-        )
+        h3[i] = (zero if a3_i == -real(np.inf) else (a3_i if a3_i > zero
+            else scaled(a3_i, shared)) / (one + shared * shared))
     # a4[i] = b4[i] + Σ_j<128 W1[j,i] h3[j]
     for i in range(64):
         a4[i] = b4[i]
     for j in range(128):
         h3_j = h3[j]
         for i in range(64):
-            a4[i] += h3_j * W1[j, i]
+            a4[i] += h3_j * W1[j,i]
     # f[i] = a4[i]
     for i in range(64):
         f[i] = a4[i]
@@ -529,10 +490,7 @@ class Trainer:
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
         self.state = {}
 
-    def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
-        **hyperparameters,
-    ):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
@@ -777,11 +735,10 @@ def initial_scale(fan_in, fan_out):
 
 def step_size(learning_rate, decay, t):
     """Return the step size of update t."""
-    return learning_rate / (one + real(t) * decay)
+    return learning_rate/(decay*t + 1)
 
 
 # --- faster orders, same updates ---
-
 
 def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
@@ -797,18 +754,9 @@ aligned = njit(at_cache_line)
 def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
     """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
     updates = order.shape[0]
-    a1 = aligned(128, W1)
-    h1 = aligned(128, W1)
-    h2 = aligned(16, W1)
-    a3 = aligned(128, W1)
-    h3 = aligned(128, W1)
-    a4 = aligned(64, W1)
-    f = aligned(64, W1)
-    da4 = aligned(64, W1)
-    dh3 = aligned(128, W1)
-    da3 = aligned(128, W1)
-    dh2 = aligned(16, W1)
-    dh1 = aligned(128, W1)
+    a1, h1, h2, a3 = aligned(128, W1), aligned(128, W1), aligned(16, W1), aligned(128, W1)
+    h3, a4, f, da4 = aligned(128, W1), aligned(64, W1), aligned(64, W1), aligned(64, W1)
+    dh3, da3, dh2, dh1 = aligned(128, W1), aligned(128, W1), aligned(16, W1), aligned(128, W1)
     da1 = aligned(128, W1)
     losses = zero
     done = 0
@@ -818,12 +766,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
     for i in range(128):
         total = zero
         for j in range(64):
-            total += W1[i, j] * x[j]
+            total += W1[i,j] * x[j]
         a1[i] = b1[i] + total
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f)
         # l = Σ_i<64 (a4[i] - y[i])²
         l = zero
@@ -843,119 +790,105 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
         for i in range(126, 128):
             total = zero
             for j in range(64):
-                total += W1[i, j] * da4[j]
+                total += W1[i,j] * da4[j]
             dh3[i] = total
         for i in range(123, -1, -3):
             total_0 = total_1 = total_2 = zero
             for j in range(64):
                 da4_j = da4[j]
-                total_0 += da4_j * W1[i, j]
-                total_1 += da4_j * W1[i + 1, j]
-                total_2 += da4_j * W1[i + 2, j]
-            dh3[i] = total_0
-            dh3[i + 1] = total_1
-            dh3[i + 2] = total_2
-        # da3[i] = dh3[i] {1 if a3[i] = ∞; 0 if a3[i] = -∞; {1 + (1 + a3[i]) exp(-|a3[i]|/2)²
-        #     if a3[i] > 0; (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 +
-        #     exp(-|a3[i]|/2)²)² otherwise}; b3[i] ← b3[i] - step da3[i]
+                total_0 += da4_j * W1[i,j]
+                total_1 += da4_j * W1[i+1,j]
+                total_2 += da4_j * W1[i+2,j]
+            dh3[i], dh3[i+1], dh3[i+2] = total_0, total_1, total_2
+        # da3[i] = dh3[i] {1 if a3[i] = ∞
+        # 0 if a3[i] = -∞
+        # {1 + (1 + a3[i]) exp(-|a3[i]|/2)² if a3[i] > 0
+        # (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²)²
+        #     otherwise}
+        # b3[i] ← b3[i] - step da3[i]
         for i in range(128):
             a3_i = a3[i]
             shared = exp(-abs(real(0.5) * a3_i))
-            da3[i] = (
-                dh3[i] * (one if a3_i == real(np.inf) else zero if a3_i == -real(np.inf)
+            da3[i] = (dh3[i] * (one if a3_i == real(np.inf) else zero if a3_i == -real(np.inf)
                 else (one + scaled(one + a3_i, shared) if a3_i > zero else scaled(one + a3_i
-                + shared * shared, shared)) / ((one + shared * shared) * (one
-                + shared * shared)))
-            )
+                + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
             b3[i] -= step * da3[i]
         # dh2[i] = Σ_j<128 W2[i,j] da3[j]; b2[i] ← b2[i] - step dh2[i]
         total = zero
         for j in range(128):
-            total += W2[15, j] * da3[j]
+            total += W2[15,j] * da3[j]
         dh2[15] = total
         b2[15] -= step * dh2[15]
         for i in range(12, -1, -3):
             total_0 = total_1 = total_2 = zero
             for j in range(128):
                 da3_j = da3[j]
-                total_0 += da3_j * W2[i, j]
-                total_1 += da3_j * W2[i + 1, j]
-                total_2 += da3_j * W2[i + 2, j]
-            dh2[i] = total_0
-            dh2[i + 1] = total_1
-            dh2[i + 2] = total_2
+                total_0 += da3_j * W2[i,j]
+                total_1 += da3_j * W2[i+1,j]
+                total_2 += da3_j * W2[i+2,j]
+            dh2[i], dh2[i+1], dh2[i+2] = total_0, total_1, total_2
             b2[i] -= step * dh2[i]
-            b2[i + 1] -= step * dh2[i + 1]
-            b2[i + 2] -= step * dh2[i + 2]
+            b2[i+1] -= step * dh2[i+1]
+            b2[i+2] -= step * dh2[i+2]
         # dh1[i] = Σ_j<16 W2[j,i] dh2[j]
         for i in range(128):
             dh1[i] = zero
         for j in range(16):
             dh2_j = dh2[j]
             for i in range(128):
-                dh1[i] += dh2_j * W2[j, i]
+                dh1[i] += dh2_j * W2[j,i]
         # W2[i,j] ← W2[i,j] + step (-dh2[i] h1[j] - da3[j] h2[i])
         for i in range(16):
             step_dh2 = step * dh2[i]
             step_h2 = step * h2[i]
             for j in range(128):
-                W2[i, j] -= step_dh2 * h1[j] + step_h2 * da3[j]
-        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-        #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-        #     exp(-|a1[i]|/2)²)² otherwise}
+                W2[i,j] -= step_dh2 * h1[j] + step_h2 * da3[j]
+        # da1[i] = dh1[i] {1 if a1[i] = ∞
+        # 0 if a1[i] = -∞
+        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
+        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+        #     otherwise}
         for i in range(128):
             a1_i = a1[i]
             shared = exp(-abs(real(0.5) * a1_i))
-            da1[i] = (
-                dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
+            da1[i] = (dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
                 else (one + scaled(one + a1_i, shared) if a1_i > zero else scaled(one + a1_i
-                + shared * shared, shared)) / ((one + shared * shared) * (one
-                + shared * shared)))
-            )
-        row = order[min(n + 1, updates - 1)]
+                + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
+        row = order[min(n+1,updates-1)]
         x_next = X[row]
-        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - da4[j] h3[i]);
-        #     a1[i] = b1[i] + Σ_j<64 W1[i,j] x_next[j]
+        # b1[i] ← b1[i] - step da1[i]
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - da4[j] h3[i])
+        # a1[i] = b1[i] + Σ_j<64 W1[i,j] x_next[j]
         for i in range(0, 126, 3):
             b1[i] -= step * da1[i]
-            b1[i + 1] -= step * da1[i + 1]
-            b1[i + 2] -= step * da1[i + 2]
+            b1[i+1] -= step * da1[i+1]
+            b1[i+2] -= step * da1[i+2]
             total_0 = total_1 = total_2 = zero
-            step_da1_0 = step * da1[i]
-            step_da1_1 = step * da1[i + 1]
-            step_da1_2 = step * da1[i + 2]
-            step_h3_0 = step * h3[i]
-            step_h3_1 = step * h3[i + 1]
-            step_h3_2 = step * h3[i + 2]
+            step_da1_0, step_da1_1, step_da1_2 = step * da1[i], step * da1[i+1], step * da1[i+2]
+            step_h3_0, step_h3_1, step_h3_2 = step * h3[i], step * h3[i+1], step * h3[i+2]
             for j in range(64):
-                x_j = x[j]
-                da4_j = da4[j]
-                W1_i_j = W1[i, j]
-                x_next_j = x_next[j]
-                W1_i1_j = W1[i + 1, j]
-                W1_i2_j = W1[i + 2, j]
-                W1_i_j -= da4_j * step_h3_0 + step_da1_0 * x_j
-                W1_i1_j -= da4_j * step_h3_1 + step_da1_1 * x_j
-                W1_i2_j -= da4_j * step_h3_2 + step_da1_2 * x_j
-                total_0 += W1_i_j * x_next_j
-                total_1 += W1_i1_j * x_next_j
-                total_2 += W1_i2_j * x_next_j
-                W1[i, j] = W1_i_j
-                W1[i + 1, j] = W1_i1_j
-                W1[i + 2, j] = W1_i2_j
+                x_j, da4_j, W1_ij, x_next_j, W1_i1j = x[j], da4[j], W1[i,j], x_next[j], W1[i+1,j]
+                W1_i2j = W1[i+2,j]
+                W1_ij -= da4_j * step_h3_0 + step_da1_0 * x_j
+                W1_i1j -= da4_j * step_h3_1 + step_da1_1 * x_j
+                W1_i2j -= da4_j * step_h3_2 + step_da1_2 * x_j
+                total_0 += W1_ij * x_next_j
+                total_1 += W1_i1j * x_next_j
+                total_2 += W1_i2j * x_next_j
+                W1[i,j], W1[i+1,j], W1[i+2,j] = W1_ij, W1_i1j, W1_i2j
             a1[i] = b1[i] + total_0
-            a1[i + 1] = total_1 + b1[i + 1]
-            a1[i + 2] = total_2 + b1[i + 2]
+            a1[i+1] = total_1 + b1[i+1]
+            a1[i+2] = total_2 + b1[i+2]
         for i in range(126, 128):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
             step_h3 = step * h3[i]
             for j in range(64):
-                W1_i_j = W1[i, j]
-                W1_i_j -= step_da1 * x[j] + step_h3 * da4[j]
-                total += W1_i_j * x_next[j]
-                W1[i, j] = W1_i_j
+                W1_ij = W1[i,j]
+                W1_ij -= step_da1 * x[j] + step_h3 * da4[j]
+                total += W1_ij * x_next[j]
+                W1[i,j] = W1_ij
             a1[i] = b1[i] + total
         done += 1
     return done, losses
@@ -965,17 +898,14 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
 def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, batch):
     """Update after every `batch` examples of X[order], by the mean of their gradients."""
     updates = order.shape[0]
-    x = aligned(batch * 64, W1).reshape(batch, 64)
-    y = aligned(batch * 64, W1).reshape(batch, 64)
+    x, y = aligned(batch * 64, W1).reshape(batch, 64), aligned(batch * 64, W1).reshape(batch, 64)
     a1 = aligned(batch * 128, W1).reshape(batch, 128)
     h1 = aligned(batch * 128, W1).reshape(batch, 128)
     h2 = aligned(batch * 16, W1).reshape(batch, 16)
     a3 = aligned(batch * 128, W1).reshape(batch, 128)
     h3 = aligned(batch * 128, W1).reshape(batch, 128)
-    a4 = aligned(batch * 64, W1).reshape(batch, 64)
-    f = aligned(batch * 64, W1).reshape(batch, 64)
-    l = aligned(batch, W1)
-    da4 = aligned(batch * 64, W1).reshape(batch, 64)
+    a4, f = aligned(batch * 64, W1).reshape(batch, 64), aligned(batch * 64, W1).reshape(batch, 64)
+    l, da4 = aligned(batch, W1), aligned(batch * 64, W1).reshape(batch, 64)
     dh3 = aligned(batch * 128, W1).reshape(batch, 128)
     da3 = aligned(batch * 128, W1).reshape(batch, 128)
     dh2 = aligned(batch * 16, W1).reshape(batch, 16)
@@ -988,73 +918,75 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
         count = min(batch, updates - start)
         # the examples of the batch, row by row
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             for j in range(64):
-                x[r, j] = X[row, j]
+                x[r,j] = X[row,j]
             for j in range(64):
-                y[r, j] = Y[row, j]
+                y[r,j] = Y[row,j]
         # a1[r,i] = Σ_j<64 W1[i,j] x[r,j]
-        contract_pk_qk(a1, x, W1, count, 128, 64)
+        rows_x_rows(a1, x, W1, count, 128, 64)
         # a1[r,i] ← a1[r,i] + b1[i]
         for r in range(count):
             for i in range(128):
-                a1[r, i] += b1[i]
-        # h1[r,i] = {0 if a1[r,i] = -∞; {a1[r,i] if a1[r,i] > 0; a1[r,i] exp(-|a1[r,i]|/2)²
-        #     otherwise}/(1 + exp(-|a1[r,i]|/2)²) otherwise}
-        each_decay_scaled(h1.reshape(-1), a1.reshape(-1), 128 * count)
+                a1[r,i] += b1[i]
+        # h1[r,i] = {0 if a1[r,i] = -∞
+        # {a1[r,i] if a1[r,i] > 0
+        # a1[r,i] exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²) otherwise}
+        each_scaled_decay(h1.reshape(-1), a1.reshape(-1), 128 * count)
         # h2[r,i] = Σ_j<128 W2[i,j] h1[r,j]
-        contract_pk_qk(h2, h1, W2, count, 16, 128)
+        rows_x_rows(h2, h1, W2, count, 16, 128)
         # h2[r,i] ← b2[i] + h2[r,i]
         for r in range(count):
             for i in range(16):
-                h2[r, i] += b2[i]
+                h2[r,i] += b2[i]
         # a3[r,i] = Σ_j<16 W2[j,i] h2[r,j]
-        contract_pk_kq(a3, h2, W2, count, 128, 16)
+        rows_x_columns(a3, h2, W2, count, 128, 16)
         # a3[r,i] ← a3[r,i] + b3[i]
         for r in range(count):
             for i in range(128):
-                a3[r, i] += b3[i]
-        # h3[r,i] = {0 if a3[r,i] = -∞; {a3[r,i] if a3[r,i] > 0; a3[r,i] exp(-|a3[r,i]|/2)²
-        #     otherwise}/(1 + exp(-|a3[r,i]|/2)²) otherwise}
-        each_decay_scaled(h3.reshape(-1), a3.reshape(-1), 128 * count)
+                a3[r,i] += b3[i]
+        # h3[r,i] = {0 if a3[r,i] = -∞
+        # {a3[r,i] if a3[r,i] > 0
+        # a3[r,i] exp(-|a3[r,i]|/2)² otherwise}/(1 + exp(-|a3[r,i]|/2)²) otherwise}
+        each_scaled_decay(h3.reshape(-1), a3.reshape(-1), 128 * count)
         # a4[r,i] = Σ_j<128 W1[j,i] h3[r,j]
-        contract_pk_kq(a4, h3, W1, count, 64, 128)
+        rows_x_columns(a4, h3, W1, count, 64, 128)
         # a4[r,i] ← a4[r,i] + b4[i]
         for r in range(count):
             for i in range(64):
-                a4[r, i] += b4[i]
+                a4[r,i] += b4[i]
         # f[r,i] = a4[r,i]
         for r in range(count):
             for i in range(64):
-                f[r, i] = a4[r, i]
+                f[r,i] = a4[r,i]
         # l[r] = Σ_i<64 (a4[r,i] - y[r,i])²
         for r in range(count):
             total = zero
             for i in range(64):
-                total += (a4[r, i] - y[r, i]) * (a4[r, i] - y[r, i])
+                total += (a4[r,i] - y[r,i]) * (a4[r,i] - y[r,i])
             l[r] = total
         # da4[r,i] = 2 f[r,i] - 2 y[r,i]
         for r in range(count):
             for i in range(64):
-                da4[r, i] = real(2) * f[r, i] - real(2) * y[r, i]
+                da4[r,i] = real(2) * f[r,i] - real(2) * y[r,i]
         # dh3[r,i] = Σ_j<64 W1[i,j] da4[r,j]
-        contract_pk_qk(dh3, da4, W1, count, 128, 64)
-        # da3[r,i] = dh3[r,i] {1 if a3[r,i] = ∞; 0 if a3[r,i] = -∞; {1 + (1 + a3[r,i])
-        #     exp(-|a3[r,i]|/2)² if a3[r,i] > 0; (1 + a3[r,i] + exp(-|a3[r,i]|/2)²)
-        #     exp(-|a3[r,i]|/2)² otherwise}/(1 + exp(-|a3[r,i]|/2)²)² otherwise}
-        each_decay_scaled_d748(
-            da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 128 * count
-        )
+        rows_x_rows(dh3, da4, W1, count, 128, 64)
+        # da3[r,i] = dh3[r,i] {1 if a3[r,i] = ∞
+        # 0 if a3[r,i] = -∞
+        # {1 + (1 + a3[r,i]) exp(-|a3[r,i]|/2)² if a3[r,i] > 0
+        # (1 + a3[r,i] + exp(-|a3[r,i]|/2)²) exp(-|a3[r,i]|/2)² otherwise}/(1 + exp(-|a3[r,i]|/2)²)²
+        #     otherwise}
+        each_da3_da1(da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 128 * count)
         # dh2[r,i] = Σ_j<128 W2[i,j] da3[r,j]
-        contract_pk_qk(dh2, da3, W2, count, 16, 128)
+        rows_x_rows(dh2, da3, W2, count, 16, 128)
         # dh1[r,i] = Σ_j<16 W2[j,i] dh2[r,j]
-        contract_pk_kq(dh1, dh2, W2, count, 128, 16)
-        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
-        #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
-        #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
-        each_decay_scaled_d748(
-            da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 128 * count
-        )
+        rows_x_columns(dh1, dh2, W2, count, 128, 16)
+        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞
+        # 0 if a1[r,i] = -∞
+        # {1 + (1 + a1[r,i]) exp(-|a1[r,i]|/2)² if a1[r,i] > 0
+        # (1 + a1[r,i] + exp(-|a1[r,i]|/2)²) exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)²
+        #     otherwise}
+        each_da3_da1(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 128 * count)
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):
@@ -1069,38 +1001,38 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
         per_count = one / real(count)
         for i in range(128):
             for r in range(count):
-                step_da1_r = step * da1[r, i]
-                step_h3_r = step * h3[r, i]
+                step_da1_ri = step * da1[r,i]
+                step_h3_ri = step * h3[r,i]
                 for j in range(64):
-                    W1[i, j] += per_count * (-step_da1_r * x[r, j] - step_h3_r * da4[r, j])
+                    W1[i,j] += per_count * (-step_da1_ri * x[r,j] - step_h3_ri * da4[r,j])
         # b1[i] ← b1[i] + Σ_r (-step da1[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(128):
-                b1[i] -= step_per_count * da1[r, i]
+                b1[i] -= step_per_count * da1[r,i]
         # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] dh2[r,i] - step h2[r,i] da3[r,j])/count
         per_count = one / real(count)
         for i in range(16):
             for r in range(count):
-                step_dh2_r = step * dh2[r, i]
-                step_h2_r = step * h2[r, i]
+                step_dh2_ri = step * dh2[r,i]
+                step_h2_ri = step * h2[r,i]
                 for j in range(128):
-                    W2[i, j] += per_count * (-step_dh2_r * h1[r, j] - step_h2_r * da3[r, j])
+                    W2[i,j] += per_count * (-step_dh2_ri * h1[r,j] - step_h2_ri * da3[r,j])
         # b2[i] ← b2[i] + Σ_r (-step dh2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(16):
-                b2[i] -= step_per_count * dh2[r, i]
+                b2[i] -= step_per_count * dh2[r,i]
         # b3[i] ← b3[i] + Σ_r (-step da3[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(128):
-                b3[i] -= step_per_count * da3[r, i]
+                b3[i] -= step_per_count * da3[r,i]
         # b4[i] ← b4[i] + Σ_r (-step da4[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(64):
-                b4[i] -= step_per_count * da4[r, i]
+                b4[i] -= step_per_count * da4[r,i]
         update += 1
         done += count
     return done, losses
@@ -1111,210 +1043,131 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 # --- what they call: products of arrays, functions of all elements ---
 
-
 @kernel
-def contract_pk_qk(C, A, B, rows, columns, terms):
+def rows_x_rows(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] = total_0_0
-            C[p, q + 1] = total_0_1
-            C[p, q + 2] = total_0_2
-            C[p, q + 3] = total_0_3
-            C[p, q + 4] = total_0_4
-            C[p, q + 5] = total_0_5
-            C[p + 1, q] = total_1_0
-            C[p + 1, q + 1] = total_1_1
-            C[p + 1, q + 2] = total_1_2
-            C[p + 1, q + 3] = total_1_3
-            C[p + 1, q + 4] = total_1_4
-            C[p + 1, q + 5] = total_1_5
-            C[p + 2, q] = total_2_0
-            C[p + 2, q + 1] = total_2_1
-            C[p + 2, q + 2] = total_2_2
-            C[p + 2, q + 3] = total_2_3
-            C[p + 2, q + 4] = total_2_4
-            C[p + 2, q + 5] = total_2_5
-            C[p + 3, q] = total_3_0
-            C[p + 3, q + 1] = total_3_1
-            C[p + 3, q + 2] = total_3_2
-            C[p + 3, q + 3] = total_3_3
-            C[p + 3, q + 4] = total_3_4
-            C[p + 3, q + 5] = total_3_5
+                A_pk, B_qk, B_q1k, B_q2k, B_q3k = A[p,k], B[q,k], B[q+1,k], B[q+2,k], B[q+3,k]
+                B_q4k, B_q5k, A_p1k, A_p2k, A_p3k = B[q+4,k], B[q+5,k], A[p+1,k], A[p+2,k], A[p+3,k]
+                total_00 += A_pk * B_qk
+                total_01 += A_pk * B_q1k
+                total_02 += A_pk * B_q2k
+                total_03 += A_pk * B_q3k
+                total_04 += A_pk * B_q4k
+                total_05 += A_pk * B_q5k
+                total_10 += A_p1k * B_qk
+                total_11 += A_p1k * B_q1k
+                total_12 += A_p1k * B_q2k
+                total_13 += A_p1k * B_q3k
+                total_14 += A_p1k * B_q4k
+                total_15 += A_p1k * B_q5k
+                total_20 += A_p2k * B_qk
+                total_21 += A_p2k * B_q1k
+                total_22 += A_p2k * B_q2k
+                total_23 += A_p2k * B_q3k
+                total_24 += A_p2k * B_q4k
+                total_25 += A_p2k * B_q5k
+                total_30 += A_p3k * B_qk
+                total_31 += A_p3k * B_q1k
+                total_32 += A_p3k * B_q2k
+                total_33 += A_p3k * B_q3k
+                total_34 += A_p3k * B_q4k
+                total_35 += A_p3k * B_q5k
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_00, total_01, total_02, total_03
+            C[p,q+4], C[p,q+5], C[p+1,q], C[p+1,q+1] = total_04, total_05, total_10, total_11
+            C[p+1,q+2], C[p+1,q+3], C[p+1,q+4], C[p+1,q+5] = total_12, total_13, total_14, total_15
+            C[p+2,q], C[p+2,q+1], C[p+2,q+2], C[p+2,q+3] = total_20, total_21, total_22, total_23
+            C[p+2,q+4], C[p+2,q+5], C[p+3,q], C[p+3,q+1] = total_24, total_25, total_30, total_31
+            C[p+3,q+2], C[p+3,q+3], C[p+3,q+4], C[p+3,q+5] = total_32, total_33, total_34, total_35
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] = total_0
-            C[p, q + 1] = total_1
-            C[p, q + 2] = total_2
-            C[p, q + 3] = total_3
-            C[p, q + 4] = total_4
-            C[p, q + 5] = total_5
+                A_pk = A[p,k]
+                total_0 += A_pk * B[q,k]
+                total_1 += A_pk * B[q+1,k]
+                total_2 += A_pk * B[q+2,k]
+                total_3 += A_pk * B[q+3,k]
+                total_4 += A_pk * B[q+4,k]
+                total_5 += A_pk * B[q+5,k]
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_0, total_1, total_2, total_3
+            C[p,q+4], C[p,q+5] = total_4, total_5
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] = total
+                total += A[p,k] * B[q,k]
+            C[p,q] = total
 
 
 @kernel
-def each_decay_scaled(A, B, count):
+def each_scaled_decay(A, B, count):
     """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 +
     exp(-|B[i]|/2)²) otherwise}."""
     for i in range(count):
         shared = exp(-abs(real(0.5) * B[i]))
-        A[i] = (
-            zero if B[i] == -real(np.inf) else (B[i] if B[i] > zero
-            else scaled(B[i], shared)) / (one + shared * shared)
-        )
+        A[i] = (zero if B[i] == -real(np.inf) else (B[i] if B[i] > zero
+            else scaled(B[i], shared)) / (one + shared * shared))
 
 
 @kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
+def rows_x_columns(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            C[p,q] = C[p+1,q] = C[p+2,q] = C[p+3,q] = C[p+4,q] = C[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
+            A_pk_00, A_pk_01, A_pk_02, A_pk_03 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k]
+            A_pk_04, A_pk_05, A_pk_10, A_pk_11 = A[p+4,k], A[p+5,k], A[p,k+1], A[p+1,k+1]
+            A_pk_12, A_pk_13, A_pk_14, A_pk_15 = A[p+2,k+1], A[p+3,k+1], A[p+4,k+1], A[p+5,k+1]
+            A_pk_20, A_pk_21, A_pk_22, A_pk_23 = A[p,k+2], A[p+1,k+2], A[p+2,k+2], A[p+3,k+2]
+            A_pk_24, A_pk_25, A_pk_30, A_pk_31 = A[p+4,k+2], A[p+5,k+2], A[p,k+3], A[p+1,k+3]
+            A_pk_32, A_pk_33, A_pk_34, A_pk_35 = A[p+2,k+3], A[p+3,k+3], A[p+4,k+3], A[p+5,k+3]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += A_pk_00 * B_kq + A_pk_10 * B_k1q + A_pk_20 * B_k2q + A_pk_30 * B_k3q
+                C[p+1,q] += A_pk_01 * B_kq + A_pk_11 * B_k1q + A_pk_21 * B_k2q + A_pk_31 * B_k3q
+                C[p+2,q] += A_pk_02 * B_kq + A_pk_12 * B_k1q + A_pk_22 * B_k2q + A_pk_32 * B_k3q
+                C[p+3,q] += A_pk_03 * B_kq + A_pk_13 * B_k1q + A_pk_23 * B_k2q + A_pk_33 * B_k3q
+                C[p+4,q] += A_pk_04 * B_kq + A_pk_14 * B_k1q + A_pk_24 * B_k2q + A_pk_34 * B_k3q
+                C[p+5,q] += A_pk_05 * B_kq + A_pk_15 * B_k1q + A_pk_25 * B_k2q + A_pk_35 * B_k3q
         for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
+            A_pk_0, A_pk_1, A_pk_2, A_pk_3, A_pk_4 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k], A[p+4,k]
+            A_pk_5 = A[p+5,k]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_pk_0 * B_kq
+                C[p+1,q] += A_pk_1 * B_kq
+                C[p+2,q] += A_pk_2 * B_kq
+                C[p+3,q] += A_pk_3 * B_kq
+                C[p+4,q] += A_pk_4 * B_kq
+                C[p+5,q] += A_pk_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            C[p,q] = zero
         for k in range(terms):
-            A_p_k = A[p, k]
+            A_pk = A[p,k]
             for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
+                C[p,q] += A_pk * B[k,q]
 
 
 @kernel
-def each_decay_scaled_d748(A, B, C, count):
+def each_da3_da1(A, B, C, count):
     """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0;
     (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
     for i in range(count):
         shared = exp(-abs(real(0.5) * B[i]))
-        A[i] = (
-            C[i] * (one if B[i] == real(np.inf) else zero if B[i] == -real(np.inf) else (one
+        A[i] = (C[i] * (one if B[i] == real(np.inf) else zero if B[i] == -real(np.inf) else (one
             + scaled(one + B[i], shared) if B[i] > zero else scaled(one + B[i]
-            + shared * shared, shared)) / ((one + shared * shared) * (one
-            + shared * shared)))
-        )
+            + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
 
 
 # --- elementary functions of this precision ---
-
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
 
@@ -1327,9 +1180,9 @@ def exp(x):
     Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, real(-105.35837)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1349,7 +1202,6 @@ def scaled(m, h):
 
 
 # --- machine code on disk ---
-
 
 def keep_machine_code(*kernels):
     """Keep what the first calls compile on disk, where there is a place; return the kernels."""
@@ -1388,7 +1240,5 @@ def tolerate_failures(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-KEPT = keep_machine_code(
-    forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, each_decay_scaled,
-    contract_pk_kq, each_decay_scaled_d748, sgd_minibatch
-)
+KEPT = keep_machine_code(forward, loss, backward, sgd, sgd_overlapped, rows_x_rows,
+    each_scaled_decay, rows_x_columns, each_da3_da1, sgd_minibatch)

@@ -9,20 +9,20 @@ Contents:
     forward, loss, backward, ...: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
-    contract_pk_kq, ...: what they call: products of arrays, functions of all elements
+    rows_x_columns, W3_x_da3, ...: what they call: products of arrays, functions of all elements
     exp, log: elementary functions of this precision
     keep_machine_code: machine code on disk
 
 Given:
 
-    padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0 otherwise}
-    a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] padded1[c,p + u,q + v]
+    padded1[c,i,j] = {x[c,i-1,j-1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0 otherwise}
+    a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] padded1[c,p+u,q+v]
     h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
-    z2[c,p,q] = argmax_u<2,v<2 h1[c,u + 2 p,v + 2 q]
-    h2[c,p,q] = h1[c,2 p + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]
-    a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] h2[c,p + u,q + v]
+    z2[c,p,q] = argmax_u<2,v<2 h1[c,u+2p,v+2q]
+    h2[c,p,q] = h1[c,2p+floor(z2[c,p,q]/2),2q+Mod(z2[c,p,q],2)]
+    a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] h2[c,p+u,q+v]
     h3[o,p,q] = {0 if a3[o,p,q] ≤ 0; a3[o,p,q] otherwise}
-    flat4[q + 2 p + 4 c] = h3[c,p,q]
+    flat4[q+2p+4c] = h3[c,p,q]
     a4[i] = b4[i] + Σ_j<48 W4[i,j] flat4[j]
     f[i] = exp(a4[i])/Σ_j<10 exp(a4[j])
     l = -log(f[y])
@@ -36,29 +36,28 @@ Derived:
 
     da4[i] = f[i] - 1[i=y]
     dflat4[i] = Σ_j<10 W4[j,i] da4[j]
-    dh3[o,p,q] = dflat4[q + 2 p + 4 o]
+    dh3[o,p,q] = dflat4[q+2p+4o]
     da3[o,p,q] = dh3[o,p,q] {0 if a3[o,p,q] ≤ 0; 1 otherwise}
     dh2[c,p,q] = 0
-    dh2[u,j + k,i + p] ← W3[o,u,j,i] da3[o,k,p] + dh2[u,j + k,i + p]
+    dh2[c,p+u,q+v] ← W3[o,c,u,v] da3[o,p,q] + dh2[c,p+u,q+v]
     dh1[o,p,q] = 0
-    dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)] ← dh2[c,i,j] +
-        dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)]
+    dh1[c,2p+floor(z2[c,p,q]/2),2q+Mod(z2[c,p,q],2)] ← dh2[c,p,q] +
+        dh1[c,2p+floor(z2[c,p,q]/2),2q+Mod(z2[c,p,q],2)]
     da1[o,p,q] = dh1[o,p,q] {0 if a1[o,p,q] ≤ 0; 1 otherwise}
-    dW1[o,c,u,v] = Σ_j<8Σ_i<8 padded1[c,j + u,i + v] da1[o,j,i]
-    db1[o] = Σ_j<8Σ_i<8 da1[o,j,i]
-    dW3[o,c,u,v] = Σ_j<2Σ_i<2 h2[c,j + u,i + v] da3[o,j,i]
-    db3[o] = Σ_j<2Σ_i<2 da3[o,j,i]
+    dW1[o,c,u,v] = Σ_p<8Σ_q<8 padded1[c,p+u,q+v] da1[o,p,q]
+    db1[o] = Σ_p<8Σ_q<8 da1[o,p,q]
+    dW3[o,c,u,v] = Σ_p<2Σ_q<2 h2[c,p+u,q+v] da3[o,p,q]
+    db3[o] = Σ_p<2Σ_q<2 da3[o,p,q]
     dW4[i,j] = da4[i] flat4[j]
     db4[i] = da4[i]
 
 Update after each example:
 
     step = learning_rate/(1 + t decay)
-    W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8 padded1[c,j + u,i + v]
-        da1[o,j,i])
-    b1[o] ← b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
-    W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_j<2Σ_i<2 h2[c,j + u,i + v] da3[o,j,i])
-    b3[o] ← b3[o] - step Σ_j<2Σ_i<2 da3[o,j,i]
+    W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_p<8Σ_q<8 padded1[c,p+u,q+v] da1[o,p,q])
+    b1[o] ← b1[o] - step Σ_p<8Σ_q<8 da1[o,p,q]
+    W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_p<2Σ_q<2 h2[c,p+u,q+v] da3[o,p,q])
+    b3[o] ← b3[o] - step Σ_p<2Σ_q<2 da3[o,p,q]
     W4[i,j] ← W4[i,j] + step (-da4[i] flat4[j] - 2 l2 W4[i,j])
     b4[i] ← b4[i] - step da4[i]
 
@@ -83,7 +82,7 @@ Regenerate with:
     symbackprop generate --network convolutions.toml -o convolutions.py, or
         build(Network([...])) in Python
 
-The digest of what follows: 216a1e8d3d3797c1.
+The digest of what follows: 61267e98bfdf073c.
 """
 
 import hashlib
@@ -147,77 +146,60 @@ kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the
 
 @kernel
 def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their
-    losses."""
+    """Update after each example of X[order]; return how many, and the sum of their losses."""
     updates = order.shape[0]
-    padded1 = np.empty((1, 10, 10), W1.dtype)
-    a1 = np.empty((8, 8, 8), W1.dtype)
-    h1 = np.empty((8, 8, 8), W1.dtype)
-    z2 = np.empty((8, 4, 4), np.int64)
-    h2 = np.empty((8, 4, 4), W1.dtype)
-    a3 = np.empty((12, 2, 2), W1.dtype)
-    h3 = np.empty((12, 2, 2), W1.dtype)
-    flat4 = np.empty(48, W1.dtype)
-    a4 = np.empty_like(b4)
-    e = np.empty_like(b4)
-    f = np.empty_like(b4)
-    da4 = np.empty_like(b4)
-    dflat4 = np.empty(48, W1.dtype)
-    dh3 = np.empty((12, 2, 2), W1.dtype)
-    da3 = np.empty((12, 2, 2), W1.dtype)
-    dh2 = np.empty((8, 4, 4), W1.dtype)
-    dh1 = np.empty((8, 8, 8), W1.dtype)
-    da1 = np.empty((8, 8, 8), W1.dtype)
+    padded1, a1 = np.empty((1, 10, 10), W1.dtype), np.empty((8, 8, 8), W1.dtype)
+    h1, z2 = np.empty((8, 8, 8), W1.dtype), np.empty((8, 4, 4), np.int64)
+    h2, a3 = np.empty((8, 4, 4), W1.dtype), np.empty((12, 2, 2), W1.dtype)
+    h3, flat4, a4 = np.empty((12, 2, 2), W1.dtype), np.empty(48, W1.dtype), np.empty_like(b4)
+    e, f, da4 = np.empty_like(b4), np.empty_like(b4), np.empty_like(b4)
+    dflat4, dh3 = np.empty(48, W1.dtype), np.empty((12, 2, 2), W1.dtype)
+    da3, dh2 = np.empty((12, 2, 2), W1.dtype), np.empty((8, 4, 4), W1.dtype)
+    dh1, da1 = np.empty((8, 8, 8), W1.dtype), np.empty((8, 8, 8), W1.dtype)
     losses = zero
     done = 0
     l2_x2 = real(2) * l2
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
-        # padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
-        #     otherwise}
+        x, y = X[row], Y[row]
+        # padded1[c,i,j] = {x[c,i-1,j-1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0 otherwise}
         for i in range(10):
             for j in range(10):
-                padded1[0, i, j] = (
-                    x[0, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
-                )
-        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] padded1[c,p + u,q + v]
+                padded1[0,i,j] = x[0,i-1,j-1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
+        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] padded1[c,p+u,q+v]
         for o in range(8):
             b1_o = b1[o]
             for p in range(8):
                 for q in range(8):
-                    a1[o, p, q] = b1_o
+                    a1[o,p,q] = b1_o
                 for u in range(3):
                     for v in range(3):
-                        W1_o_c_u_v = W1[o, 0, u, v]
+                        W1_ocuv = W1[o,0,u,v]
                         for q in range(8):
-                            a1[o, p, q] += W1_o_c_u_v * padded1[0, p + u, q + v]
+                            a1[o,p,q] += W1_ocuv * padded1[0,p+u,q+v]
         # h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
         for o in range(8):
             for p in range(8):
                 for q in range(8):
-                    h1[o, p, q] = zero if a1[o, p, q] <= zero else a1[o, p, q]
-        # z2[c,p,q] = argmax_u<2,v<2 h1[c,u + 2 p,v + 2 q]
+                    h1[o,p,q] = zero if a1[o,p,q] <= zero else a1[o,p,q]
+        # z2[c,p,q] = argmax_u<2,v<2 h1[c,u+2p,v+2q]
         for c in range(8):
             for p in range(4):
                 for q in range(4):
-                    largest = h1[c, 2 * p, 2 * q]
-                    z2[c, p, q] = 0
+                    largest = h1[c,2*p,2*q]
+                    z2[c,p,q] = 0
                     for u in range(2):
                         for v in range(2):
-                            if (
-                                h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or
-                                h1[c, 2 * p + u, 2 * q + v] > largest
-                            ):
-                                largest = h1[c, 2 * p + u, 2 * q + v]
-                                z2[c, p, q] = 2 * u + v
-        # h2[c,p,q] = h1[c,2 p + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]
+                            if (h1[c,2*p+u,2*q+v] != h1[c,2*p+u,2*q+v] or h1[c,2*p+u,2*q+v] >
+                                    largest):
+                                largest = h1[c,2*p+u,2*q+v]
+                                z2[c,p,q] = 2 * u + v
+        # h2[c,p,q] = h1[c,2p+floor(z2[c,p,q]/2),2q+Mod(z2[c,p,q],2)]
         for c in range(8):
             for p in range(4):
                 for q in range(4):
-                    h2[c, p, q] = h1[c, 2 * p + z2[c, p, q] // 2, 2 * q + z2[c, p, q] % 2]
-        # a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] h2[c,p + u,q + v]
+                    h2[c,p,q] = h1[c,2*p+z2[c,p,q]//2,2*q+z2[c,p,q]%2]
+        # a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] h2[c,p+u,q+v]
         for o in range(12):
             b3_o = b3[o]
             for p in range(2):
@@ -226,23 +208,23 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
                     for c in range(8):
                         for u in range(3):
                             for v in range(3):
-                                total += W3[o, c, u, v] * h2[c, p + u, q + v]
-                    a3[o, p, q] = b3_o + total
+                                total += W3[o,c,u,v] * h2[c,p+u,q+v]
+                    a3[o,p,q] = b3_o + total
         # h3[o,p,q] = {0 if a3[o,p,q] ≤ 0; a3[o,p,q] otherwise}
         for o in range(12):
             for p in range(2):
                 for q in range(2):
-                    h3[o, p, q] = zero if a3[o, p, q] <= zero else a3[o, p, q]
-        # flat4[q + 2 p + 4 c] = h3[c,p,q]
+                    h3[o,p,q] = zero if a3[o,p,q] <= zero else a3[o,p,q]
+        # flat4[q+2p+4c] = h3[c,p,q]
         for c in range(12):
             for p in range(2):
                 for q in range(2):
-                    flat4[2 * p + 4 * c + q] = h3[c, p, q]
+                    flat4[2*p+4*c+q] = h3[c,p,q]
         # a4[i] = b4[i] + Σ_j<48 W4[i,j] flat4[j]
         for i in range(10):
             total = zero
             for j in range(48):
-                total += W4[i, j] * flat4[j]
+                total += W4[i,j] * flat4[j]
             a4[i] = b4[i] + total
         # m = max_i<10 a4[i]
         m = a4[0]
@@ -270,95 +252,94 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
         for j in range(10):
             da4_j = da4[j]
             for i in range(48):
-                dflat4[i] += da4_j * W4[j, i]
-        # dh3[o,p,q] = dflat4[q + 2 p + 4 o]
+                dflat4[i] += da4_j * W4[j,i]
+        # dh3[o,p,q] = dflat4[q+2p+4o]
         for o in range(12):
             for p in range(2):
                 for q in range(2):
-                    dh3[o, p, q] = dflat4[2 * p + 4 * o + q]
+                    dh3[o,p,q] = dflat4[2*p+4*o+q]
         # da3[o,p,q] = dh3[o,p,q] {0 if a3[o,p,q] ≤ 0; 1 otherwise}
         for o in range(12):
             for p in range(2):
                 for q in range(2):
-                    da3[o, p, q] = dh3[o, p, q] * (zero if a3[o, p, q] <= zero else one)
+                    da3[o,p,q] = dh3[o,p,q] * (zero if a3[o,p,q] <= zero else one)
         # dh2[c,p,q] = 0
         for c in range(8):
             for p in range(4):
                 for q in range(4):
-                    dh2[c, p, q] = zero
-        # dh2[u,j + k,i + p] ← W3[o,u,j,i] da3[o,k,p] + dh2[u,j + k,i + p]
+                    dh2[c,p,q] = zero
+        # dh2[c,p+u,q+v] ← W3[o,c,u,v] da3[o,p,q] + dh2[c,p+u,q+v]
         for o in range(12):
-            for u in range(8):
-                for j in range(3):
-                    for k in range(2):
-                        for p in range(2):
-                            da3_o_k_p = da3[o, k, p]
-                            for i in range(3):
-                                dh2[u, j + k, i + p] += da3_o_k_p * W3[o, u, j, i]
+            for c in range(8):
+                for u in range(3):
+                    for p in range(2):
+                        for q in range(2):
+                            da3_opq = da3[o,p,q]
+                            for v in range(3):
+                                dh2[c,p+u,q+v] += da3_opq * W3[o,c,u,v]
         # dh1[o,p,q] = 0
         for o in range(8):
             for p in range(8):
                 for q in range(8):
-                    dh1[o, p, q] = zero
-        # dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)] ← dh2[c,i,j] +
-        #     dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)]
+                    dh1[o,p,q] = zero
+        # dh1[c,2p+floor(z2[c,p,q]/2),2q+Mod(z2[c,p,q],2)] ← dh2[c,p,q] +
+        #     dh1[c,2p+floor(z2[c,p,q]/2),2q+Mod(z2[c,p,q],2)]
         for c in range(8):
-            for i in range(4):
-                for j in range(4):
-                    dh1[c, 2 * i + z2[c, i, j] // 2, 2 * j + z2[c, i, j] % 2] += dh2[c, i, j]
+            for p in range(4):
+                for q in range(4):
+                    dh1[c,2*p+z2[c,p,q]//2,2*q+z2[c,p,q]%2] += dh2[c,p,q]
         # da1[o,p,q] = dh1[o,p,q] {0 if a1[o,p,q] ≤ 0; 1 otherwise}
         for o in range(8):
             for p in range(8):
                 for q in range(8):
-                    da1[o, p, q] = dh1[o, p, q] * (zero if a1[o, p, q] <= zero else one)
+                    da1[o,p,q] = dh1[o,p,q] * (zero if a1[o,p,q] <= zero else one)
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8
-        #     padded1[c,j + u,i + v] da1[o,j,i])
+        # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_p<8Σ_q<8 padded1[c,p+u,q+v]
+        #     da1[o,p,q])
         step_l2_x2 = l2_x2 * step
         for o in range(8):
             for u in range(3):
                 for v in range(3):
                     total = zero
-                    for j in range(8):
-                        for i in range(8):
-                            total += padded1[0, j + u, i + v] * da1[o, j, i]
-                    W1[o, 0, u, v] -= step * total + step_l2_x2 * W1[o, 0, u, v]
-        # b1[o] ← b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
+                    for p in range(8):
+                        for q in range(8):
+                            total += padded1[0,p+u,q+v] * da1[o,p,q]
+                    W1[o,0,u,v] -= step * total + step_l2_x2 * W1[o,0,u,v]
+        # b1[o] ← b1[o] - step Σ_p<8Σ_q<8 da1[o,p,q]
         for o in range(8):
             total = zero
-            for j in range(8):
-                for i in range(8):
-                    total += da1[o, j, i]
+            for p in range(8):
+                for q in range(8):
+                    total += da1[o,p,q]
             b1[o] -= step * total
-        # W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_j<2Σ_i<2 h2[c,j + u,i + v]
-        #     da3[o,j,i])
+        # W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_p<2Σ_q<2 h2[c,p+u,q+v] da3[o,p,q])
         for o in range(12):
             for c in range(8):
                 for u in range(3):
                     for v in range(3):
-                        W3[o, c, u, v] -= step_l2_x2 * W3[o, c, u, v]
-                    for j in range(2):
-                        for i in range(2):
-                            step_da3_o = step * da3[o, j, i]
+                        W3[o,c,u,v] -= step_l2_x2 * W3[o,c,u,v]
+                    for p in range(2):
+                        for q in range(2):
+                            step_da3_opq = step * da3[o,p,q]
                             for v in range(3):
-                                W3[o, c, u, v] -= step_da3_o * h2[c, j + u, i + v]
-        # b3[o] ← b3[o] - step Σ_j<2Σ_i<2 da3[o,j,i]
+                                W3[o,c,u,v] -= step_da3_opq * h2[c,p+u,q+v]
+        # b3[o] ← b3[o] - step Σ_p<2Σ_q<2 da3[o,p,q]
         for o in range(12):
             total = zero
-            for j in range(2):
-                for i in range(2):
-                    total += da3[o, j, i]
+            for p in range(2):
+                for q in range(2):
+                    total += da3[o,p,q]
             b3[o] -= step * total
         # W4[i,j] ← W4[i,j] + step (-da4[i] flat4[j] - 2 l2 W4[i,j])
         for i in range(10):
             step_da4 = step * da4[i]
             for j in range(48):
-                W4[i, j] -= step_da4 * flat4[j] + step_l2_x2 * W4[i, j]
+                W4[i,j] -= step_da4 * flat4[j] + step_l2_x2 * W4[i,j]
         # b4[i] ← b4[i] - step da4[i]
         for i in range(10):
             b4[i] -= step * da4[i]
@@ -370,52 +351,33 @@ def sgd(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2, t):
 def forward(X, W1, b1, W3, b3, W4, b4, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
-    padded1 = np.empty((1, 10, 10), W1.dtype)
-    patches1 = np.empty((1, 3, 3, 8, 8), W1.dtype)
-    a1 = np.empty((8, 8, 8), W1.dtype)
-    h1 = np.empty((8, 8, 8), W1.dtype)
-    z2 = np.empty((8, 4, 4), np.int64)
-    h2 = np.empty((8, 4, 4), W1.dtype)
-    patches3 = np.empty((8, 3, 3, 2, 2), W1.dtype)
-    a3 = np.empty((12, 2, 2), W1.dtype)
-    h3 = np.empty((12, 2, 2), W1.dtype)
-    flat4 = np.empty(48, W1.dtype)
-    a4 = np.empty_like(b4)
+    padded1, patches1 = np.empty((1, 10, 10), W1.dtype), np.empty((1, 3, 3, 8, 8), W1.dtype)
+    a1, h1 = np.empty((8, 8, 8), W1.dtype), np.empty((8, 8, 8), W1.dtype)
+    z2, h2 = np.empty((8, 4, 4), np.int64), np.empty((8, 4, 4), W1.dtype)
+    patches3, a3 = np.empty((8, 3, 3, 2, 2), W1.dtype), np.empty((12, 2, 2), W1.dtype)
+    h3, flat4, a4 = np.empty((12, 2, 2), W1.dtype), np.empty(48, W1.dtype), np.empty_like(b4)
     e = np.empty_like(b4)
     for n in range(N):
-        x = X[n]
-        f = F[n]
-        forward_of_example(
-            x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
-            patches3, a3, h3, flat4, a4, e, f
-        )
+        x, f = X[n], F[n]
+        forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3,
+                a3, h3, flat4, a4, e, f)
 
 
 @kernel
 def loss(X, Y, W1, b1, W3, b3, W4, b4):
     """Return the mean loss of the examples, without the penalty."""
     N = X.shape[0]
-    padded1 = np.empty((1, 10, 10), W1.dtype)
-    patches1 = np.empty((1, 3, 3, 8, 8), W1.dtype)
-    a1 = np.empty((8, 8, 8), W1.dtype)
-    h1 = np.empty((8, 8, 8), W1.dtype)
-    z2 = np.empty((8, 4, 4), np.int64)
-    h2 = np.empty((8, 4, 4), W1.dtype)
-    patches3 = np.empty((8, 3, 3, 2, 2), W1.dtype)
-    a3 = np.empty((12, 2, 2), W1.dtype)
-    h3 = np.empty((12, 2, 2), W1.dtype)
-    flat4 = np.empty(48, W1.dtype)
-    a4 = np.empty_like(b4)
-    e = np.empty_like(b4)
-    f = np.empty_like(b4)
+    padded1, patches1 = np.empty((1, 10, 10), W1.dtype), np.empty((1, 3, 3, 8, 8), W1.dtype)
+    a1, h1 = np.empty((8, 8, 8), W1.dtype), np.empty((8, 8, 8), W1.dtype)
+    z2, h2 = np.empty((8, 4, 4), np.int64), np.empty((8, 4, 4), W1.dtype)
+    patches3, a3 = np.empty((8, 3, 3, 2, 2), W1.dtype), np.empty((12, 2, 2), W1.dtype)
+    h3, flat4, a4 = np.empty((12, 2, 2), W1.dtype), np.empty(48, W1.dtype), np.empty_like(b4)
+    e, f = np.empty_like(b4), np.empty_like(b4)
     mean = zero
     for n in range(N):
-        x = X[n]
-        y = Y[n]
-        m, z = forward_of_example(
-            x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
-            patches3, a3, h3, flat4, a4, e, f
-        )
+        x, y = X[n], Y[n]
+        m, z = forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
+                patches3, a3, h3, flat4, a4, e, f)
         # l = m + log(z) - a4[y]
         l = m + log(z) - a4[y]
         mean += l
@@ -425,166 +387,134 @@ def loss(X, Y, W1, b1, W3, b3, W4, b4):
 @kernel
 def backward(x, y, W1, b1, W3, b3, W4, b4, dW1, db1, dW3, db3, dW4, db4, l2):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    padded1 = np.empty((1, 10, 10), W1.dtype)
-    patches1 = np.empty((1, 3, 3, 8, 8), W1.dtype)
-    a1 = np.empty((8, 8, 8), W1.dtype)
-    h1 = np.empty((8, 8, 8), W1.dtype)
-    z2 = np.empty((8, 4, 4), np.int64)
-    h2 = np.empty((8, 4, 4), W1.dtype)
-    patches3 = np.empty((8, 3, 3, 2, 2), W1.dtype)
-    a3 = np.empty((12, 2, 2), W1.dtype)
-    h3 = np.empty((12, 2, 2), W1.dtype)
-    flat4 = np.empty(48, W1.dtype)
-    a4 = np.empty_like(b4)
-    e = np.empty_like(b4)
-    f = np.empty_like(b4)
-    da4 = np.empty_like(b4)
-    dflat4 = np.empty(48, W1.dtype)
-    dh3 = np.empty((12, 2, 2), W1.dtype)
-    da3 = np.empty((12, 2, 2), W1.dtype)
-    dh2 = np.empty((8, 4, 4), W1.dtype)
-    dpatches3 = np.empty((8, 3, 3, 2, 2), W1.dtype)
-    dh1 = np.empty((8, 8, 8), W1.dtype)
+    padded1, patches1 = np.empty((1, 10, 10), W1.dtype), np.empty((1, 3, 3, 8, 8), W1.dtype)
+    a1, h1 = np.empty((8, 8, 8), W1.dtype), np.empty((8, 8, 8), W1.dtype)
+    z2, h2 = np.empty((8, 4, 4), np.int64), np.empty((8, 4, 4), W1.dtype)
+    patches3, a3 = np.empty((8, 3, 3, 2, 2), W1.dtype), np.empty((12, 2, 2), W1.dtype)
+    h3, flat4, a4 = np.empty((12, 2, 2), W1.dtype), np.empty(48, W1.dtype), np.empty_like(b4)
+    e, f, da4 = np.empty_like(b4), np.empty_like(b4), np.empty_like(b4)
+    dflat4, dh3 = np.empty(48, W1.dtype), np.empty((12, 2, 2), W1.dtype)
+    da3, dh2 = np.empty((12, 2, 2), W1.dtype), np.empty((8, 4, 4), W1.dtype)
+    dpatches3, dh1 = np.empty((8, 3, 3, 2, 2), W1.dtype), np.empty((8, 8, 8), W1.dtype)
     da1 = np.empty((8, 8, 8), W1.dtype)
-    m, z = forward_of_example(
-        x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
-        patches3, a3, h3, flat4, a4, e, f
-    )
+    m, z = forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
+            patches3, a3, h3, flat4, a4, e, f)
     # l = m + log(z) - a4[y]
     l = m + log(z) - a4[y]
-    backward_of_example(
-        y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dpatches3,
-        dh1, da1
-    )
-    # dW1[o,c,u,v] = 2 l2 W1[o,c,u,v] + Σ_j<8Σ_i<8 padded1[c,j + u,i + v] da1[o,j,i];
-    #     db1[o] = Σ_j<8Σ_i<8 da1[o,j,i]
+    backward_of_example(y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dpatches3, dh1, da1)
     l2_x2 = real(2) * l2
     for o in range(8):
         for u in range(3):
             for v in range(3):
                 total = zero
-                for j in range(8):
-                    for i in range(8):
-                        total += padded1[0, j + u, i + v] * da1[o, j, i]
-                dW1[o, 0, u, v] = total + l2_x2 * W1[o, 0, u, v]
+                for p in range(8):
+                    for q in range(8):
+                        total += padded1[0,p+u,q+v] * da1[o,p,q]
+                dW1[o,0,u,v] = total + l2_x2 * W1[o,0,u,v]
+        # db1[o] = Σ_p<8Σ_q<8 da1[o,p,q]
         total2 = zero
-        for j in range(8):
-            for i in range(8):
-                total2 += da1[o, j, i]
+        for p in range(8):
+            for q in range(8):
+                total2 += da1[o,p,q]
         db1[o] = total2
-    # dW3[o,c,u,v] = 2 l2 W3[o,c,u,v] + Σ_j<2Σ_i<2 h2[c,j + u,i + v] da3[o,j,i]; db3[o] =
-    #     Σ_j<2Σ_i<2 da3[o,j,i]
     for o in range(12):
         for c in range(8):
             for u in range(3):
                 for v in range(3):
-                    dW3[o, c, u, v] = l2_x2 * W3[o, c, u, v]
-                for j in range(2):
-                    for i in range(2):
-                        da3_o_j_i = da3[o, j, i]
+                    dW3[o,c,u,v] = l2_x2 * W3[o,c,u,v]
+                for p in range(2):
+                    for q in range(2):
+                        da3_opq = da3[o,p,q]
                         for v in range(3):
-                            dW3[o, c, u, v] += da3_o_j_i * h2[c, j + u, i + v]
+                            dW3[o,c,u,v] += da3_opq * h2[c,p+u,q+v]
+        # db3[o] = Σ_p<2Σ_q<2 da3[o,p,q]
         total3 = zero
-        for j in range(2):
-            for i in range(2):
-                total3 += da3[o, j, i]
+        for p in range(2):
+            for q in range(2):
+                total3 += da3[o,p,q]
         db3[o] = total3
     # dW4[i,j] = da4[i] flat4[j] + 2 l2 W4[i,j]; db4[i] = da4[i]
     for i in range(10):
         da4_i = da4[i]
         for j in range(48):
-            dW4[i, j] = da4_i * flat4[j] + l2_x2 * W4[i, j]
+            dW4[i,j] = da4_i * flat4[j] + l2_x2 * W4[i,j]
         db4[i] = da4[i]
     return l
 
 
 @kernel
-def forward_of_example(
-    x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4,
-    e, f
-):
+def forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2, patches3, a3,
+        h3, flat4, a4, e, f):
     """Compute padded1, patches1, a1, h1, z2, h2, patches3, a3, h3, flat4, a4, e, f of one example;
     return m, z."""
-    # padded1[c,i,j] = {x[c,i - 1,j - 1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0
-    #     otherwise}; patches1[c,u,v,p,q] = padded1[c,p + u,q + v]
+    # padded1[c,i,j] = {x[c,i-1,j-1] if i < 9 and i ≥ 1 and j < 9 and j ≥ 1; 0 otherwise}
     for i in range(10):
         for j in range(10):
-            padded1[0, i, j] = (
-                x[0, i - 1, j - 1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
-            )
+            padded1[0,i,j] = x[0,i-1,j-1] if i < 9 and i >= 1 and j < 9 and j >= 1 else zero
+    # patches1[c,u,v,p,q] = padded1[c,p+u,q+v]
     for u in range(3):
         for v in range(3):
             for p in range(8):
                 for q in range(8):
-                    patches1[0, u, v, p, q] = padded1[0, p + u, q + v]
+                    patches1[0,u,v,p,q] = padded1[0,p+u,q+v]
     # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<3Σ_v<3 W1[o,c,u,v] patches1[c,u,v,p,q]
-    contract_pk_kq(
-        a1.reshape(8, 64), W1.reshape(8, 9), patches1.reshape(9, 64), 8, 64,
-        9
-    )
+    rows_x_columns(a1.reshape(8, 64), W1.reshape(8, 9), patches1.reshape(9, 64), 8, 64, 9)
     # a1[o,p,q] ← a1[o,p,q] + b1[o]; h1[o,p,q] = {0 if a1[o,p,q] ≤ 0; a1[o,p,q] otherwise}
     for o in range(8):
         b1_o = b1[o]
         for p in range(8):
             for q in range(8):
-                a1_o_p_q = a1[o, p, q]
-                a1_o_p_q += b1_o
-                h1[o, p, q] = zero if a1_o_p_q <= zero else a1_o_p_q
-                a1[o, p, q] = a1_o_p_q
-    # z2[c,p,q] = argmax_u<2,v<2 h1[c,u + 2 p,v + 2 q]; h2[c,p,q] =
-    #     h1[c,2 p + floor(z2[c,p,q]/2),2 q + Mod(z2[c,p,q], 2)]; patches3[c,u,v,p,q] =
-    #     h2[c,p + u,q + v]
+                a1_opq = a1[o,p,q]
+                a1_opq += b1_o
+                h1[o,p,q] = zero if a1_opq <= zero else a1_opq
+                a1[o,p,q] = a1_opq
     for c in range(8):
+        # z2[c,p,q] = argmax_u<2,v<2 h1[c,u+2p,v+2q]
+        # h2[c,p,q] = h1[c,2p+floor(z2[c,p,q]/2),2q+Mod(z2[c,p,q],2)]
         for p in range(4):
             for q in range(4):
-                largest = h1[c, 2 * p, 2 * q]
-                z2[c, p, q] = 0
+                largest = h1[c,2*p,2*q]
+                z2[c,p,q] = 0
                 for u in range(2):
                     for v in range(2):
-                        if (
-                            h1[c, 2 * p + u, 2 * q + v] != h1[c, 2 * p + u, 2 * q + v] or
-                            h1[c, 2 * p + u, 2 * q + v] > largest
-                        ):
-                            largest = h1[c, 2 * p + u, 2 * q + v]
-                            z2[c, p, q] = 2 * u + v
-                h2[c, p, q] = h1[c, 2 * p + z2[c, p, q] // 2, 2 * q + z2[c, p, q] % 2]
+                        if h1[c,2*p+u,2*q+v] != h1[c,2*p+u,2*q+v] or h1[c,2*p+u,2*q+v] > largest:
+                            largest = h1[c,2*p+u,2*q+v]
+                            z2[c,p,q] = 2 * u + v
+                h2[c,p,q] = h1[c,2*p+z2[c,p,q]//2,2*q+z2[c,p,q]%2]
+        # patches3[c,u,v,p,q] = h2[c,p+u,q+v]
         for u in range(3):
             for v in range(3):
                 for p in range(2):
                     for q in range(2):
-                        patches3[c, u, v, p, q] = h2[c, p + u, q + v]
+                        patches3[c,u,v,p,q] = h2[c,p+u,q+v]
     # a3[o,p,q] = b3[o] + Σ_c<8Σ_u<3Σ_v<3 W3[o,c,u,v] patches3[c,u,v,p,q]
-    contract_pk_kq(
-        a3.reshape(12, 4), W3.reshape(12, 72), patches3.reshape(72, 4), 12,
-        4, 72
-    )
+    rows_x_columns(a3.reshape(12, 4), W3.reshape(12, 72), patches3.reshape(72, 4), 12, 4, 72)
     # a3[o,p,q] ← a3[o,p,q] + b3[o]; h3[o,p,q] = {0 if a3[o,p,q] ≤ 0; a3[o,p,q] otherwise}
     for o in range(12):
         b3_o = b3[o]
         for p in range(2):
             for q in range(2):
-                a3_o_p_q = a3[o, p, q]
-                a3_o_p_q += b3_o
-                h3[o, p, q] = zero if a3_o_p_q <= zero else a3_o_p_q
-                a3[o, p, q] = a3_o_p_q
-    # flat4[q + 2 p + 4 c] = h3[c,p,q]
+                a3_opq = a3[o,p,q]
+                a3_opq += b3_o
+                h3[o,p,q] = zero if a3_opq <= zero else a3_opq
+                a3[o,p,q] = a3_opq
+    # flat4[q+2p+4c] = h3[c,p,q]
     for c in range(12):
         for p in range(2):
             for q in range(2):
-                flat4[2 * p + 4 * c + q] = h3[c, p, q]
+                flat4[2*p+4*c+q] = h3[c,p,q]
     # a4[i] = b4[i] + Σ_j<48 W4[i,j] flat4[j]
     for i in range(10):
         total = zero
         for j in range(48):
-            total += W4[i, j] * flat4[j]
+            total += W4[i,j] * flat4[j]
         a4[i] = b4[i] + total
     # m = max_i<10 a4[i]
     m = a4[0]
     for i in range(10):
         m = max(m, a4[i])
-    # z = Σ_i<10 e[i]
+    # e[i] = exp(a4[i] - m); z = Σ_i<10 e[i]
     z = zero
-    # e[i] = exp(a4[i] - m)
     for i in range(10):
         e[i] = exp(a4[i] - m)
         z += e[i]
@@ -607,47 +537,43 @@ def backward_of_example(y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dp
     for j in range(10):
         da4_j = da4[j]
         for i in range(48):
-            dflat4[i] += da4_j * W4[j, i]
-    # dh3[o,p,q] = dflat4[q + 2 p + 4 o]; da3[o,p,q] = dh3[o,p,q] {0 if a3[o,p,q] ≤ 0; 1
-    #     otherwise}
+            dflat4[i] += da4_j * W4[j,i]
+    # dh3[o,p,q] = dflat4[q+2p+4o]; da3[o,p,q] = dh3[o,p,q] {0 if a3[o,p,q] ≤ 0; 1 otherwise}
     for o in range(12):
         for p in range(2):
             for q in range(2):
-                dh3[o, p, q] = dflat4[2 * p + 4 * o + q]
-                da3[o, p, q] = dh3[o, p, q] * (zero if a3[o, p, q] <= zero else one)
+                dh3[o,p,q] = dflat4[2*p+4*o+q]
+                da3[o,p,q] = dh3[o,p,q] * (zero if a3[o,p,q] <= zero else one)
     # dh2[c,p,q] = 0
     for c in range(8):
         for p in range(4):
             for q in range(4):
-                dh2[c, p, q] = zero
-    # dpatches3[u,j,i,k,p] = Σ_o<12 W3[o,u,j,i] da3[o,k,p]
-    contract_kp_kq(
-        dpatches3.reshape(72, 4), W3.reshape(12, 72), da3.reshape(12, 4),
-        72, 4, 12
-    )
-    # dh2[u,j + k,i + p] ← dpatches3[u,j,i,k,p] + dh2[u,j + k,i + p]
-    for u in range(8):
-        for j in range(3):
-            for i in range(3):
-                for k in range(2):
-                    for p in range(2):
-                        dh2[u, j + k, i + p] += dpatches3[u, j, i, k, p]
+                dh2[c,p,q] = zero
+    # dpatches3[c,u,v,p,q] = Σ_o<12 W3[o,c,u,v] da3[o,p,q]
+    W3_x_da3(dpatches3.reshape(72, 4), W3.reshape(12, 72), da3.reshape(12, 4), 72, 4, 12)
+    # dh2[c,p+u,q+v] ← dpatches3[c,u,v,p,q] + dh2[c,p+u,q+v]
+    for c in range(8):
+        for u in range(3):
+            for v in range(3):
+                for p in range(2):
+                    for q in range(2):
+                        dh2[c,p+u,q+v] += dpatches3[c,u,v,p,q]
     # dh1[o,p,q] = 0
     for o in range(8):
         for p in range(8):
             for q in range(8):
-                dh1[o, p, q] = zero
-    # dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)] ← dh2[c,i,j] +
-    #     dh1[c,2 i + floor(z2[c,i,j]/2),2 j + Mod(z2[c,i,j], 2)]
+                dh1[o,p,q] = zero
+    # dh1[c,2p+floor(z2[c,p,q]/2),2q+Mod(z2[c,p,q],2)] ← dh2[c,p,q] +
+    #     dh1[c,2p+floor(z2[c,p,q]/2),2q+Mod(z2[c,p,q],2)]
     for c in range(8):
-        for i in range(4):
-            for j in range(4):
-                dh1[c, 2 * i + z2[c, i, j] // 2, 2 * j + z2[c, i, j] % 2] += dh2[c, i, j]
+        for p in range(4):
+            for q in range(4):
+                dh1[c,2*p+z2[c,p,q]//2,2*q+z2[c,p,q]%2] += dh2[c,p,q]
     # da1[o,p,q] = dh1[o,p,q] {0 if a1[o,p,q] ≤ 0; 1 otherwise}
     for o in range(8):
         for p in range(8):
             for q in range(8):
-                da1[o, p, q] = dh1[o, p, q] * (zero if a1[o, p, q] <= zero else one)
+                da1[o,p,q] = dh1[o,p,q] * (zero if a1[o,p,q] <= zero else one)
 
 
 class Trainer:
@@ -687,10 +613,7 @@ class Trainer:
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
         self.state = {}
 
-    def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
-        **hyperparameters,
-    ):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
@@ -942,11 +865,10 @@ def initial_scale(fan_in, fan_out):
 
 def step_size(learning_rate, decay, l2, t):
     """Return the step size of update t."""
-    return learning_rate / (one + real(t) * decay)
+    return learning_rate/(decay*t + 1)
 
 
 # --- faster orders, same updates ---
-
 
 def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
@@ -964,35 +886,22 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2
     updates = order.shape[0]
     padded1 = aligned(1 * 10 * 10, W1).reshape(1, 10, 10)
     patches1 = aligned(1 * 3 * 3 * 8 * 8, W1).reshape(1, 3, 3, 8, 8)
-    a1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    h1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    z2 = np.empty((8, 4, 4), np.int64)
-    h2 = aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
+    a1, h1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8), aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    z2, h2 = np.empty((8, 4, 4), np.int64), aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
     patches3 = aligned(8 * 3 * 3 * 2 * 2, W1).reshape(8, 3, 3, 2, 2)
-    a3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    h3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    flat4 = aligned(48, W1)
-    a4 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da4 = aligned(10, W1)
-    dflat4 = aligned(48, W1)
-    dh3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    da3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    dh2 = aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
+    a3, h3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2), aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    flat4, a4, e, f = aligned(48, W1), aligned(10, W1), aligned(10, W1), aligned(10, W1)
+    da4, dflat4, dh3 = aligned(10, W1), aligned(48, W1), aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    da3, dh2 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2), aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
     dpatches3 = aligned(8 * 3 * 3 * 2 * 2, W1).reshape(8, 3, 3, 2, 2)
-    dh1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    da1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    dh1, da1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8), aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
     losses = zero
     done = 0
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
-        m, z = forward_of_example(
-            x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
-            patches3, a3, h3, flat4, a4, e, f
-        )
+        x, y = X[row], Y[row]
+        m, z = forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
+                patches3, a3, h3, flat4, a4, e, f)
         # l = m + log(z) - a4[y]
         l = m + log(z) - a4[y]
         # nothing is learnt from a loss that is not finite
@@ -1001,35 +910,26 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        backward_of_example(
-            y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dpatches3,
-            dh1, da1
-        )
-        # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_j<8Σ_i<8 patches1[c,u,v,j,i]
-        #     da1[o,j,i])
-        scale_and_add_pk_qk(
-            W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64), 8, 9,
-            64, -real(2) * step * l2, -step
-        )
-        # b1[o] ← b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
+        backward_of_example(y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dpatches3, dh1,
+                da1)
+        # W1[o,c,u,v] ← W1[o,c,u,v] + step (-2 l2 W1[o,c,u,v] - Σ_p<8Σ_q<8 patches1[c,u,v,p,q]
+        #     da1[o,p,q])
+        scale_and_add_rows_x_rows(W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64), 8,
+                9, 64, -real(2) * step * l2, -step)
+        # b1[o] ← b1[o] - step Σ_p<8Σ_q<8 da1[o,p,q]
         add_rows(b1, da1.reshape(8, 64), 8, 64, -step)
-        # W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_j<2Σ_i<2 patches3[c,u,v,j,i]
-        #     da3[o,j,i])
-        scale_and_add_pk_qk(
-            W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4), 12,
-            72, 4, -real(2) * step * l2, -step
-        )
-        # b3[o] ← b3[o] - step Σ_j<2Σ_i<2 da3[o,j,i]
+        # W3[o,c,u,v] ← W3[o,c,u,v] + step (-2 l2 W3[o,c,u,v] - Σ_p<2Σ_q<2 patches3[c,u,v,p,q]
+        #     da3[o,p,q])
+        scale_and_add_rows_x_rows(W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4),
+                12, 72, 4, -real(2) * step * l2, -step)
+        # b3[o] ← b3[o] - step Σ_p<2Σ_q<2 da3[o,p,q]
         add_rows(b3, da3.reshape(12, 4), 12, 4, -step)
-        # W4[i,j] ← W4[i,j] + step (-da4[i] flat4[j] - 2 l2 W4[i,j]); b4[i] ← b4[i] - step
-        #     da4[i]
+        # W4[i,j] ← W4[i,j] + step (-da4[i] flat4[j] - 2 l2 W4[i,j]); b4[i] ← b4[i] - step da4[i]
         step_l2_x2 = real(2) * step * l2
         for i in range(10):
             step_da4 = step * da4[i]
             for j in range(48):
-                W4_i_j = W4[i, j]
-                W4_i_j -= W4_i_j * step_l2_x2 + step_da4 * flat4[j]
-                W4[i, j] = W4_i_j
+                W4[i,j] -= step_da4 * flat4[j] + step_l2_x2 * W4[i,j]
             b4[i] -= step * da4[i]
         done += 1
     return done, losses
@@ -1041,31 +941,18 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2,
     updates = order.shape[0]
     padded1 = aligned(1 * 10 * 10, W1).reshape(1, 10, 10)
     patches1 = aligned(1 * 3 * 3 * 8 * 8, W1).reshape(1, 3, 3, 8, 8)
-    a1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    h1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    z2 = np.empty((8, 4, 4), np.int64)
-    h2 = aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
+    a1, h1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8), aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    z2, h2 = np.empty((8, 4, 4), np.int64), aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
     patches3 = aligned(8 * 3 * 3 * 2 * 2, W1).reshape(8, 3, 3, 2, 2)
-    a3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    h3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    flat4 = aligned(48, W1)
-    a4 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da4 = aligned(10, W1)
-    dflat4 = aligned(48, W1)
-    dh3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    da3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
-    dh2 = aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
+    a3, h3 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2), aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    flat4, a4, e, f = aligned(48, W1), aligned(10, W1), aligned(10, W1), aligned(10, W1)
+    da4, dflat4, dh3 = aligned(10, W1), aligned(48, W1), aligned(12 * 2 * 2, W1).reshape(12, 2, 2)
+    da3, dh2 = aligned(12 * 2 * 2, W1).reshape(12, 2, 2), aligned(8 * 4 * 4, W1).reshape(8, 4, 4)
     dpatches3 = aligned(8 * 3 * 3 * 2 * 2, W1).reshape(8, 3, 3, 2, 2)
-    dh1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    da1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
-    sum_W1 = aligned(8 * 1 * 3 * 3, W1).reshape(8, 1, 3, 3)
-    sum_b1 = aligned(8, W1)
-    sum_W3 = aligned(12 * 8 * 3 * 3, W1).reshape(12, 8, 3, 3)
-    sum_b3 = aligned(12, W1)
-    sum_W4 = aligned(10 * 48, W1).reshape(10, 48)
-    sum_b4 = aligned(10, W1)
+    dh1, da1 = aligned(8 * 8 * 8, W1).reshape(8, 8, 8), aligned(8 * 8 * 8, W1).reshape(8, 8, 8)
+    sum_W1, sum_b1 = aligned(8 * 1 * 3 * 3, W1).reshape(8, 1, 3, 3), aligned(8, W1)
+    sum_W3, sum_b3 = aligned(12 * 8 * 3 * 3, W1).reshape(12, 8, 3, 3), aligned(12, W1)
+    sum_W4, sum_b4 = aligned(10 * 48, W1).reshape(10, 48), aligned(10, W1)
     losses = zero
     update = 0
     done = 0
@@ -1077,100 +964,81 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W4, b4, learning_rate, decay, l2,
         for i in range(8):
             for k in range(3):
                 for p in range(3):
-                    sum_W1[i, 0, k, p] = zero
+                    sum_W1[i,0,k,p] = zero
             sum_b1[i] = zero
         # sum_W3[i,j,k,p] = 0; sum_b3[i] = 0
         for i in range(12):
             for j in range(8):
                 for k in range(3):
                     for p in range(3):
-                        sum_W3[i, j, k, p] = zero
+                        sum_W3[i,j,k,p] = zero
             sum_b3[i] = zero
         # sum_W4[i,j] = 0; sum_b4[i] = 0
         for i in range(10):
             for j in range(48):
-                sum_W4[i, j] = zero
+                sum_W4[i,j] = zero
             sum_b4[i] = zero
         total_l = zero
         for r in range(count):
-            row = order[r + start]
-            x = X[row]
-            y = Y[row]
-            m, z = forward_of_example(
-                x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
-                patches3, a3, h3, flat4, a4, e, f
-            )
+            row = order[r+start]
+            x, y = X[row], Y[row]
+            m, z = forward_of_example(x, W1, b1, W3, b3, W4, b4, padded1, patches1, a1, h1, z2, h2,
+                    patches3, a3, h3, flat4, a4, e, f)
             # l = m + log(z) - a4[y]
             l = m + log(z) - a4[y]
             total_l += l
-            backward_of_example(
-                y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dpatches3,
-                dh1, da1
-            )
-            # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_j<8Σ_i<8 patches1[c,u,v,j,i] da1[o,j,i]
-            add_pk_qk(
-                sum_W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64),
-                8, 9, 64, -step
-            )
-            # sum_b1[o] ← sum_b1[o] - step Σ_j<8Σ_i<8 da1[o,j,i]
+            backward_of_example(y, W3, W4, a1, z2, a3, f, da4, dflat4, dh3, da3, dh2, dpatches3,
+                    dh1, da1)
+            # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_p<8Σ_q<8 patches1[c,u,v,p,q] da1[o,p,q]
+            add_rows_x_rows(sum_W1.reshape(8, 9), da1.reshape(8, 64), patches1.reshape(9, 64), 8,
+                    9, 64, -step)
+            # sum_b1[o] ← sum_b1[o] - step Σ_p<8Σ_q<8 da1[o,p,q]
             add_rows(sum_b1, da1.reshape(8, 64), 8, 64, -step)
-            # sum_W3[o,c,u,v] ← sum_W3[o,c,u,v] - step Σ_j<2Σ_i<2 patches3[c,u,v,j,i] da3[o,j,i]
-            add_pk_qk(
-                sum_W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4),
-                12, 72, 4, -step
-            )
-            # sum_b3[o] ← sum_b3[o] - step Σ_j<2Σ_i<2 da3[o,j,i]
+            # sum_W3[o,c,u,v] ← sum_W3[o,c,u,v] - step Σ_p<2Σ_q<2 patches3[c,u,v,p,q] da3[o,p,q]
+            add_rows_x_rows(sum_W3.reshape(12, 72), da3.reshape(12, 4), patches3.reshape(72, 4),
+                    12, 72, 4, -step)
+            # sum_b3[o] ← sum_b3[o] - step Σ_p<2Σ_q<2 da3[o,p,q]
             add_rows(sum_b3, da3.reshape(12, 4), 12, 4, -step)
-            # sum_W4[i,j] ← sum_W4[i,j] - step da4[i] flat4[j]; sum_b4[i] ← sum_b4[i] - step
-            #     da4[i]
+            # sum_W4[i,j] ← sum_W4[i,j] - step da4[i] flat4[j]; sum_b4[i] ← sum_b4[i] - step da4[i]
             step_da4 = step * da4[9]
             for j in range(48):
-                sum_W4[9, j] -= step_da4 * flat4[j]
+                sum_W4[9,j] -= step_da4 * flat4[j]
             sum_b4[9] -= step * da4[9]
             for i in range(6, -1, -3):
-                step_da4_0 = step * da4[i]
-                step_da4_1 = step * da4[i + 1]
-                step_da4_2 = step * da4[i + 2]
+                step_da4_0, step_da4_1, step_da4_2 = step * da4[i], step * da4[i+1], step * da4[i+2]
                 for j in range(48):
                     flat4_j = flat4[j]
-                    sum_W4[i, j] -= flat4_j * step_da4_0
-                    sum_W4[i + 1, j] -= flat4_j * step_da4_1
-                    sum_W4[i + 2, j] -= flat4_j * step_da4_2
+                    sum_W4[i,j] -= flat4_j * step_da4_0
+                    sum_W4[i+1,j] -= flat4_j * step_da4_1
+                    sum_W4[i+2,j] -= flat4_j * step_da4_2
                 sum_b4[i] -= step * da4[i]
-                sum_b4[i + 1] -= step * da4[i + 1]
-                sum_b4[i + 2] -= step * da4[i + 2]
+                sum_b4[i+1] -= step * da4[i+1]
+                sum_b4[i+2] -= step * da4[i+2]
         # nothing is learnt from a loss that is not finite
         if not isfinite(total_l):
             break
         losses += total_l
-        # W1[o,c,u,v] ← W1[o,c,u,v] + sum_W1[o,c,u,v]/count - 2 step l2 W1[o,c,u,v]; b1[o] ←
-        #     b1[o] + sum_b1[o]/count
+        # W1[o,c,u,v] ← W1[o,c,u,v] + sum_W1[o,c,u,v]/count - 2 step l2 W1[o,c,u,v]
+        # b1[o] ← b1[o] + sum_b1[o]/count
         per_count = one / real(count)
         step_l2_x2 = real(2) * step * l2
         for o in range(8):
             for u in range(3):
                 for v in range(3):
-                    W1_o_c_u_v = W1[o, 0, u, v]
-                    W1_o_c_u_v += per_count * sum_W1[o, 0, u, v] - W1_o_c_u_v * step_l2_x2
-                    W1[o, 0, u, v] = W1_o_c_u_v
+                    W1[o,0,u,v] += per_count * sum_W1[o,0,u,v] - step_l2_x2 * W1[o,0,u,v]
             b1[o] += per_count * sum_b1[o]
-        # W3[o,c,u,v] ← W3[o,c,u,v] + sum_W3[o,c,u,v]/count - 2 step l2 W3[o,c,u,v]; b3[o] ←
-        #     b3[o] + sum_b3[o]/count
+        # W3[o,c,u,v] ← W3[o,c,u,v] + sum_W3[o,c,u,v]/count - 2 step l2 W3[o,c,u,v]
+        # b3[o] ← b3[o] + sum_b3[o]/count
         for o in range(12):
             for c in range(8):
                 for u in range(3):
                     for v in range(3):
-                        W3_o_c_u_v = W3[o, c, u, v]
-                        W3_o_c_u_v += per_count * sum_W3[o, c, u, v] - W3_o_c_u_v * step_l2_x2
-                        W3[o, c, u, v] = W3_o_c_u_v
+                        W3[o,c,u,v] += per_count * sum_W3[o,c,u,v] - step_l2_x2 * W3[o,c,u,v]
             b3[o] += per_count * sum_b3[o]
-        # W4[i,j] ← W4[i,j] + sum_W4[i,j]/count - 2 step l2 W4[i,j]; b4[i] ← b4[i] +
-        #     sum_b4[i]/count
+        # W4[i,j] ← W4[i,j] + sum_W4[i,j]/count - 2 step l2 W4[i,j]; b4[i] ← b4[i] + sum_b4[i]/count
         for i in range(10):
             for j in range(48):
-                W4_i_j = W4[i, j]
-                W4_i_j += per_count * sum_W4[i, j] - W4_i_j * step_l2_x2
-                W4[i, j] = W4_i_j
+                W4[i,j] += per_count * sum_W4[i,j] - step_l2_x2 * W4[i,j]
             b4[i] += per_count * sum_b4[i]
         update += 1
         done += count
@@ -1182,263 +1050,179 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 # --- what they call: products of arrays, functions of all elements ---
 
-
 @kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
+def rows_x_columns(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            C[p,q] = C[p+1,q] = C[p+2,q] = C[p+3,q] = C[p+4,q] = C[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
+            A_pk_00, A_pk_01, A_pk_02, A_pk_03 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k]
+            A_pk_04, A_pk_05, A_pk_10, A_pk_11 = A[p+4,k], A[p+5,k], A[p,k+1], A[p+1,k+1]
+            A_pk_12, A_pk_13, A_pk_14, A_pk_15 = A[p+2,k+1], A[p+3,k+1], A[p+4,k+1], A[p+5,k+1]
+            A_pk_20, A_pk_21, A_pk_22, A_pk_23 = A[p,k+2], A[p+1,k+2], A[p+2,k+2], A[p+3,k+2]
+            A_pk_24, A_pk_25, A_pk_30, A_pk_31 = A[p+4,k+2], A[p+5,k+2], A[p,k+3], A[p+1,k+3]
+            A_pk_32, A_pk_33, A_pk_34, A_pk_35 = A[p+2,k+3], A[p+3,k+3], A[p+4,k+3], A[p+5,k+3]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += A_pk_00 * B_kq + A_pk_10 * B_k1q + A_pk_20 * B_k2q + A_pk_30 * B_k3q
+                C[p+1,q] += A_pk_01 * B_kq + A_pk_11 * B_k1q + A_pk_21 * B_k2q + A_pk_31 * B_k3q
+                C[p+2,q] += A_pk_02 * B_kq + A_pk_12 * B_k1q + A_pk_22 * B_k2q + A_pk_32 * B_k3q
+                C[p+3,q] += A_pk_03 * B_kq + A_pk_13 * B_k1q + A_pk_23 * B_k2q + A_pk_33 * B_k3q
+                C[p+4,q] += A_pk_04 * B_kq + A_pk_14 * B_k1q + A_pk_24 * B_k2q + A_pk_34 * B_k3q
+                C[p+5,q] += A_pk_05 * B_kq + A_pk_15 * B_k1q + A_pk_25 * B_k2q + A_pk_35 * B_k3q
         for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
+            A_pk_0, A_pk_1, A_pk_2, A_pk_3, A_pk_4 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k], A[p+4,k]
+            A_pk_5 = A[p+5,k]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_pk_0 * B_kq
+                C[p+1,q] += A_pk_1 * B_kq
+                C[p+2,q] += A_pk_2 * B_kq
+                C[p+3,q] += A_pk_3 * B_kq
+                C[p+4,q] += A_pk_4 * B_kq
+                C[p+5,q] += A_pk_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            C[p,q] = zero
         for k in range(terms):
-            A_p_k = A[p, k]
+            A_pk = A[p,k]
             for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
+                C[p,q] += A_pk * B[k,q]
 
 
 @kernel
-def contract_kp_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[k,p] B[k,q], tile by tile."""
+def W3_x_da3(dpatches3, W3, da3, rows, columns, terms):
+    """Set dpatches3[p,q] = Σ_k W3[k,p] da3[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            dpatches3[p,q] = dpatches3[p+1,q] = dpatches3[p+2,q] = dpatches3[p+3,q] = \
+                dpatches3[p+4,q] = dpatches3[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_k_p_0_0 = A[k, p]
-            A_k_p_0_1 = A[k, p + 1]
-            A_k_p_0_2 = A[k, p + 2]
-            A_k_p_0_3 = A[k, p + 3]
-            A_k_p_0_4 = A[k, p + 4]
-            A_k_p_0_5 = A[k, p + 5]
-            A_k_p_1_0 = A[k + 1, p]
-            A_k_p_1_1 = A[k + 1, p + 1]
-            A_k_p_1_2 = A[k + 1, p + 2]
-            A_k_p_1_3 = A[k + 1, p + 3]
-            A_k_p_1_4 = A[k + 1, p + 4]
-            A_k_p_1_5 = A[k + 1, p + 5]
-            A_k_p_2_0 = A[k + 2, p]
-            A_k_p_2_1 = A[k + 2, p + 1]
-            A_k_p_2_2 = A[k + 2, p + 2]
-            A_k_p_2_3 = A[k + 2, p + 3]
-            A_k_p_2_4 = A[k + 2, p + 4]
-            A_k_p_2_5 = A[k + 2, p + 5]
-            A_k_p_3_0 = A[k + 3, p]
-            A_k_p_3_1 = A[k + 3, p + 1]
-            A_k_p_3_2 = A[k + 3, p + 2]
-            A_k_p_3_3 = A[k + 3, p + 3]
-            A_k_p_3_4 = A[k + 3, p + 4]
-            A_k_p_3_5 = A[k + 3, p + 5]
+            W3_kp_00, W3_kp_01, W3_kp_02, W3_kp_03 = W3[k,p], W3[k,p+1], W3[k,p+2], W3[k,p+3]
+            W3_kp_04, W3_kp_05, W3_kp_10, W3_kp_11 = W3[k,p+4], W3[k,p+5], W3[k+1,p], W3[k+1,p+1]
+            W3_kp_12, W3_kp_13, W3_kp_14 = W3[k+1,p+2], W3[k+1,p+3], W3[k+1,p+4]
+            W3_kp_15, W3_kp_20, W3_kp_21 = W3[k+1,p+5], W3[k+2,p], W3[k+2,p+1]
+            W3_kp_22, W3_kp_23, W3_kp_24 = W3[k+2,p+2], W3[k+2,p+3], W3[k+2,p+4]
+            W3_kp_25, W3_kp_30, W3_kp_31 = W3[k+2,p+5], W3[k+3,p], W3[k+3,p+1]
+            W3_kp_32, W3_kp_33, W3_kp_34 = W3[k+3,p+2], W3[k+3,p+3], W3[k+3,p+4]
+            W3_kp_35 = W3[k+3,p+5]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_0_0 * B_k_q + A_k_p_1_0 * B_k1_q + A_k_p_2_0 * B_k2_q + A_k_p_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_0_1 * B_k_q + A_k_p_1_1 * B_k1_q + A_k_p_2_1 * B_k2_q + A_k_p_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_0_2 * B_k_q + A_k_p_1_2 * B_k1_q + A_k_p_2_2 * B_k2_q + A_k_p_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_0_3 * B_k_q + A_k_p_1_3 * B_k1_q + A_k_p_2_3 * B_k2_q + A_k_p_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_0_4 * B_k_q + A_k_p_1_4 * B_k1_q + A_k_p_2_4 * B_k2_q + A_k_p_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_0_5 * B_k_q + A_k_p_1_5 * B_k1_q + A_k_p_2_5 * B_k2_q + A_k_p_3_5 * B_k3_q
-                )
+                da3_kq, da3_k1q, da3_k2q, da3_k3q = da3[k,q], da3[k+1,q], da3[k+2,q], da3[k+3,q]
+                dpatches3[p,q] += (W3_kp_00 * da3_kq + W3_kp_10 * da3_k1q + W3_kp_20 * da3_k2q
+                    + W3_kp_30 * da3_k3q)
+                dpatches3[p+1,q] += (W3_kp_01 * da3_kq + W3_kp_11 * da3_k1q + W3_kp_21 * da3_k2q
+                    + W3_kp_31 * da3_k3q)
+                dpatches3[p+2,q] += (W3_kp_02 * da3_kq + W3_kp_12 * da3_k1q + W3_kp_22 * da3_k2q
+                    + W3_kp_32 * da3_k3q)
+                dpatches3[p+3,q] += (W3_kp_03 * da3_kq + W3_kp_13 * da3_k1q + W3_kp_23 * da3_k2q
+                    + W3_kp_33 * da3_k3q)
+                dpatches3[p+4,q] += (W3_kp_04 * da3_kq + W3_kp_14 * da3_k1q + W3_kp_24 * da3_k2q
+                    + W3_kp_34 * da3_k3q)
+                dpatches3[p+5,q] += (W3_kp_05 * da3_kq + W3_kp_15 * da3_k1q + W3_kp_25 * da3_k2q
+                    + W3_kp_35 * da3_k3q)
         for k in range(terms - (terms % 4), terms):
-            A_k_p_0 = A[k, p]
-            A_k_p_1 = A[k, p + 1]
-            A_k_p_2 = A[k, p + 2]
-            A_k_p_3 = A[k, p + 3]
-            A_k_p_4 = A[k, p + 4]
-            A_k_p_5 = A[k, p + 5]
+            W3_kp_0, W3_kp_1, W3_kp_2, W3_kp_3 = W3[k,p], W3[k,p+1], W3[k,p+2], W3[k,p+3]
+            W3_kp_4, W3_kp_5 = W3[k,p+4], W3[k,p+5]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_0 * B_k_q
-                C[p + 1, q] += A_k_p_1 * B_k_q
-                C[p + 2, q] += A_k_p_2 * B_k_q
-                C[p + 3, q] += A_k_p_3 * B_k_q
-                C[p + 4, q] += A_k_p_4 * B_k_q
-                C[p + 5, q] += A_k_p_5 * B_k_q
+                da3_kq = da3[k,q]
+                dpatches3[p,q] += W3_kp_0 * da3_kq
+                dpatches3[p+1,q] += W3_kp_1 * da3_kq
+                dpatches3[p+2,q] += W3_kp_2 * da3_kq
+                dpatches3[p+3,q] += W3_kp_3 * da3_kq
+                dpatches3[p+4,q] += W3_kp_4 * da3_kq
+                dpatches3[p+5,q] += W3_kp_5 * da3_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            dpatches3[p,q] = zero
         for k in range(terms):
-            A_k_p = A[k, p]
+            W3_kp = W3[k,p]
             for q in range(columns):
-                C[p, q] += A_k_p * B[k, q]
+                dpatches3[p,q] += W3_kp * da3[k,q]
 
 
 @kernel
-def scale_and_add_pk_qk(C, A, B, rows, columns, terms, scale, factor):
+def scale_and_add_rows_x_rows(C, A, B, rows, columns, terms, scale, factor):
     """Update C[p,q] ← C[p,q] + scale C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] += factor * total_0_0 + scale * C[p, q]
-            C[p, q + 1] += factor * total_0_1 + scale * C[p, q + 1]
-            C[p, q + 2] += factor * total_0_2 + scale * C[p, q + 2]
-            C[p, q + 3] += factor * total_0_3 + scale * C[p, q + 3]
-            C[p, q + 4] += factor * total_0_4 + scale * C[p, q + 4]
-            C[p, q + 5] += factor * total_0_5 + scale * C[p, q + 5]
-            C[p + 1, q] += factor * total_1_0 + scale * C[p + 1, q]
-            C[p + 1, q + 1] += factor * total_1_1 + scale * C[p + 1, q + 1]
-            C[p + 1, q + 2] += factor * total_1_2 + scale * C[p + 1, q + 2]
-            C[p + 1, q + 3] += factor * total_1_3 + scale * C[p + 1, q + 3]
-            C[p + 1, q + 4] += factor * total_1_4 + scale * C[p + 1, q + 4]
-            C[p + 1, q + 5] += factor * total_1_5 + scale * C[p + 1, q + 5]
-            C[p + 2, q] += factor * total_2_0 + scale * C[p + 2, q]
-            C[p + 2, q + 1] += factor * total_2_1 + scale * C[p + 2, q + 1]
-            C[p + 2, q + 2] += factor * total_2_2 + scale * C[p + 2, q + 2]
-            C[p + 2, q + 3] += factor * total_2_3 + scale * C[p + 2, q + 3]
-            C[p + 2, q + 4] += factor * total_2_4 + scale * C[p + 2, q + 4]
-            C[p + 2, q + 5] += factor * total_2_5 + scale * C[p + 2, q + 5]
-            C[p + 3, q] += factor * total_3_0 + scale * C[p + 3, q]
-            C[p + 3, q + 1] += factor * total_3_1 + scale * C[p + 3, q + 1]
-            C[p + 3, q + 2] += factor * total_3_2 + scale * C[p + 3, q + 2]
-            C[p + 3, q + 3] += factor * total_3_3 + scale * C[p + 3, q + 3]
-            C[p + 3, q + 4] += factor * total_3_4 + scale * C[p + 3, q + 4]
-            C[p + 3, q + 5] += factor * total_3_5 + scale * C[p + 3, q + 5]
+                A_pk, B_qk, B_q1k, B_q2k, B_q3k = A[p,k], B[q,k], B[q+1,k], B[q+2,k], B[q+3,k]
+                B_q4k, B_q5k, A_p1k, A_p2k, A_p3k = B[q+4,k], B[q+5,k], A[p+1,k], A[p+2,k], A[p+3,k]
+                total_00 += A_pk * B_qk
+                total_01 += A_pk * B_q1k
+                total_02 += A_pk * B_q2k
+                total_03 += A_pk * B_q3k
+                total_04 += A_pk * B_q4k
+                total_05 += A_pk * B_q5k
+                total_10 += A_p1k * B_qk
+                total_11 += A_p1k * B_q1k
+                total_12 += A_p1k * B_q2k
+                total_13 += A_p1k * B_q3k
+                total_14 += A_p1k * B_q4k
+                total_15 += A_p1k * B_q5k
+                total_20 += A_p2k * B_qk
+                total_21 += A_p2k * B_q1k
+                total_22 += A_p2k * B_q2k
+                total_23 += A_p2k * B_q3k
+                total_24 += A_p2k * B_q4k
+                total_25 += A_p2k * B_q5k
+                total_30 += A_p3k * B_qk
+                total_31 += A_p3k * B_q1k
+                total_32 += A_p3k * B_q2k
+                total_33 += A_p3k * B_q3k
+                total_34 += A_p3k * B_q4k
+                total_35 += A_p3k * B_q5k
+            C[p,q] += factor * total_00 + scale * C[p,q]
+            C[p,q+1] += factor * total_01 + scale * C[p,q+1]
+            C[p,q+2] += factor * total_02 + scale * C[p,q+2]
+            C[p,q+3] += factor * total_03 + scale * C[p,q+3]
+            C[p,q+4] += factor * total_04 + scale * C[p,q+4]
+            C[p,q+5] += factor * total_05 + scale * C[p,q+5]
+            C[p+1,q] += factor * total_10 + scale * C[p+1,q]
+            C[p+1,q+1] += factor * total_11 + scale * C[p+1,q+1]
+            C[p+1,q+2] += factor * total_12 + scale * C[p+1,q+2]
+            C[p+1,q+3] += factor * total_13 + scale * C[p+1,q+3]
+            C[p+1,q+4] += factor * total_14 + scale * C[p+1,q+4]
+            C[p+1,q+5] += factor * total_15 + scale * C[p+1,q+5]
+            C[p+2,q] += factor * total_20 + scale * C[p+2,q]
+            C[p+2,q+1] += factor * total_21 + scale * C[p+2,q+1]
+            C[p+2,q+2] += factor * total_22 + scale * C[p+2,q+2]
+            C[p+2,q+3] += factor * total_23 + scale * C[p+2,q+3]
+            C[p+2,q+4] += factor * total_24 + scale * C[p+2,q+4]
+            C[p+2,q+5] += factor * total_25 + scale * C[p+2,q+5]
+            C[p+3,q] += factor * total_30 + scale * C[p+3,q]
+            C[p+3,q+1] += factor * total_31 + scale * C[p+3,q+1]
+            C[p+3,q+2] += factor * total_32 + scale * C[p+3,q+2]
+            C[p+3,q+3] += factor * total_33 + scale * C[p+3,q+3]
+            C[p+3,q+4] += factor * total_34 + scale * C[p+3,q+4]
+            C[p+3,q+5] += factor * total_35 + scale * C[p+3,q+5]
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] += factor * total_0 + scale * C[p, q]
-            C[p, q + 1] += factor * total_1 + scale * C[p, q + 1]
-            C[p, q + 2] += factor * total_2 + scale * C[p, q + 2]
-            C[p, q + 3] += factor * total_3 + scale * C[p, q + 3]
-            C[p, q + 4] += factor * total_4 + scale * C[p, q + 4]
-            C[p, q + 5] += factor * total_5 + scale * C[p, q + 5]
+                A_pk = A[p,k]
+                total_0 += A_pk * B[q,k]
+                total_1 += A_pk * B[q+1,k]
+                total_2 += A_pk * B[q+2,k]
+                total_3 += A_pk * B[q+3,k]
+                total_4 += A_pk * B[q+4,k]
+                total_5 += A_pk * B[q+5,k]
+            C[p,q] += factor * total_0 + scale * C[p,q]
+            C[p,q+1] += factor * total_1 + scale * C[p,q+1]
+            C[p,q+2] += factor * total_2 + scale * C[p,q+2]
+            C[p,q+3] += factor * total_3 + scale * C[p,q+3]
+            C[p,q+4] += factor * total_4 + scale * C[p,q+4]
+            C[p,q+5] += factor * total_5 + scale * C[p,q+5]
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] += factor * total + scale * C[p, q]
+                total += A[p,k] * B[q,k]
+            C[p,q] += factor * total + scale * C[p,q]
 
 
 @kernel
@@ -1447,104 +1231,95 @@ def add_rows(C, A, rows, terms, factor):
     for p in range(rows):
         total = zero
         for k in range(terms):
-            total += A[p, k]
+            total += A[p,k]
         C[p] += factor * total
 
 
 @kernel
-def add_pk_qk(C, A, B, rows, columns, terms, factor):
+def add_rows_x_rows(C, A, B, rows, columns, terms, factor):
     """Update C[p,q] ← C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] += factor * total_0_0
-            C[p, q + 1] += factor * total_0_1
-            C[p, q + 2] += factor * total_0_2
-            C[p, q + 3] += factor * total_0_3
-            C[p, q + 4] += factor * total_0_4
-            C[p, q + 5] += factor * total_0_5
-            C[p + 1, q] += factor * total_1_0
-            C[p + 1, q + 1] += factor * total_1_1
-            C[p + 1, q + 2] += factor * total_1_2
-            C[p + 1, q + 3] += factor * total_1_3
-            C[p + 1, q + 4] += factor * total_1_4
-            C[p + 1, q + 5] += factor * total_1_5
-            C[p + 2, q] += factor * total_2_0
-            C[p + 2, q + 1] += factor * total_2_1
-            C[p + 2, q + 2] += factor * total_2_2
-            C[p + 2, q + 3] += factor * total_2_3
-            C[p + 2, q + 4] += factor * total_2_4
-            C[p + 2, q + 5] += factor * total_2_5
-            C[p + 3, q] += factor * total_3_0
-            C[p + 3, q + 1] += factor * total_3_1
-            C[p + 3, q + 2] += factor * total_3_2
-            C[p + 3, q + 3] += factor * total_3_3
-            C[p + 3, q + 4] += factor * total_3_4
-            C[p + 3, q + 5] += factor * total_3_5
+                A_pk, B_qk, B_q1k, B_q2k, B_q3k = A[p,k], B[q,k], B[q+1,k], B[q+2,k], B[q+3,k]
+                B_q4k, B_q5k, A_p1k, A_p2k, A_p3k = B[q+4,k], B[q+5,k], A[p+1,k], A[p+2,k], A[p+3,k]
+                total_00 += A_pk * B_qk
+                total_01 += A_pk * B_q1k
+                total_02 += A_pk * B_q2k
+                total_03 += A_pk * B_q3k
+                total_04 += A_pk * B_q4k
+                total_05 += A_pk * B_q5k
+                total_10 += A_p1k * B_qk
+                total_11 += A_p1k * B_q1k
+                total_12 += A_p1k * B_q2k
+                total_13 += A_p1k * B_q3k
+                total_14 += A_p1k * B_q4k
+                total_15 += A_p1k * B_q5k
+                total_20 += A_p2k * B_qk
+                total_21 += A_p2k * B_q1k
+                total_22 += A_p2k * B_q2k
+                total_23 += A_p2k * B_q3k
+                total_24 += A_p2k * B_q4k
+                total_25 += A_p2k * B_q5k
+                total_30 += A_p3k * B_qk
+                total_31 += A_p3k * B_q1k
+                total_32 += A_p3k * B_q2k
+                total_33 += A_p3k * B_q3k
+                total_34 += A_p3k * B_q4k
+                total_35 += A_p3k * B_q5k
+            C[p,q] += factor * total_00
+            C[p,q+1] += factor * total_01
+            C[p,q+2] += factor * total_02
+            C[p,q+3] += factor * total_03
+            C[p,q+4] += factor * total_04
+            C[p,q+5] += factor * total_05
+            C[p+1,q] += factor * total_10
+            C[p+1,q+1] += factor * total_11
+            C[p+1,q+2] += factor * total_12
+            C[p+1,q+3] += factor * total_13
+            C[p+1,q+4] += factor * total_14
+            C[p+1,q+5] += factor * total_15
+            C[p+2,q] += factor * total_20
+            C[p+2,q+1] += factor * total_21
+            C[p+2,q+2] += factor * total_22
+            C[p+2,q+3] += factor * total_23
+            C[p+2,q+4] += factor * total_24
+            C[p+2,q+5] += factor * total_25
+            C[p+3,q] += factor * total_30
+            C[p+3,q+1] += factor * total_31
+            C[p+3,q+2] += factor * total_32
+            C[p+3,q+3] += factor * total_33
+            C[p+3,q+4] += factor * total_34
+            C[p+3,q+5] += factor * total_35
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] += factor * total_0
-            C[p, q + 1] += factor * total_1
-            C[p, q + 2] += factor * total_2
-            C[p, q + 3] += factor * total_3
-            C[p, q + 4] += factor * total_4
-            C[p, q + 5] += factor * total_5
+                A_pk = A[p,k]
+                total_0 += A_pk * B[q,k]
+                total_1 += A_pk * B[q+1,k]
+                total_2 += A_pk * B[q+2,k]
+                total_3 += A_pk * B[q+3,k]
+                total_4 += A_pk * B[q+4,k]
+                total_5 += A_pk * B[q+5,k]
+            C[p,q] += factor * total_0
+            C[p,q+1] += factor * total_1
+            C[p,q+2] += factor * total_2
+            C[p,q+3] += factor * total_3
+            C[p,q+4] += factor * total_4
+            C[p,q+5] += factor * total_5
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] += factor * total
+                total += A[p,k] * B[q,k]
+            C[p,q] += factor * total
 
 
 # --- elementary functions of this precision ---
-
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
 
@@ -1557,9 +1332,9 @@ def exp(x):
     Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, real(-105.35837)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1577,8 +1352,7 @@ def log(x):
     """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
-    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
-    Subnormals are scaled first and lose nothing.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN. Subnormals are scaled first.
     """
     small = x < real(1.1754944e-38)
     i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
@@ -1592,13 +1366,13 @@ def log(x):
     p1 = real(0.3998878)
     p = p1 * z + p0
     h = real(0.5) * f * f
-    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    low = s * (h + z * p) + e * real(1.4286068e-06)
+    y = e * real(0.69314575) - ((h - low) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
 
 
 # --- machine code on disk ---
-
 
 def keep_machine_code(*kernels):
     """Keep what the first calls compile on disk, where there is a place; return the kernels."""
@@ -1637,7 +1411,6 @@ def tolerate_failures(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-KEPT = keep_machine_code(
-    contract_pk_kq, forward_of_example, forward, loss, contract_kp_kq, backward_of_example,
-    backward, sgd, scale_and_add_pk_qk, add_rows, sgd_overlapped, add_pk_qk, sgd_minibatch
-)
+KEPT = keep_machine_code(rows_x_columns, forward_of_example, forward, loss, W3_x_da3,
+    backward_of_example, backward, sgd, scale_and_add_rows_x_rows, add_rows, sgd_overlapped,
+    add_rows_x_rows, sgd_minibatch)

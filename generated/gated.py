@@ -9,7 +9,7 @@ Contents:
     forward, loss, backward, forward_from_z1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_deferred, sgd_minibatch: faster orders, same updates
-    contract_pk_qk, ...: what they call: products of arrays, functions of all elements
+    rows_x_rows, ...: what they call: products of arrays, functions of all elements
     exp, log, sqrt, ratio, scaled: elementary functions of this precision
     keep_machine_code: machine code on disk
 
@@ -110,7 +110,7 @@ Regenerate with:
     symbackprop generate --network gated.toml -o gated.py, or build(Network([...])) in
         Python
 
-The digest of what follows: 914ea6655f81777d.
+The digest of what follows: c0ddd2dd2d50a0c7.
 """
 
 import hashlib
@@ -184,41 +184,24 @@ inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 
 @kernel
 def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their
-    losses."""
+    """Update after each example of X[order]; return how many, and the sum of their losses."""
     updates = order.shape[0]
-    z1 = np.empty_like(b1)
-    r1 = np.empty_like(b1)
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    z2 = np.empty_like(c2)
-    w2 = np.empty_like(c2)
-    h2 = np.empty_like(c2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
-    da3 = np.empty_like(b3)
-    dh2 = np.empty_like(c2)
-    dd2 = np.empty_like(c2)
-    dc2 = np.empty_like(c2)
-    dw2 = np.empty_like(c2)
-    dz2 = np.empty_like(c2)
-    dh1 = np.empty_like(b1)
-    da1 = np.empty_like(b1)
-    dr1 = np.empty_like(b1)
-    dz1 = np.empty_like(b1)
+    z1, r1, a1, h1 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    z2, w2, h2, a3 = np.empty_like(c2), np.empty_like(c2), np.empty_like(c2), np.empty_like(b3)
+    e, f, da3, dh2 = np.empty_like(b3), np.empty_like(b3), np.empty_like(b3), np.empty_like(c2)
+    dd2, dc2, dw2, dz2 = np.empty_like(c2), np.empty_like(c2), np.empty_like(c2), np.empty_like(c2)
+    dh1, da1, dr1, dz1 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
     losses = zero
     done = 0
     l2_x2 = real(2) * l2
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         # z1[i] = Σ_j<64 W1[i,j] x[j]
         for i in range(48):
             total = zero
             for j in range(64):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             z1[i] = total
         # mu1 = Σ_i<48 z1[i]/48
         total = zero
@@ -237,25 +220,24 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         constant = ratio(one, sqrt(real(1e-05) + v1))
         for i in range(48):
             a1[i] = b1[i] + constant * g1[i] * r1[i]
-        # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1
-        #     + exp(-|a1[i]|/2)²) otherwise}
+        # h1[i] = {0 if a1[i] = -∞
+        # {a1[i] if a1[i] > 0
+        # a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
         for i in range(48):
             shared = exp(-abs(real(0.5) * a1[i]))
-            h1[i] = (
-                zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
-                else scaled(a1[i], shared)) / (one + shared * shared)
-            )
+            h1[i] = (zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
+                else scaled(a1[i], shared)) / (one + shared * shared))
         # z2[i] = Σ_j<48 U2[i,j] h1[j]
         for i in range(32):
             total = zero
             for j in range(48):
-                total += U2[i, j] * h1[j]
+                total += U2[i,j] * h1[j]
             z2[i] = total
         # w2[i] = Σ_j<48 V2[i,j] h1[j]
         for i in range(32):
             total = zero
             for j in range(48):
-                total += V2[i, j] * h1[j]
+                total += V2[i,j] * h1[j]
             w2[i] = total
         # h2[i] = (c2[i] + w2[i])/(1 + exp(-d2[i] - z2[i]))
         for i in range(32):
@@ -264,7 +246,7 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         for i in range(10):
             total = zero
             for j in range(32):
-                total += W3[i, j] * h2[j]
+                total += W3[i,j] * h2[j]
             a3[i] = b3[i] + total
         # m = max_i<10 a3[i]
         m = a3[0]
@@ -292,7 +274,7 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         for j in range(10):
             da3_j = da3[j]
             for i in range(32):
-                dh2[i] += da3_j * W3[j, i]
+                dh2[i] += da3_j * W3[j,i]
         # dd2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] -
         #     z2[i]))
         for i in range(32):
@@ -313,22 +295,21 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         for i in range(48):
             total = zero
             for j in range(32):
-                total += V2[j, i] * dw2[j]
+                total += V2[j,i] * dw2[j]
             total2 = zero
             for j in range(32):
-                total2 += U2[j, i] * dz2[j]
+                total2 += U2[j,i] * dz2[j]
             dh1[i] = total + total2
-        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-        #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-        #     exp(-|a1[i]|/2)²)² otherwise}
+        # da1[i] = dh1[i] {1 if a1[i] = ∞
+        # 0 if a1[i] = -∞
+        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
+        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+        #     otherwise}
         for i in range(48):
             shared = exp(-abs(real(0.5) * a1[i]))
-            da1[i] = (
-                dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+            da1[i] = (dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
                 else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
-                + shared * shared, shared)) / ((one + shared * shared) * (one
-                + shared * shared)))
-            )
+                + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
         # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
         total = zero
         for i in range(48):
@@ -358,7 +339,7 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         for i in range(48):
             step_dz1 = step * dz1[i]
             for j in range(64):
-                W1[i, j] -= step_dz1 * x[j] + step_l2_x2 * W1[i, j]
+                W1[i,j] -= step_dz1 * x[j] + step_l2_x2 * W1[i,j]
         # b1[i] ← b1[i] - step da1[i]
         for i in range(48):
             b1[i] -= step * da1[i]
@@ -370,12 +351,12 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         for i in range(32):
             step_dz2 = step * dz2[i]
             for j in range(48):
-                U2[i, j] -= step_dz2 * h1[j] + step_l2_x2 * U2[i, j]
+                U2[i,j] -= step_dz2 * h1[j] + step_l2_x2 * U2[i,j]
         # V2[i,j] ← V2[i,j] + step (-dw2[i] h1[j] - 2 l2 V2[i,j])
         for i in range(32):
             step_dw2 = step * dw2[i]
             for j in range(48):
-                V2[i, j] -= step_dw2 * h1[j] + step_l2_x2 * V2[i, j]
+                V2[i,j] -= step_dw2 * h1[j] + step_l2_x2 * V2[i,j]
         # c2[i] ← c2[i] - step dc2[i]
         for i in range(32):
             c2[i] -= step * dc2[i]
@@ -386,7 +367,7 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         for i in range(10):
             step_da3 = step * da3[i]
             for j in range(32):
-                W3[i, j] -= step_da3 * h2[j] + step_l2_x2 * W3[i, j]
+                W3[i,j] -= step_da3 * h2[j] + step_l2_x2 * W3[i,j]
         # b3[i] ← b3[i] - step da3[i]
         for i in range(10):
             b3[i] -= step * da3[i]
@@ -398,56 +379,38 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
 def forward(X, W1, b1, g1, U2, V2, c2, d2, W3, b3, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
-    z1 = np.empty_like(b1)
-    r1 = np.empty_like(b1)
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    z2 = np.empty_like(c2)
-    w2 = np.empty_like(c2)
-    h2 = np.empty_like(c2)
-    a3 = np.empty_like(b3)
+    z1, r1, a1, h1 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    z2, w2, h2, a3 = np.empty_like(c2), np.empty_like(c2), np.empty_like(c2), np.empty_like(b3)
     e = np.empty_like(b3)
     for n in range(N):
-        x = X[n]
-        f = F[n]
+        x, f = X[n], F[n]
         # z1[i] = Σ_j<64 W1[i,j] x[j]
         for i in range(48):
             total = zero
             for j in range(64):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             z1[i] = total
-        forward_from_z1(
-            b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f
-        )
+        forward_from_z1(b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f)
 
 
 @kernel
 def loss(X, Y, W1, b1, g1, U2, V2, c2, d2, W3, b3):
     """Return the mean loss of the examples, without the penalty."""
     N = X.shape[0]
-    z1 = np.empty_like(b1)
-    r1 = np.empty_like(b1)
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    z2 = np.empty_like(c2)
-    w2 = np.empty_like(c2)
-    h2 = np.empty_like(c2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
+    z1, r1, a1, h1 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    z2, w2, h2, a3 = np.empty_like(c2), np.empty_like(c2), np.empty_like(c2), np.empty_like(b3)
+    e, f = np.empty_like(b3), np.empty_like(b3)
     mean = zero
     for n in range(N):
-        x = X[n]
-        y = Y[n]
+        x, y = X[n], Y[n]
         # z1[i] = Σ_j<64 W1[i,j] x[j]
         for i in range(48):
             total = zero
             for j in range(64):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             z1[i] = total
-        v1, m, z = forward_from_z1(
-            b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f
-        )
+        v1, m, z = forward_from_z1(b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3,
+                e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         mean += l
@@ -455,37 +418,21 @@ def loss(X, Y, W1, b1, g1, U2, V2, c2, d2, W3, b3):
 
 
 @kernel
-def backward(
-    x, y, W1, b1, g1, U2, V2, c2, d2, W3, b3, dW1, db1, dg1, dU2, dV2, dc2, dd2, dW3, db3, l2
-):
+def backward(x, y, W1, b1, g1, U2, V2, c2, d2, W3, b3, dW1, db1, dg1, dU2, dV2, dc2, dd2, dW3,
+        db3, l2):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    z1 = np.empty_like(b1)
-    r1 = np.empty_like(b1)
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    z2 = np.empty_like(c2)
-    w2 = np.empty_like(c2)
-    h2 = np.empty_like(c2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
-    da3 = np.empty_like(b3)
-    dh2 = np.empty_like(c2)
-    dw2 = np.empty_like(c2)
-    dz2 = np.empty_like(c2)
-    dh1 = np.empty_like(b1)
-    da1 = np.empty_like(b1)
-    dr1 = np.empty_like(b1)
-    dz1 = np.empty_like(b1)
+    z1, r1, a1, h1 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    z2, w2, h2, a3 = np.empty_like(c2), np.empty_like(c2), np.empty_like(c2), np.empty_like(b3)
+    e, f, da3, dh2 = np.empty_like(b3), np.empty_like(b3), np.empty_like(b3), np.empty_like(c2)
+    dw2, dz2, dh1, da1 = np.empty_like(c2), np.empty_like(c2), np.empty_like(b1), np.empty_like(b1)
+    dr1, dz1 = np.empty_like(b1), np.empty_like(b1)
     # z1[i] = Σ_j<64 W1[i,j] x[j]
     for i in range(48):
         total = zero
         for j in range(64):
-            total += W1[i, j] * x[j]
+            total += W1[i,j] * x[j]
         z1[i] = total
-    v1, m, z = forward_from_z1(
-        b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f
-    )
+    v1, m, z = forward_from_z1(b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f)
     # l = m + log(z) - a3[y]
     l = m + log(z) - a3[y]
     # da3[i] = f[i] - 1[i=y]
@@ -497,62 +444,57 @@ def backward(
     for j in range(10):
         da3_j = da3[j]
         for i in range(32):
-            dh2[i] += da3_j * W3[j, i]
-    # dd2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] -
-    #     z2[i])); dc2[i] = dh2[i]/(1 + exp(-d2[i] - z2[i])); dw2[i] = dh2[i]/(1 +
-    #     exp(-d2[i] - z2[i])); dz2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] -
-    #     z2[i])))/(1 + exp(-d2[i] - z2[i]))
+            dh2[i] += da3_j * W3[j,i]
+    # dd2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] - z2[i]))
+    # dc2[i] = dh2[i]/(1 + exp(-d2[i] - z2[i]))
+    # dw2[i] = dh2[i]/(1 + exp(-d2[i] - z2[i]))
+    # dz2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] - z2[i]))
     for i in range(32):
-        d2_i = d2[i]
-        z2_i = z2[i]
-        c2_i = c2[i]
-        w2_i = w2[i]
-        dh2_i = dh2[i]
+        d2_i, z2_i, c2_i, w2_i, dh2_i = d2[i], z2[i], c2[i], w2[i], dh2[i]
         shared = one / (one + exp(-d2_i - z2_i))
         dd2[i] = dh2_i * shared * (one - shared) * (c2_i + w2_i)
         dc2[i] = dh2_i / (one + exp(-d2_i - z2_i))
         dw2[i] = dh2_i / (one + exp(-d2_i - z2_i))
         shared = one / (one + exp(-d2_i - z2_i))
         dz2[i] = dh2_i * shared * (one - shared) * (c2_i + w2_i)
+    # dh1[i] = Σ_j<32 U2[j,i] dz2[j] + Σ_j<32 V2[j,i] dw2[j]
+    # da1[i] = dh1[i] {1 if a1[i] = ∞
+    # 0 if a1[i] = -∞
+    # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
+    # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)² otherwise}
     # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
     total3 = zero
-    # dh1[i] = Σ_j<32 U2[j,i] dz2[j] + Σ_j<32 V2[j,i] dw2[j]; da1[i] = dh1[i] {1 if a1[i]
-    #     = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0; (1 + a1[i]
-    #     + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
-    #     otherwise}
     for i in range(48):
         total = total2 = zero
         for j in range(32):
-            total += V2[j, i] * dw2[j]
-            total2 += U2[j, i] * dz2[j]
+            total += V2[j,i] * dw2[j]
+            total2 += U2[j,i] * dz2[j]
         dh1[i] = total + total2
         shared = exp(-abs(real(0.5) * a1[i]))
-        da1[i] = (
-            dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+        da1[i] = (dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
             else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
-            + shared * shared, shared)) / ((one + shared * shared) * (one
-            + shared * shared)))
-        )
+            + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
         total3 += da1[i] * g1[i] * r1[i]
     dv1 = -ratio(real(0.5) * total3, (real(1e-05) + v1) * sqrt(real(1e-05) + v1))
-    # dmu1 = -Σ_i<48 dr1[i]
+    # dr1[i] = dv1 r1[i]/24 + da1[i] g1[i]/√(1e-05 + v1); dmu1 = -Σ_i<48 dr1[i]
     total4 = zero
-    # dr1[i] = dv1 r1[i]/24 + da1[i] g1[i]/√(1e-05 + v1)
     dv12 = real(0.041666666666666664) * dv1
     constant = ratio(one, sqrt(real(1e-05) + v1))
     for i in range(48):
         dr1[i] = dv12 * r1[i] + constant * da1[i] * g1[i]
         total4 += dr1[i]
     dmu1 = -total4
-    # dz1[i] = dr1[i] + dmu1/48; dW1[i,j] = dz1[i] x[j] + 2 l2 W1[i,j]; db1[i] = da1[i];
-    #     dg1[i] = da1[i] r1[i]/√(1e-05 + v1)
+    # dz1[i] = dr1[i] + dmu1/48
+    # dW1[i,j] = dz1[i] x[j] + 2 l2 W1[i,j]
+    # db1[i] = da1[i]
+    # dg1[i] = da1[i] r1[i]/√(1e-05 + v1)
     dmu12 = real(0.020833333333333332) * dmu1
     l2_x2 = real(2) * l2
     for i in range(48):
         dz1[i] = dmu12 + dr1[i]
         dz1_i = dz1[i]
         for j in range(64):
-            dW1[i, j] = dz1_i * x[j] + l2_x2 * W1[i, j]
+            dW1[i,j] = dz1_i * x[j] + l2_x2 * W1[i,j]
         db1[i] = da1[i]
         dg1[i] = constant * da1[i] * r1[i]
     # dU2[i,j] = dz2[i] h1[j] + 2 l2 U2[i,j]; dV2[i,j] = dw2[i] h1[j] + 2 l2 V2[i,j]
@@ -561,13 +503,13 @@ def backward(
         dw2_i = dw2[i]
         for j in range(48):
             h1_j = h1[j]
-            dU2[i, j] = dz2_i * h1_j + l2_x2 * U2[i, j]
-            dV2[i, j] = dw2_i * h1_j + l2_x2 * V2[i, j]
+            dU2[i,j] = dz2_i * h1_j + l2_x2 * U2[i,j]
+            dV2[i,j] = dw2_i * h1_j + l2_x2 * V2[i,j]
     # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j]; db3[i] = da3[i]
     for i in range(10):
         da3_i = da3[i]
         for j in range(32):
-            dW3[i, j] = da3_i * h2[j] + l2_x2 * W3[i, j]
+            dW3[i,j] = da3_i * h2[j] + l2_x2 * W3[i,j]
         db3[i] = da3[i]
     return l
 
@@ -580,49 +522,48 @@ def forward_from_z1(b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, 
     for i in range(48):
         total += z1[i]
     mu1 = real(0.020833333333333332) * total
-    # v1 = Σ_i<48 r1[i]²/48
+    # r1[i] = z1[i] - mu1; v1 = Σ_i<48 r1[i]²/48
     total2 = zero
-    # r1[i] = z1[i] - mu1
     for i in range(48):
         r1[i] = z1[i] - mu1
         total2 += r1[i] * r1[i]
     v1 = real(0.020833333333333332) * total2
-    # a1[i] = b1[i] + g1[i] r1[i]/√(1e-05 + v1); h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i]
-    #     > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
+    # a1[i] = b1[i] + g1[i] r1[i]/√(1e-05 + v1)
+    # h1[i] = {0 if a1[i] = -∞
+    # {a1[i] if a1[i] > 0
+    # a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
     constant = ratio(one, sqrt(real(1e-05) + v1))
     for i in range(48):
         a1_i = b1[i] + constant * g1[i] * r1[i]
         shared = exp(-abs(real(0.5) * a1_i))
-        h1[i] = (
-            zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
-            else scaled(a1_i, shared)) / (one + shared * shared)
-        )
+        h1[i] = (zero if a1_i == -real(np.inf) else (a1_i if a1_i > zero
+            else scaled(a1_i, shared)) / (one + shared * shared))
         a1[i] = a1_i
-    # z2[i] = Σ_j<48 U2[i,j] h1[j]; w2[i] = Σ_j<48 V2[i,j] h1[j]; h2[i] = (c2[i] +
-    #     w2[i])/(1 + exp(-d2[i] - z2[i]))
     for i in range(32):
+        # z2[i] = Σ_j<48 U2[i,j] h1[j]
         total3 = zero
         for j in range(48):
-            total3 += U2[i, j] * h1[j]
+            total3 += U2[i,j] * h1[j]
         z2[i] = total3
+        # w2[i] = Σ_j<48 V2[i,j] h1[j]
         total4 = zero
         for j in range(48):
-            total4 += V2[i, j] * h1[j]
+            total4 += V2[i,j] * h1[j]
         w2[i] = total4
+        # h2[i] = (c2[i] + w2[i])/(1 + exp(-d2[i] - z2[i]))
         h2[i] = (c2[i] + w2[i]) / (one + exp(-d2[i] - z2[i]))
     # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
     for i in range(10):
         total5 = zero
         for j in range(32):
-            total5 += W3[i, j] * h2[j]
+            total5 += W3[i,j] * h2[j]
         a3[i] = b3[i] + total5
     # m = max_i<10 a3[i]
     m = a3[0]
     for i in range(10):
         m = max(m, a3[i])
-    # z = Σ_i<10 e[i]
+    # e[i] = exp(a3[i] - m); z = Σ_i<10 e[i]
     z = zero
-    # e[i] = exp(a3[i] - m)
     for i in range(10):
         e[i] = exp(a3[i] - m)
         z += e[i]
@@ -670,10 +611,7 @@ class Trainer:
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
         self.state = {}
 
-    def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
-        **hyperparameters,
-    ):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
@@ -934,11 +872,10 @@ def initial_scale(fan_in, fan_out):
 
 def step_size(learning_rate, decay, l2, t):
     """Return the step size of update t."""
-    return learning_rate / (one + real(t) * decay)
+    return learning_rate/(decay*t + 1)
 
 
 # --- faster orders, same updates ---
-
 
 def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
@@ -954,26 +891,11 @@ aligned = njit(at_cache_line)
 def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l2, t):
     """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
     updates = order.shape[0]
-    z1 = aligned(48, W1)
-    r1 = aligned(48, W1)
-    a1 = aligned(48, W1)
-    h1 = aligned(48, W1)
-    z2 = aligned(32, W1)
-    w2 = aligned(32, W1)
-    h2 = aligned(32, W1)
-    a3 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da3 = aligned(10, W1)
-    dh2 = aligned(32, W1)
-    dd2 = aligned(32, W1)
-    dc2 = aligned(32, W1)
-    dw2 = aligned(32, W1)
-    dz2 = aligned(32, W1)
-    dh1 = aligned(48, W1)
-    da1 = aligned(48, W1)
-    dr1 = aligned(48, W1)
-    dz1 = aligned(48, W1)
+    z1, r1, a1, h1 = aligned(48, W1), aligned(48, W1), aligned(48, W1), aligned(48, W1)
+    z2, w2, h2, a3 = aligned(32, W1), aligned(32, W1), aligned(32, W1), aligned(10, W1)
+    e, f, da3, dh2 = aligned(10, W1), aligned(10, W1), aligned(10, W1), aligned(32, W1)
+    dd2, dc2, dw2, dz2 = aligned(32, W1), aligned(32, W1), aligned(32, W1), aligned(32, W1)
+    dh1, da1, dr1, dz1 = aligned(48, W1), aligned(48, W1), aligned(48, W1), aligned(48, W1)
     losses = zero
     done = 0
     row = order[0]
@@ -982,15 +904,13 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
     for i in range(48):
         total = zero
         for j in range(64):
-            total += W1[i, j] * x[j]
+            total += W1[i,j] * x[j]
         z1[i] = total
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
-        v1, m, z = forward_from_z1(
-            b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f
-        )
+        x, y = X[row], Y[row]
+        v1, m, z = forward_from_z1(b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3,
+                e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite
@@ -1009,15 +929,13 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
         for j in range(10):
             da3_j = da3[j]
             for i in range(32):
-                dh2[i] += da3_j * W3[j, i]
+                dh2[i] += da3_j * W3[j,i]
         # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(10):
             step_da3 = step * da3[i]
             for j in range(32):
-                W3_i_j = W3[i, j]
-                W3_i_j -= W3_i_j * step_l2_x2 + step_da3 * h2[j]
-                W3[i, j] = W3_i_j
+                W3[i,j] -= step_da3 * h2[j] + step_l2_x2 * W3[i,j]
         # dd2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] -
         #     z2[i]))
         for i in range(32):
@@ -1030,7 +948,9 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
         for i in range(32):
             dw2[i] = dh2[i] / (one + exp(-d2[i] - z2[i]))
         # dz2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] -
-        #     z2[i])); c2[i] ← c2[i] - step dc2[i]; d2[i] ← d2[i] - step dd2[i]
+        #     z2[i]))
+        # c2[i] ← c2[i] - step dc2[i]
+        # d2[i] ← d2[i] - step dd2[i]
         for i in range(32):
             d2_i = d2[i]
             c2_i = c2[i]
@@ -1044,35 +964,30 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
         for i in range(48):
             total = total2 = zero
             for j in range(32):
-                total += V2[j, i] * dw2[j]
-                total2 += U2[j, i] * dz2[j]
+                total += V2[j,i] * dw2[j]
+                total2 += U2[j,i] * dz2[j]
             dh1[i] = total + total2
-        # U2[i,j] ← U2[i,j] + step (-dz2[i] h1[j] - 2 l2 U2[i,j]); V2[i,j] ← V2[i,j] + step
-        #     (-dw2[i] h1[j] - 2 l2 V2[i,j])
+        # U2[i,j] ← U2[i,j] + step (-dz2[i] h1[j] - 2 l2 U2[i,j])
+        # V2[i,j] ← V2[i,j] + step (-dw2[i] h1[j] - 2 l2 V2[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(32):
             step_dz2 = step * dz2[i]
             step_dw2 = step * dw2[i]
             for j in range(48):
-                U2_i_j = U2[i, j]
                 h1_j = h1[j]
-                V2_i_j = V2[i, j]
-                U2_i_j -= U2_i_j * step_l2_x2 + h1_j * step_dz2
-                V2_i_j -= V2_i_j * step_l2_x2 + h1_j * step_dw2
-                U2[i, j] = U2_i_j
-                V2[i, j] = V2_i_j
-        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-        #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-        #     exp(-|a1[i]|/2)²)² otherwise}
+                U2[i,j] -= h1_j * step_dz2 + step_l2_x2 * U2[i,j]
+                V2[i,j] -= h1_j * step_dw2 + step_l2_x2 * V2[i,j]
+        # da1[i] = dh1[i] {1 if a1[i] = ∞
+        # 0 if a1[i] = -∞
+        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
+        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+        #     otherwise}
         for i in range(48):
             a1_i = a1[i]
             shared = exp(-abs(real(0.5) * a1_i))
-            da1[i] = (
-                dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
+            da1[i] = (dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
                 else (one + scaled(one + a1_i, shared) if a1_i > zero else scaled(one + a1_i
-                + shared * shared, shared)) / ((one + shared * shared) * (one
-                + shared * shared)))
-            )
+                + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
         # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
         total = zero
         for i in range(48):
@@ -1092,11 +1007,12 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
         dmu12 = real(0.020833333333333332) * dmu1
         for i in range(48):
             dz1[i] = dmu12 + dr1[i]
-        row = order[min(n + 1, updates - 1)]
+        row = order[min(n+1,updates-1)]
         x_next = X[row]
-        # b1[i] ← b1[i] - step da1[i]; g1[i] ← g1[i] - step da1[i] r1[i]/√(1e-05 + v1);
-        #     W1[i,j] ← W1[i,j] + step (-dz1[i] x[j] - 2 l2 W1[i,j]); z1[i] = Σ_j<64 W1[i,j]
-        #     x_next[j]
+        # b1[i] ← b1[i] - step da1[i]
+        # g1[i] ← g1[i] - step da1[i] r1[i]/√(1e-05 + v1)
+        # W1[i,j] ← W1[i,j] + step (-dz1[i] x[j] - 2 l2 W1[i,j])
+        # z1[i] = Σ_j<64 W1[i,j] x_next[j]
         step_constant = ratio(step, sqrt(real(1e-05) + v1))
         step_l2_x2 = real(2) * step * l2
         for i in range(48):
@@ -1105,47 +1021,31 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
             total = zero
             step_dz1 = step * dz1[i]
             for j in range(64):
-                W1_i_j = W1[i, j]
-                W1_i_j -= W1_i_j * step_l2_x2 + step_dz1 * x[j]
-                total += W1_i_j * x_next[j]
-                W1[i, j] = W1_i_j
+                W1_ij = W1[i,j]
+                W1_ij -= W1_ij * step_l2_x2 + step_dz1 * x[j]
+                total += W1_ij * x_next[j]
+                W1[i,j] = W1_ij
             z1[i] = total
         done += 1
     return done, losses
 
 
 @kernel
-def sgd_deferred(
-    X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l2, t, block
-):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
-    header."""
+def sgd_deferred(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l2, t,
+        block):
+    """As `sgd`, the first layer's weights updated once a block, with the same result. H1: its
+    inputs; A1: these times the weights from before it; G1: these times one another; D1: its dz1;
+    K1: how much of each dz1 xᵀ the weights have by now; p1: how much of those from before, less 1;
+    E1: how much of each dz1 they have in the end."""
     updates = order.shape[0]
-    z1 = aligned(48, W1)
-    r1 = aligned(48, W1)
-    a1 = aligned(48, W1)
-    h1 = aligned(48, W1)
-    z2 = aligned(32, W1)
-    w2 = aligned(32, W1)
-    h2 = aligned(32, W1)
-    a3 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da3 = aligned(10, W1)
-    dh2 = aligned(32, W1)
-    dd2 = aligned(32, W1)
-    dc2 = aligned(32, W1)
-    dw2 = aligned(32, W1)
-    dz2 = aligned(32, W1)
-    dh1 = aligned(48, W1)
-    da1 = aligned(48, W1)
-    dr1 = aligned(48, W1)
-    dz1 = aligned(48, W1)
-    H1 = aligned(block * 64, W1).reshape(block, 64)
-    A1 = aligned(block * 48, W1).reshape(block, 48)
+    z1, r1, a1, h1 = aligned(48, W1), aligned(48, W1), aligned(48, W1), aligned(48, W1)
+    z2, w2, h2, a3 = aligned(32, W1), aligned(32, W1), aligned(32, W1), aligned(10, W1)
+    e, f, da3, dh2 = aligned(10, W1), aligned(10, W1), aligned(10, W1), aligned(32, W1)
+    dd2, dc2, dw2, dz2 = aligned(32, W1), aligned(32, W1), aligned(32, W1), aligned(32, W1)
+    dh1, da1, dr1, dz1 = aligned(48, W1), aligned(48, W1), aligned(48, W1), aligned(48, W1)
+    H1, A1 = aligned(block * 64, W1).reshape(block, 64), aligned(block * 48, W1).reshape(block, 48)
     G1 = aligned(block * block, W1).reshape(block, block)
-    D1 = aligned(block * 48, W1).reshape(block, 48)
-    K1 = aligned(block, W1)
+    D1, K1 = aligned(block * 48, W1).reshape(block, 48), aligned(block, W1)
     E1 = aligned(block * 48, W1).reshape(block, 48)
     losses = zero
     done = 0
@@ -1153,38 +1053,35 @@ def sgd_deferred(
         count = min(block, updates - start)
         # H1[r,j] = x[j] of example r of the block
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             for j in range(64):
-                H1[r, j] = X[row, j]
+                H1[r,j] = X[row,j]
         # p1 = 0
         p1 = zero
         # A1[r,i] = Σ_j<64 H1[r,j] W1[i,j]
-        contract_pk_qk(A1, H1, W1, count, 48, 64)
+        rows_x_rows(A1, H1, W1, count, 48, 64)
         # G1[r,s] = Σ_j<64 H1[r,j] H1[s,j]
-        contract_pk_qk(G1, H1, H1, count, count, 64)
+        rows_x_rows(G1, H1, H1, count, count, 64)
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             y = Y[row]
             # z1[i] = A1[r,i] + p1 A1[r,i] + Σ_s<r D1[s,i] G1[r,s] K1[s]
             for i in range(48):
-                z1[i] = A1[r, i] + p1 * A1[r, i]
+                z1[i] = A1[r,i] + p1 * A1[r,i]
             for s in range(0, r - (r % 4), 4):
-                G1_r_s_K1_s_0 = G1[r, s] * K1[s]
-                G1_r_s_K1_s_1 = G1[r, s + 1] * K1[s + 1]
-                G1_r_s_K1_s_2 = G1[r, s + 2] * K1[s + 2]
-                G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
+                G1_rs_K1_s_0 = G1[r,s] * K1[s]
+                G1_rs_K1_s_1 = G1[r,s+1] * K1[s+1]
+                G1_rs_K1_s_2 = G1[r,s+2] * K1[s+2]
+                G1_rs_K1_s_3 = G1[r,s+3] * K1[s+3]
                 for i in range(48):
-                    z1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
-                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
-                    )
+                    z1[i] += (G1_rs_K1_s_0 * D1[s,i] + G1_rs_K1_s_1 * D1[s+1,i]
+                        + G1_rs_K1_s_2 * D1[s+2,i] + G1_rs_K1_s_3 * D1[s+3,i])
             for s in range(r - (r % 4), r):
-                G1_r_s_K1_s = G1[r, s] * K1[s]
+                G1_rs_K1_s = G1[r,s] * K1[s]
                 for i in range(48):
-                    z1[i] += G1_r_s_K1_s * D1[s, i]
-            v1, m, z = forward_from_z1(
-                b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, a3, e, f
-            )
+                    z1[i] += G1_rs_K1_s * D1[s,i]
+            v1, m, z = forward_from_z1(b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2,
+                    a3, e, f)
             # l = m + log(z) - a3[y]
             l = m + log(z) - a3[y]
             # nothing is learnt from a loss that is not finite
@@ -1203,15 +1100,13 @@ def sgd_deferred(
             for j in range(10):
                 da3_j = da3[j]
                 for i in range(32):
-                    dh2[i] += da3_j * W3[j, i]
+                    dh2[i] += da3_j * W3[j,i]
             # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(10):
                 step_da3 = step * da3[i]
                 for j in range(32):
-                    W3_i_j = W3[i, j]
-                    W3_i_j -= W3_i_j * step_l2_x2 + step_da3 * h2[j]
-                    W3[i, j] = W3_i_j
+                    W3[i,j] -= step_da3 * h2[j] + step_l2_x2 * W3[i,j]
             # dd2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] -
             #     z2[i]))
             for i in range(32):
@@ -1224,7 +1119,9 @@ def sgd_deferred(
             for i in range(32):
                 dw2[i] = dh2[i] / (one + exp(-d2[i] - z2[i]))
             # dz2[i] = dh2[i] (c2[i] + w2[i]) (1 - 1/(1 + exp(-d2[i] - z2[i])))/(1 + exp(-d2[i] -
-            #     z2[i])); c2[i] ← c2[i] - step dc2[i]; d2[i] ← d2[i] - step dd2[i]
+            #     z2[i]))
+            # c2[i] ← c2[i] - step dc2[i]
+            # d2[i] ← d2[i] - step dd2[i]
             for i in range(32):
                 d2_i = d2[i]
                 c2_i = c2[i]
@@ -1240,41 +1137,37 @@ def sgd_deferred(
                 for j in range(32):
                     dw2_j = dw2[j]
                     dz2_j = dz2[j]
-                    total_0 += dw2_j * V2[j, i]
-                    total_1 += dw2_j * V2[j, i + 1]
-                    total_2 += dw2_j * V2[j, i + 2]
-                    total2_0 += dz2_j * U2[j, i]
-                    total2_1 += dz2_j * U2[j, i + 1]
-                    total2_2 += dz2_j * U2[j, i + 2]
+                    total_0 += dw2_j * V2[j,i]
+                    total_1 += dw2_j * V2[j,i+1]
+                    total_2 += dw2_j * V2[j,i+2]
+                    total2_0 += dz2_j * U2[j,i]
+                    total2_1 += dz2_j * U2[j,i+1]
+                    total2_2 += dz2_j * U2[j,i+2]
                 dh1[i] = total2_0 + total_0
-                dh1[i + 1] = total2_1 + total_1
-                dh1[i + 2] = total2_2 + total_2
-            # U2[i,j] ← U2[i,j] + step (-dz2[i] h1[j] - 2 l2 U2[i,j]); V2[i,j] ← V2[i,j] + step
-            #     (-dw2[i] h1[j] - 2 l2 V2[i,j])
+                dh1[i+1] = total2_1 + total_1
+                dh1[i+2] = total2_2 + total_2
+            # U2[i,j] ← U2[i,j] + step (-dz2[i] h1[j] - 2 l2 U2[i,j])
+            # V2[i,j] ← V2[i,j] + step (-dw2[i] h1[j] - 2 l2 V2[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(32):
                 step_dz2 = step * dz2[i]
                 step_dw2 = step * dw2[i]
                 for j in range(48):
-                    U2_i_j = U2[i, j]
                     h1_j = h1[j]
-                    V2_i_j = V2[i, j]
-                    U2_i_j -= U2_i_j * step_l2_x2 + h1_j * step_dz2
-                    V2_i_j -= V2_i_j * step_l2_x2 + h1_j * step_dw2
-                    U2[i, j] = U2_i_j
-                    V2[i, j] = V2_i_j
-            # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-            #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-            #     exp(-|a1[i]|/2)²)² otherwise}
+                    U2[i,j] -= h1_j * step_dz2 + step_l2_x2 * U2[i,j]
+                    V2[i,j] -= h1_j * step_dw2 + step_l2_x2 * V2[i,j]
+            # da1[i] = dh1[i] {1 if a1[i] = ∞
+            # 0 if a1[i] = -∞
+            # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
+            # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+            #     otherwise}
             for i in range(48):
                 a1_i = a1[i]
                 shared = exp(-abs(real(0.5) * a1_i))
-                da1[i] = (
-                    dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
+                da1[i] = (dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
                     else (one + scaled(one + a1_i, shared) if a1_i > zero else scaled(one + a1_i
                     + shared * shared, shared)) / ((one + shared * shared) * (one
-                    + shared * shared)))
-                )
+                    + shared * shared))))
             # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
             total = zero
             for i in range(48):
@@ -1294,14 +1187,15 @@ def sgd_deferred(
             dmu12 = real(0.020833333333333332) * dmu1
             for i in range(48):
                 dz1[i] = dmu12 + dr1[i]
-            # b1[i] ← b1[i] - step da1[i]; g1[i] ← g1[i] - step da1[i] r1[i]/√(1e-05 + v1);
-            #     D1[r,i] = dz1[i]
+            # b1[i] ← b1[i] - step da1[i]
+            # g1[i] ← g1[i] - step da1[i] r1[i]/√(1e-05 + v1)
+            # D1[r,i] = dz1[i]
             step_constant = ratio(step, sqrt(real(1e-05) + v1))
             for i in range(48):
                 da1_i = da1[i]
                 b1[i] -= da1_i * step
                 g1[i] -= da1_i * step_constant * r1[i]
-                D1[r, i] = dz1[i]
+                D1[r,i] = dz1[i]
             # K1[s] ← K1[s] (1 - 2 step l2)
             constant = one - real(2) * step * l2
             for s in range(r):
@@ -1316,37 +1210,27 @@ def sgd_deferred(
         for r in range(count):
             K1_r = K1[r]
             for i in range(48):
-                E1[r, i] = K1_r * D1[r, i]
+                E1[r,i] = K1_r * D1[r,i]
         # W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
-        scale_and_add_kp_kq(W1, E1, H1, 48, 64, count, p1, one)
-        if min(block + start, updates) > done:
+        scale_and_add_columns_x_columns(W1, E1, H1, 48, 64, count, p1, one)
+        if done < min(block + start, updates):
             break
     return done, losses
 
 
 @kernel
-def sgd_minibatch(
-    X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l2, t, batch
-):
+def sgd_minibatch(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l2, t,
+        batch):
     """Update after every `batch` examples of X[order], by the mean of their gradients."""
     updates = order.shape[0]
-    x = aligned(batch * 64, W1).reshape(batch, 64)
-    y = np.empty(batch, np.int64)
-    z1 = aligned(batch * 48, W1).reshape(batch, 48)
-    mu1 = aligned(batch, W1)
-    r1 = aligned(batch * 48, W1).reshape(batch, 48)
-    v1 = aligned(batch, W1)
-    a1 = aligned(batch * 48, W1).reshape(batch, 48)
-    h1 = aligned(batch * 48, W1).reshape(batch, 48)
-    z2 = aligned(batch * 32, W1).reshape(batch, 32)
-    w2 = aligned(batch * 32, W1).reshape(batch, 32)
-    h2 = aligned(batch * 32, W1).reshape(batch, 32)
-    a3 = aligned(batch * 10, W1).reshape(batch, 10)
-    m = aligned(batch, W1)
-    e = aligned(batch * 10, W1).reshape(batch, 10)
-    z = aligned(batch, W1)
-    f = aligned(batch * 10, W1).reshape(batch, 10)
-    l = aligned(batch, W1)
+    x, y = aligned(batch * 64, W1).reshape(batch, 64), np.empty(batch, np.int64)
+    z1, mu1 = aligned(batch * 48, W1).reshape(batch, 48), aligned(batch, W1)
+    r1, v1 = aligned(batch * 48, W1).reshape(batch, 48), aligned(batch, W1)
+    a1, h1 = aligned(batch * 48, W1).reshape(batch, 48), aligned(batch * 48, W1).reshape(batch, 48)
+    z2, w2 = aligned(batch * 32, W1).reshape(batch, 32), aligned(batch * 32, W1).reshape(batch, 32)
+    h2, a3 = aligned(batch * 32, W1).reshape(batch, 32), aligned(batch * 10, W1).reshape(batch, 10)
+    m, e, z = aligned(batch, W1), aligned(batch * 10, W1).reshape(batch, 10), aligned(batch, W1)
+    f, l = aligned(batch * 10, W1).reshape(batch, 10), aligned(batch, W1)
     da3 = aligned(batch * 10, W1).reshape(batch, 10)
     dh2 = aligned(batch * 32, W1).reshape(batch, 32)
     dd2 = aligned(batch * 32, W1).reshape(batch, 32)
@@ -1354,10 +1238,8 @@ def sgd_minibatch(
     dw2 = aligned(batch * 32, W1).reshape(batch, 32)
     dz2 = aligned(batch * 32, W1).reshape(batch, 32)
     dh1 = aligned(batch * 48, W1).reshape(batch, 48)
-    da1 = aligned(batch * 48, W1).reshape(batch, 48)
-    dv1 = aligned(batch, W1)
-    dr1 = aligned(batch * 48, W1).reshape(batch, 48)
-    dmu1 = aligned(batch, W1)
+    da1, dv1 = aligned(batch * 48, W1).reshape(batch, 48), aligned(batch, W1)
+    dr1, dmu1 = aligned(batch * 48, W1).reshape(batch, 48), aligned(batch, W1)
     dz1 = aligned(batch * 48, W1).reshape(batch, 48)
     losses = zero
     update = 0
@@ -1366,140 +1248,139 @@ def sgd_minibatch(
         count = min(batch, updates - start)
         # the examples of the batch, row by row
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             for j in range(64):
-                x[r, j] = X[row, j]
+                x[r,j] = X[row,j]
             y[r] = Y[row]
         # z1[r,i] = Σ_j<64 W1[i,j] x[r,j]
-        contract_pk_qk(z1, x, W1, count, 48, 64)
+        rows_x_rows(z1, x, W1, count, 48, 64)
         # mu1[r] = Σ_i<48 z1[r,i]/48
         for r in range(count):
             total = zero
             for i in range(48):
-                total += z1[r, i]
+                total += z1[r,i]
             mu1[r] = real(0.020833333333333332) * total
         # r1[r,i] = z1[r,i] - mu1[r]
         for r in range(count):
             mu1_r = -mu1[r]
             for i in range(48):
-                r1[r, i] = mu1_r + z1[r, i]
+                r1[r,i] = mu1_r + z1[r,i]
         # v1[r] = Σ_i<48 r1[r,i]²/48
         for r in range(count):
             total = zero
             for i in range(48):
-                total += r1[r, i] * r1[r, i]
+                total += r1[r,i] * r1[r,i]
             v1[r] = real(0.020833333333333332) * total
         # a1[r,i] = b1[i] + r1[r,i] g1[i]/√(1e-05 + v1[r])
         for r in range(count):
             constant = ratio(one, sqrt(real(1e-05) + v1[r]))
             for i in range(48):
-                a1[r, i] = b1[i] + constant * r1[r, i] * g1[i]
-        # h1[r,i] = {0 if a1[r,i] = -∞; {a1[r,i] if a1[r,i] > 0; a1[r,i] exp(-|a1[r,i]|/2)²
-        #     otherwise}/(1 + exp(-|a1[r,i]|/2)²) otherwise}
-        each_decay_scaled(h1.reshape(-1), a1.reshape(-1), 48 * count)
+                a1[r,i] = b1[i] + constant * r1[r,i] * g1[i]
+        # h1[r,i] = {0 if a1[r,i] = -∞
+        # {a1[r,i] if a1[r,i] > 0
+        # a1[r,i] exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²) otherwise}
+        each_scaled_decay(h1.reshape(-1), a1.reshape(-1), 48 * count)
         # z2[r,i] = Σ_j<48 U2[i,j] h1[r,j]
-        contract_pk_qk(z2, h1, U2, count, 32, 48)
+        rows_x_rows(z2, h1, U2, count, 32, 48)
         # w2[r,i] = Σ_j<48 V2[i,j] h1[r,j]
-        contract_pk_qk(w2, h1, V2, count, 32, 48)
+        rows_x_rows(w2, h1, V2, count, 32, 48)
         # h2[r,i] = (c2[i] + w2[r,i])/(1 + exp(-d2[i] - z2[r,i]))
         for r in range(count):
             for i in range(32):
-                h2[r, i] = (c2[i] + w2[r, i]) / (one + exp(-d2[i] - z2[r, i]))
+                h2[r,i] = (c2[i] + w2[r,i]) / (one + exp(-d2[i] - z2[r,i]))
         # a3[r,i] = Σ_j<32 W3[i,j] h2[r,j]
-        contract_pk_qk(a3, h2, W3, count, 10, 32)
+        rows_x_rows(a3, h2, W3, count, 10, 32)
         # a3[r,i] ← a3[r,i] + b3[i]
         for r in range(count):
             for i in range(10):
-                a3[r, i] += b3[i]
+                a3[r,i] += b3[i]
         # m[r] = max_i<10 a3[r,i]
         for r in range(count):
-            total = a3[r, 0]
+            total = a3[r,0]
             for i in range(10):
-                total = max(total, a3[r, i])
+                total = max(total, a3[r,i])
             m[r] = total
         # e[r,i] = exp(a3[r,i] - m[r])
         for r in range(count):
             for i in range(10):
-                e[r, i] = exp(a3[r, i] - m[r])
+                e[r,i] = exp(a3[r,i] - m[r])
         # z[r] = Σ_i<10 e[r,i]
         for r in range(count):
             total = zero
             for i in range(10):
-                total += e[r, i]
+                total += e[r,i]
             z[r] = total
         # f[r,i] = e[r,i]/z[r]
         for r in range(count):
             per_z_r = one / z[r]
             for i in range(10):
-                f[r, i] = per_z_r * e[r, i]
+                f[r,i] = per_z_r * e[r,i]
         # l[r] = m[r] + log(z[r]) - a3[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(z[r]) - a3[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a3[r,y[r]]
         # da3[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(10):
-                da3[r, i] = f[r, i] - (one if i == y[r] else zero)
+                da3[r,i] = f[r,i] - (one if i == y[r] else zero)
         # dh2[r,i] = Σ_j<10 W3[j,i] da3[r,j]
-        contract_pk_kq(dh2, da3, W3, count, 32, 10)
-        # dd2[r,i] = dh2[r,i] (c2[i] + w2[r,i]) (1 - 1/(1 + exp(-d2[i] - z2[r,i])))/(1 +
-        #     exp(-d2[i] - z2[r,i]))
+        da3_x_W3(dh2, da3, W3, count, 32, 10)
+        # dd2[r,i] = dh2[r,i] (c2[i] + w2[r,i]) (1 - 1/(1 + exp(-d2[i] - z2[r,i])))/(1 + exp(-d2[i]
+        #     - z2[r,i]))
         for r in range(count):
             for i in range(32):
-                shared = one / (one + exp(-d2[i] - z2[r, i]))
-                dd2[r, i] = shared * dh2[r, i] * (one - shared) * (c2[i] + w2[r, i])
+                shared = one / (one + exp(-d2[i] - z2[r,i]))
+                dd2[r,i] = shared * dh2[r,i] * (one - shared) * (c2[i] + w2[r,i])
         # dc2[r,i] = dh2[r,i]/(1 + exp(-d2[i] - z2[r,i]))
         for r in range(count):
             for i in range(32):
-                dc2[r, i] = dh2[r, i] / (one + exp(-d2[i] - z2[r, i]))
+                dc2[r,i] = dh2[r,i] / (one + exp(-d2[i] - z2[r,i]))
         # dw2[r,i] = dh2[r,i]/(1 + exp(-d2[i] - z2[r,i]))
         for r in range(count):
             for i in range(32):
-                dw2[r, i] = dh2[r, i] / (one + exp(-d2[i] - z2[r, i]))
-        # dz2[r,i] = dh2[r,i] (c2[i] + w2[r,i]) (1 - 1/(1 + exp(-d2[i] - z2[r,i])))/(1 +
-        #     exp(-d2[i] - z2[r,i]))
+                dw2[r,i] = dh2[r,i] / (one + exp(-d2[i] - z2[r,i]))
+        # dz2[r,i] = dh2[r,i] (c2[i] + w2[r,i]) (1 - 1/(1 + exp(-d2[i] - z2[r,i])))/(1 + exp(-d2[i]
+        #     - z2[r,i]))
         for r in range(count):
             for i in range(32):
-                shared = one / (one + exp(-d2[i] - z2[r, i]))
-                dz2[r, i] = shared * dh2[r, i] * (one - shared) * (c2[i] + w2[r, i])
+                shared = one / (one + exp(-d2[i] - z2[r,i]))
+                dz2[r,i] = shared * dh2[r,i] * (one - shared) * (c2[i] + w2[r,i])
         # dh1[r,i] = Σ_j<32 U2[j,i] dz2[r,j] + Σ_j<32 V2[j,i] dw2[r,j]
         for r in range(count):
             for i in range(48):
                 total = total2 = zero
                 for j in range(32):
-                    total += U2[j, i] * dz2[r, j]
-                    total2 += V2[j, i] * dw2[r, j]
-                dh1[r, i] = total + total2
-        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
-        #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
-        #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
-        each_decay_scaled_d748(
-            da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 48 * count
-        )
+                    total += U2[j,i] * dz2[r,j]
+                    total2 += V2[j,i] * dw2[r,j]
+                dh1[r,i] = total + total2
+        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞
+        # 0 if a1[r,i] = -∞
+        # {1 + (1 + a1[r,i]) exp(-|a1[r,i]|/2)² if a1[r,i] > 0
+        # (1 + a1[r,i] + exp(-|a1[r,i]|/2)²) exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)²
+        #     otherwise}
+        each_da1(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 48 * count)
         # dv1[r] = -Σ_i<48 r1[r,i] da1[r,i] g1[i]/(2 (1e-05 + v1[r])**(3/2))
         for r in range(count):
             total = zero
             for i in range(48):
-                total += r1[r, i] * da1[r, i] * g1[i]
-            dv1[r] = (
-                -ratio(real(0.5) * total, (real(1e-05) + v1[r]) * sqrt(real(1e-05) + v1[r]))
-            )
+                total += r1[r,i] * da1[r,i] * g1[i]
+            dv1[r] = -ratio(real(0.5) * total, (real(1e-05) + v1[r]) * sqrt(real(1e-05) + v1[r]))
         # dr1[r,i] = r1[r,i] dv1[r]/24 + da1[r,i] g1[i]/√(1e-05 + v1[r])
         for r in range(count):
             dv1_r = real(0.041666666666666664) * dv1[r]
             constant = ratio(one, sqrt(real(1e-05) + v1[r]))
             for i in range(48):
-                dr1[r, i] = dv1_r * r1[r, i] + constant * da1[r, i] * g1[i]
+                dr1[r,i] = dv1_r * r1[r,i] + constant * da1[r,i] * g1[i]
         # dmu1[r] = -Σ_i<48 dr1[r,i]
         for r in range(count):
             total = zero
             for i in range(48):
-                total += dr1[r, i]
+                total += dr1[r,i]
             dmu1[r] = -total
         # dz1[r,i] = dr1[r,i] + dmu1[r]/48
         for r in range(count):
             dmu1_r = real(0.020833333333333332) * dmu1[r]
             for i in range(48):
-                dz1[r, i] = dmu1_r + dr1[r, i]
+                dz1[r,i] = dmu1_r + dr1[r,i]
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):
@@ -1511,50 +1392,43 @@ def sgd_minibatch(
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] dz1[r,i]/count) - 2 step l2 W1[i,j]
-        scale_and_add_kp_kq(
-            W1, dz1, x, 48, 64, count, -real(2) * step * l2, -step / real(count)
-        )
+        scale_and_add_columns_x_columns(W1, dz1, x, 48, 64, count, -real(2) * step * l2,
+                -step / real(count))
         # b1[i] ← b1[i] + Σ_r (-step da1[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(48):
-                b1[i] -= step_per_count * da1[r, i]
+                b1[i] -= step_per_count * da1[r,i]
         # g1[i] ← g1[i] + Σ_r (-step r1[r,i] da1[r,i]/(count √(1e-05 + v1[r])))
         step_per_count = step / real(count)
         for r in range(count):
             step_constant_per_count = ratio(step_per_count, sqrt(real(1e-05) + v1[r]))
             for i in range(48):
-                g1[i] -= step_constant_per_count * r1[r, i] * da1[r, i]
+                g1[i] -= step_constant_per_count * r1[r,i] * da1[r,i]
         # U2[i,j] ← U2[i,j] + Σ_r (-step h1[r,j] dz2[r,i]/count) - 2 step l2 U2[i,j]
-        scale_and_add_kp_kq(
-            U2, dz2, h1, 32, 48, count, -real(2) * step * l2, -step /
-            real(count)
-        )
+        scale_and_add_columns_x_columns(U2, dz2, h1, 32, 48, count, -real(2) * step * l2,
+                -step / real(count))
         # V2[i,j] ← V2[i,j] + Σ_r (-step h1[r,j] dw2[r,i]/count) - 2 step l2 V2[i,j]
-        scale_and_add_kp_kq(
-            V2, dw2, h1, 32, 48, count, -real(2) * step * l2, -step /
-            real(count)
-        )
+        scale_and_add_columns_x_columns(V2, dw2, h1, 32, 48, count, -real(2) * step * l2,
+                -step / real(count))
         # c2[i] ← c2[i] + Σ_r (-step dc2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(32):
-                c2[i] -= step_per_count * dc2[r, i]
+                c2[i] -= step_per_count * dc2[r,i]
         # d2[i] ← d2[i] + Σ_r (-step dd2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(32):
-                d2[i] -= step_per_count * dd2[r, i]
+                d2[i] -= step_per_count * dd2[r,i]
         # W3[i,j] ← W3[i,j] + Σ_r (-step h2[r,j] da3[r,i]/count) - 2 step l2 W3[i,j]
-        scale_and_add_kp_kq(
-            W3, da3, h2, 10, 32, count, -real(2) * step * l2, -step /
-            real(count)
-        )
+        scale_and_add_columns_x_columns(W3, da3, h2, 10, 32, count, -real(2) * step * l2,
+                -step / real(count))
         # b3[i] ← b3[i] + Σ_r (-step da3[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(10):
-                b3[i] -= step_per_count * da3[r, i]
+                b3[i] -= step_per_count * da3[r,i]
         update += 1
         done += count
     return done, losses
@@ -1565,313 +1439,199 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped, "deferred": sgd_deferre
 
 # --- what they call: products of arrays, functions of all elements ---
 
-
 @kernel
-def contract_pk_qk(C, A, B, rows, columns, terms):
+def rows_x_rows(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] = total_0_0
-            C[p, q + 1] = total_0_1
-            C[p, q + 2] = total_0_2
-            C[p, q + 3] = total_0_3
-            C[p, q + 4] = total_0_4
-            C[p, q + 5] = total_0_5
-            C[p + 1, q] = total_1_0
-            C[p + 1, q + 1] = total_1_1
-            C[p + 1, q + 2] = total_1_2
-            C[p + 1, q + 3] = total_1_3
-            C[p + 1, q + 4] = total_1_4
-            C[p + 1, q + 5] = total_1_5
-            C[p + 2, q] = total_2_0
-            C[p + 2, q + 1] = total_2_1
-            C[p + 2, q + 2] = total_2_2
-            C[p + 2, q + 3] = total_2_3
-            C[p + 2, q + 4] = total_2_4
-            C[p + 2, q + 5] = total_2_5
-            C[p + 3, q] = total_3_0
-            C[p + 3, q + 1] = total_3_1
-            C[p + 3, q + 2] = total_3_2
-            C[p + 3, q + 3] = total_3_3
-            C[p + 3, q + 4] = total_3_4
-            C[p + 3, q + 5] = total_3_5
+                A_pk, B_qk, B_q1k, B_q2k, B_q3k = A[p,k], B[q,k], B[q+1,k], B[q+2,k], B[q+3,k]
+                B_q4k, B_q5k, A_p1k, A_p2k, A_p3k = B[q+4,k], B[q+5,k], A[p+1,k], A[p+2,k], A[p+3,k]
+                total_00 += A_pk * B_qk
+                total_01 += A_pk * B_q1k
+                total_02 += A_pk * B_q2k
+                total_03 += A_pk * B_q3k
+                total_04 += A_pk * B_q4k
+                total_05 += A_pk * B_q5k
+                total_10 += A_p1k * B_qk
+                total_11 += A_p1k * B_q1k
+                total_12 += A_p1k * B_q2k
+                total_13 += A_p1k * B_q3k
+                total_14 += A_p1k * B_q4k
+                total_15 += A_p1k * B_q5k
+                total_20 += A_p2k * B_qk
+                total_21 += A_p2k * B_q1k
+                total_22 += A_p2k * B_q2k
+                total_23 += A_p2k * B_q3k
+                total_24 += A_p2k * B_q4k
+                total_25 += A_p2k * B_q5k
+                total_30 += A_p3k * B_qk
+                total_31 += A_p3k * B_q1k
+                total_32 += A_p3k * B_q2k
+                total_33 += A_p3k * B_q3k
+                total_34 += A_p3k * B_q4k
+                total_35 += A_p3k * B_q5k
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_00, total_01, total_02, total_03
+            C[p,q+4], C[p,q+5], C[p+1,q], C[p+1,q+1] = total_04, total_05, total_10, total_11
+            C[p+1,q+2], C[p+1,q+3], C[p+1,q+4], C[p+1,q+5] = total_12, total_13, total_14, total_15
+            C[p+2,q], C[p+2,q+1], C[p+2,q+2], C[p+2,q+3] = total_20, total_21, total_22, total_23
+            C[p+2,q+4], C[p+2,q+5], C[p+3,q], C[p+3,q+1] = total_24, total_25, total_30, total_31
+            C[p+3,q+2], C[p+3,q+3], C[p+3,q+4], C[p+3,q+5] = total_32, total_33, total_34, total_35
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] = total_0
-            C[p, q + 1] = total_1
-            C[p, q + 2] = total_2
-            C[p, q + 3] = total_3
-            C[p, q + 4] = total_4
-            C[p, q + 5] = total_5
+                A_pk = A[p,k]
+                total_0 += A_pk * B[q,k]
+                total_1 += A_pk * B[q+1,k]
+                total_2 += A_pk * B[q+2,k]
+                total_3 += A_pk * B[q+3,k]
+                total_4 += A_pk * B[q+4,k]
+                total_5 += A_pk * B[q+5,k]
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_0, total_1, total_2, total_3
+            C[p,q+4], C[p,q+5] = total_4, total_5
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] = total
+                total += A[p,k] * B[q,k]
+            C[p,q] = total
 
 
 @kernel
-def scale_and_add_kp_kq(C, A, B, rows, columns, terms, scale, factor):
+def scale_and_add_columns_x_columns(C, A, B, rows, columns, terms, scale, factor):
     """Update C[p,q] ← C[p,q] + scale C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C_p_q = C[p, q]
-            C_p1_q = C[p + 1, q]
-            C_p2_q = C[p + 2, q]
-            C_p3_q = C[p + 3, q]
-            C_p4_q = C[p + 4, q]
-            C_p5_q = C[p + 5, q]
-            C_p_q += C_p_q * scale
-            C_p1_q += C_p1_q * scale
-            C_p2_q += C_p2_q * scale
-            C_p3_q += C_p3_q * scale
-            C_p4_q += C_p4_q * scale
-            C_p5_q += C_p5_q * scale
-            C[p, q] = C_p_q
-            C[p + 1, q] = C_p1_q
-            C[p + 2, q] = C_p2_q
-            C[p + 3, q] = C_p3_q
-            C[p + 4, q] = C_p4_q
-            C[p + 5, q] = C_p5_q
+            C[p,q] += scale * C[p,q]
+            C[p+1,q] += scale * C[p+1,q]
+            C[p+2,q] += scale * C[p+2,q]
+            C[p+3,q] += scale * C[p+3,q]
+            C[p+4,q] += scale * C[p+4,q]
+            C[p+5,q] += scale * C[p+5,q]
         for k in range(0, terms - (terms % 4), 4):
-            A_k_p_factor_0_0 = factor * A[k, p]
-            A_k_p_factor_0_1 = factor * A[k, p + 1]
-            A_k_p_factor_0_2 = factor * A[k, p + 2]
-            A_k_p_factor_0_3 = factor * A[k, p + 3]
-            A_k_p_factor_0_4 = factor * A[k, p + 4]
-            A_k_p_factor_0_5 = factor * A[k, p + 5]
-            A_k_p_factor_1_0 = factor * A[k + 1, p]
-            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
-            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
-            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
-            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
-            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
-            A_k_p_factor_2_0 = factor * A[k + 2, p]
-            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
-            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
-            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
-            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
-            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
-            A_k_p_factor_3_0 = factor * A[k + 3, p]
-            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
-            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
-            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
-            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
-            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
+            A_kp_factor_00, A_kp_factor_01 = factor * A[k,p], factor * A[k,p+1]
+            A_kp_factor_02, A_kp_factor_03 = factor * A[k,p+2], factor * A[k,p+3]
+            A_kp_factor_04, A_kp_factor_05 = factor * A[k,p+4], factor * A[k,p+5]
+            A_kp_factor_10, A_kp_factor_11 = factor * A[k+1,p], factor * A[k+1,p+1]
+            A_kp_factor_12, A_kp_factor_13 = factor * A[k+1,p+2], factor * A[k+1,p+3]
+            A_kp_factor_14, A_kp_factor_15 = factor * A[k+1,p+4], factor * A[k+1,p+5]
+            A_kp_factor_20, A_kp_factor_21 = factor * A[k+2,p], factor * A[k+2,p+1]
+            A_kp_factor_22, A_kp_factor_23 = factor * A[k+2,p+2], factor * A[k+2,p+3]
+            A_kp_factor_24, A_kp_factor_25 = factor * A[k+2,p+4], factor * A[k+2,p+5]
+            A_kp_factor_30, A_kp_factor_31 = factor * A[k+3,p], factor * A[k+3,p+1]
+            A_kp_factor_32, A_kp_factor_33 = factor * A[k+3,p+2], factor * A[k+3,p+3]
+            A_kp_factor_34, A_kp_factor_35 = factor * A[k+3,p+4], factor * A[k+3,p+5]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
-                    + A_k_p_factor_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
-                    + A_k_p_factor_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
-                    + A_k_p_factor_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
-                    + A_k_p_factor_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
-                    + A_k_p_factor_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
-                    + A_k_p_factor_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += (A_kp_factor_00 * B_kq + A_kp_factor_10 * B_k1q + A_kp_factor_20 * B_k2q
+                    + A_kp_factor_30 * B_k3q)
+                C[p+1,q] += (A_kp_factor_01 * B_kq + A_kp_factor_11 * B_k1q
+                    + A_kp_factor_21 * B_k2q + A_kp_factor_31 * B_k3q)
+                C[p+2,q] += (A_kp_factor_02 * B_kq + A_kp_factor_12 * B_k1q
+                    + A_kp_factor_22 * B_k2q + A_kp_factor_32 * B_k3q)
+                C[p+3,q] += (A_kp_factor_03 * B_kq + A_kp_factor_13 * B_k1q
+                    + A_kp_factor_23 * B_k2q + A_kp_factor_33 * B_k3q)
+                C[p+4,q] += (A_kp_factor_04 * B_kq + A_kp_factor_14 * B_k1q
+                    + A_kp_factor_24 * B_k2q + A_kp_factor_34 * B_k3q)
+                C[p+5,q] += (A_kp_factor_05 * B_kq + A_kp_factor_15 * B_k1q
+                    + A_kp_factor_25 * B_k2q + A_kp_factor_35 * B_k3q)
         for k in range(terms - (terms % 4), terms):
-            A_k_p_factor_0 = factor * A[k, p]
-            A_k_p_factor_1 = factor * A[k, p + 1]
-            A_k_p_factor_2 = factor * A[k, p + 2]
-            A_k_p_factor_3 = factor * A[k, p + 3]
-            A_k_p_factor_4 = factor * A[k, p + 4]
-            A_k_p_factor_5 = factor * A[k, p + 5]
+            A_kp_factor_0, A_kp_factor_1 = factor * A[k,p], factor * A[k,p+1]
+            A_kp_factor_2, A_kp_factor_3 = factor * A[k,p+2], factor * A[k,p+3]
+            A_kp_factor_4, A_kp_factor_5 = factor * A[k,p+4], factor * A[k,p+5]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_factor_0 * B_k_q
-                C[p + 1, q] += A_k_p_factor_1 * B_k_q
-                C[p + 2, q] += A_k_p_factor_2 * B_k_q
-                C[p + 3, q] += A_k_p_factor_3 * B_k_q
-                C[p + 4, q] += A_k_p_factor_4 * B_k_q
-                C[p + 5, q] += A_k_p_factor_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_kp_factor_0 * B_kq
+                C[p+1,q] += A_kp_factor_1 * B_kq
+                C[p+2,q] += A_kp_factor_2 * B_kq
+                C[p+3,q] += A_kp_factor_3 * B_kq
+                C[p+4,q] += A_kp_factor_4 * B_kq
+                C[p+5,q] += A_kp_factor_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C_p_q = C[p, q]
-            C_p_q += C_p_q * scale
-            C[p, q] = C_p_q
+            C[p,q] += scale * C[p,q]
         for k in range(terms):
-            A_k_p_factor = factor * A[k, p]
+            A_kp_factor = factor * A[k,p]
             for q in range(columns):
-                C[p, q] += A_k_p_factor * B[k, q]
+                C[p,q] += A_kp_factor * B[k,q]
 
 
 @kernel
-def each_decay_scaled(A, B, count):
+def each_scaled_decay(A, B, count):
     """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 +
     exp(-|B[i]|/2)²) otherwise}."""
     for i in range(count):
         shared = exp(-abs(real(0.5) * B[i]))
-        A[i] = (
-            zero if B[i] == -real(np.inf) else (B[i] if B[i] > zero
-            else scaled(B[i], shared)) / (one + shared * shared)
-        )
+        A[i] = (zero if B[i] == -real(np.inf) else (B[i] if B[i] > zero
+            else scaled(B[i], shared)) / (one + shared * shared))
 
 
 @kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
+def da3_x_W3(dh2, da3, W3, rows, columns, terms):
+    """Set dh2[p,q] = Σ_k da3[p,k] W3[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            dh2[p,q] = dh2[p+1,q] = dh2[p+2,q] = dh2[p+3,q] = dh2[p+4,q] = dh2[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
+            da3_pk_00, da3_pk_01, da3_pk_02 = da3[p,k], da3[p+1,k], da3[p+2,k]
+            da3_pk_03, da3_pk_04, da3_pk_05 = da3[p+3,k], da3[p+4,k], da3[p+5,k]
+            da3_pk_10, da3_pk_11, da3_pk_12 = da3[p,k+1], da3[p+1,k+1], da3[p+2,k+1]
+            da3_pk_13, da3_pk_14, da3_pk_15 = da3[p+3,k+1], da3[p+4,k+1], da3[p+5,k+1]
+            da3_pk_20, da3_pk_21, da3_pk_22 = da3[p,k+2], da3[p+1,k+2], da3[p+2,k+2]
+            da3_pk_23, da3_pk_24, da3_pk_25 = da3[p+3,k+2], da3[p+4,k+2], da3[p+5,k+2]
+            da3_pk_30, da3_pk_31, da3_pk_32 = da3[p,k+3], da3[p+1,k+3], da3[p+2,k+3]
+            da3_pk_33, da3_pk_34, da3_pk_35 = da3[p+3,k+3], da3[p+4,k+3], da3[p+5,k+3]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
+                W3_kq, W3_k1q, W3_k2q, W3_k3q = W3[k,q], W3[k+1,q], W3[k+2,q], W3[k+3,q]
+                dh2[p,q] += (W3_k1q * da3_pk_10 + W3_k2q * da3_pk_20 + W3_k3q * da3_pk_30
+                    + W3_kq * da3_pk_00)
+                dh2[p+1,q] += (W3_k1q * da3_pk_11 + W3_k2q * da3_pk_21 + W3_k3q * da3_pk_31
+                    + W3_kq * da3_pk_01)
+                dh2[p+2,q] += (W3_k1q * da3_pk_12 + W3_k2q * da3_pk_22 + W3_k3q * da3_pk_32
+                    + W3_kq * da3_pk_02)
+                dh2[p+3,q] += (W3_k1q * da3_pk_13 + W3_k2q * da3_pk_23 + W3_k3q * da3_pk_33
+                    + W3_kq * da3_pk_03)
+                dh2[p+4,q] += (W3_k1q * da3_pk_14 + W3_k2q * da3_pk_24 + W3_k3q * da3_pk_34
+                    + W3_kq * da3_pk_04)
+                dh2[p+5,q] += (W3_k1q * da3_pk_15 + W3_k2q * da3_pk_25 + W3_k3q * da3_pk_35
+                    + W3_kq * da3_pk_05)
         for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
+            da3_pk_0, da3_pk_1, da3_pk_2, da3_pk_3 = da3[p,k], da3[p+1,k], da3[p+2,k], da3[p+3,k]
+            da3_pk_4, da3_pk_5 = da3[p+4,k], da3[p+5,k]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
+                W3_kq = W3[k,q]
+                dh2[p,q] += W3_kq * da3_pk_0
+                dh2[p+1,q] += W3_kq * da3_pk_1
+                dh2[p+2,q] += W3_kq * da3_pk_2
+                dh2[p+3,q] += W3_kq * da3_pk_3
+                dh2[p+4,q] += W3_kq * da3_pk_4
+                dh2[p+5,q] += W3_kq * da3_pk_5
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            dh2[p,q] = zero
         for k in range(terms):
-            A_p_k = A[p, k]
+            da3_pk = da3[p,k]
             for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
+                dh2[p,q] += da3_pk * W3[k,q]
 
 
 @kernel
-def each_decay_scaled_d748(A, B, C, count):
-    """Set A[i] = C[i] {1 if B[i] = ∞; 0 if B[i] = -∞; {1 + (1 + B[i]) exp(-|B[i]|/2)² if B[i] > 0;
-    (1 + B[i] + exp(-|B[i]|/2)²) exp(-|B[i]|/2)² otherwise}/(1 + exp(-|B[i]|/2)²)² otherwise}."""
+def each_da1(da1, a1, dh1, count):
+    """Set da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if
+    a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+    otherwise}."""
     for i in range(count):
-        shared = exp(-abs(real(0.5) * B[i]))
-        A[i] = (
-            C[i] * (one if B[i] == real(np.inf) else zero if B[i] == -real(np.inf) else (one
-            + scaled(one + B[i], shared) if B[i] > zero else scaled(one + B[i]
-            + shared * shared, shared)) / ((one + shared * shared) * (one
-            + shared * shared)))
-        )
+        shared = exp(-abs(real(0.5) * a1[i]))
+        da1[i] = (dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+            else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
+            + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
 
 
 # --- elementary functions of this precision ---
-
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
 
@@ -1884,9 +1644,9 @@ def exp(x):
     Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, real(-105.35837)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1904,8 +1664,7 @@ def log(x):
     """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
-    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
-    Subnormals are scaled first and lose nothing.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN. Subnormals are scaled first.
     """
     small = x < real(1.1754944e-38)
     i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
@@ -1919,20 +1678,21 @@ def log(x):
     p1 = real(0.3998878)
     p = p1 * z + p0
     h = real(0.5) * f * f
-    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    low = s * (h + z * p) + e * real(1.4286068e-06)
+    y = e * real(0.69314575) - ((h - low) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
 
 
 @elementary
 def sqrt(x):
-    """√x, correctly rounded: with the flags of its caller it would be an estimate, and NaN at inf."""
+    """√x, correctly rounded: the flags of its caller would make it an estimate, and NaN at inf."""
     return np.sqrt(x)
 
 
 @elementary
 def ratio(x, y):
-    """x / y, for a y with a root in it: with the flags of its caller it would be x times an estimate of 1/√."""
+    """x / y, where y has a root: the flags of its caller would make it x times an estimate."""
     return x / y
 
 
@@ -1943,7 +1703,6 @@ def scaled(m, h):
 
 
 # --- machine code on disk ---
-
 
 def keep_machine_code(*kernels):
     """Keep what the first calls compile on disk, where there is a place; return the kernels."""
@@ -1982,7 +1741,6 @@ def tolerate_failures(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-KEPT = keep_machine_code(
-    forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, scale_and_add_kp_kq,
-    sgd_deferred, each_decay_scaled, contract_pk_kq, each_decay_scaled_d748, sgd_minibatch
-)
+KEPT = keep_machine_code(forward, loss, backward, sgd, sgd_overlapped, rows_x_rows,
+    scale_and_add_columns_x_columns, sgd_deferred, each_scaled_decay, da3_x_W3, each_da1,
+    sgd_minibatch)

@@ -9,19 +9,19 @@ Contents:
     forward, loss, backward, ...: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
-    sum_opq_cpuqv_o_ocuv_3297, ...: what they call: products of arrays, functions of all elements
+    sum_a1, each_tanh, ...: what they call: products of arrays, functions of all elements
     exp, expm1, log, tanh: elementary functions of this precision
     keep_machine_code: machine code on disk
 
 Given:
 
-    a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
+    a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p+u,q+v]
     h1[o,p,q] = tanh(a1[o,p,q])
-    h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4
-    a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p + u,q + v]
+    h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u+2p,v+2q]/4
+    a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p+u,q+v]
     h3[o,p,q] = tanh(a3[o,p,q])
-    h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4
-    flat5[q + 16 c + 4 p] = h4[c,p,q]
+    h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u+2p,v+2q]/4
+    flat5[q+16c+4p] = h4[c,p,q]
     a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
     f[i] = exp(a5[i])/Σ_j<10 exp(a5[j])
     l = -log(f[y])
@@ -30,29 +30,29 @@ Derived:
 
     da5[i] = f[i] - 1[i=y]
     dflat5[i] = Σ_j<10 W5[j,i] da5[j]
-    dh4[c,p,q] = dflat5[q + 16 c + 4 p]
+    dh4[c,p,q] = dflat5[q+16c+4p]
     dh3[o,p,q] = 0
-    dh3[c,j + 2 k,i + 2 p] ← dh4[c,k,p]/4 + dh3[c,j + 2 k,i + 2 p]
+    dh3[c,u+2p,v+2q] ← dh4[c,p,q]/4 + dh3[c,u+2p,v+2q]
     da3[o,p,q] = dh3[o,p,q] (1 - h3[o,p,q]²)
     dh2[c,p,q] = 0
-    dh2[u,j + k,i + p] ← W3[o,u,j,i] da3[o,k,p] + dh2[u,j + k,i + p]
+    dh2[c,p+u,q+v] ← W3[o,c,u,v] da3[o,p,q] + dh2[c,p+u,q+v]
     dh1[o,p,q] = 0
-    dh1[c,j + 2 k,i + 2 p] ← dh2[c,k,p]/4 + dh1[c,j + 2 k,i + 2 p]
+    dh1[c,u+2p,v+2q] ← dh2[c,p,q]/4 + dh1[c,u+2p,v+2q]
     da1[o,p,q] = dh1[o,p,q] (1 - h1[o,p,q]²)
-    dW1[o,c,u,v] = Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
-    db1[o] = Σ_j<24Σ_i<24 da1[o,j,i]
-    dW3[o,c,u,v] = Σ_j<8Σ_i<8 h2[c,j + u,i + v] da3[o,j,i]
-    db3[o] = Σ_j<8Σ_i<8 da3[o,j,i]
+    dW1[o,c,u,v] = Σ_p<24Σ_q<24 x[c,p+u,q+v] da1[o,p,q]
+    db1[o] = Σ_p<24Σ_q<24 da1[o,p,q]
+    dW3[o,c,u,v] = Σ_p<8Σ_q<8 h2[c,p+u,q+v] da3[o,p,q]
+    db3[o] = Σ_p<8Σ_q<8 da3[o,p,q]
     dW5[i,j] = da5[i] flat5[j]
     db5[i] = da5[i]
 
 Update after each example:
 
     step = learning_rate
-    W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
-    b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
-    W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_j<8Σ_i<8 h2[c,j + u,i + v] da3[o,j,i]
-    b3[o] ← b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
+    W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_p<24Σ_q<24 x[c,p+u,q+v] da1[o,p,q]
+    b1[o] ← b1[o] - step Σ_p<24Σ_q<24 da1[o,p,q]
+    W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_p<8Σ_q<8 h2[c,p+u,q+v] da3[o,p,q]
+    b3[o] ← b3[o] - step Σ_p<8Σ_q<8 da3[o,p,q]
     W5[i,j] ← W5[i,j] - step da5[i] flat5[j]
     b5[i] ← b5[i] - step da5[i]
 
@@ -84,7 +84,7 @@ Regenerate with:
     symbackprop generate --network lenet1.toml -o lenet1.py, or build(Network([...])) in
         Python
 
-The digest of what follows: 8fd2864b69c317ed.
+The digest of what follows: b6644dc3435d1f2e.
 """
 
 import hashlib
@@ -151,94 +151,82 @@ kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the
 
 @kernel
 def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
-    """Update after each example of X[order]; return how many were done and the sum of their
-    losses."""
+    """Update after each example of X[order]; return how many, and the sum of their losses."""
     updates = order.shape[0]
-    a1 = np.empty((4, 24, 24), W1.dtype)
-    h1 = np.empty((4, 24, 24), W1.dtype)
-    h2 = np.empty((4, 12, 12), W1.dtype)
-    a3 = np.empty((12, 8, 8), W1.dtype)
-    h3 = np.empty((12, 8, 8), W1.dtype)
-    h4 = np.empty((12, 4, 4), W1.dtype)
-    flat5 = np.empty(192, W1.dtype)
-    a5 = np.empty_like(b5)
-    e = np.empty_like(b5)
-    f = np.empty_like(b5)
-    da5 = np.empty_like(b5)
-    dflat5 = np.empty(192, W1.dtype)
-    dh4 = np.empty((12, 4, 4), W1.dtype)
-    dh3 = np.empty((12, 8, 8), W1.dtype)
-    da3 = np.empty((12, 8, 8), W1.dtype)
-    dh2 = np.empty((4, 12, 12), W1.dtype)
-    dh1 = np.empty((4, 24, 24), W1.dtype)
-    da1 = np.empty((4, 24, 24), W1.dtype)
+    a1, h1 = np.empty((4, 24, 24), W1.dtype), np.empty((4, 24, 24), W1.dtype)
+    h2, a3 = np.empty((4, 12, 12), W1.dtype), np.empty((12, 8, 8), W1.dtype)
+    h3, h4 = np.empty((12, 8, 8), W1.dtype), np.empty((12, 4, 4), W1.dtype)
+    flat5, a5, e = np.empty(192, W1.dtype), np.empty_like(b5), np.empty_like(b5)
+    f, da5, dflat5 = np.empty_like(b5), np.empty_like(b5), np.empty(192, W1.dtype)
+    dh4, dh3 = np.empty((12, 4, 4), W1.dtype), np.empty((12, 8, 8), W1.dtype)
+    da3, dh2 = np.empty((12, 8, 8), W1.dtype), np.empty((4, 12, 12), W1.dtype)
+    dh1, da1 = np.empty((4, 24, 24), W1.dtype), np.empty((4, 24, 24), W1.dtype)
     losses = zero
     done = 0
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
-        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
+        x, y = X[row], Y[row]
+        # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p+u,q+v]
         for o in range(4):
             b1_o = b1[o]
             for p in range(24):
                 for q in range(24):
-                    a1[o, p, q] = b1_o
+                    a1[o,p,q] = b1_o
                 for u in range(5):
                     for v in range(5):
-                        W1_o_c_u_v = W1[o, 0, u, v]
+                        W1_ocuv = W1[o,0,u,v]
                         for q in range(24):
-                            a1[o, p, q] += W1_o_c_u_v * x[0, p + u, q + v]
+                            a1[o,p,q] += W1_ocuv * x[0,p+u,q+v]
         # h1[o,p,q] = tanh(a1[o,p,q])
         for o in range(4):
             for p in range(24):
                 for q in range(24):
-                    h1[o, p, q] = tanh(a1[o, p, q])
-        # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4
+                    h1[o,p,q] = tanh(a1[o,p,q])
+        # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u+2p,v+2q]/4
         for c in range(4):
             for p in range(12):
                 for q in range(12):
                     total = zero
                     for u in range(2):
                         for v in range(2):
-                            total += h1[c, 2 * p + u, 2 * q + v]
-                    h2[c, p, q] = real(0.25) * total
-        # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p + u,q + v]
+                            total += h1[c,2*p+u,2*q+v]
+                    h2[c,p,q] = real(0.25) * total
+        # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] h2[c,p+u,q+v]
         for o in range(12):
             b3_o = b3[o]
             for p in range(8):
                 for q in range(8):
-                    a3[o, p, q] = b3_o
+                    a3[o,p,q] = b3_o
                 for c in range(4):
                     for u in range(5):
                         for v in range(5):
-                            W3_o_c_u_v = W3[o, c, u, v]
+                            W3_ocuv = W3[o,c,u,v]
                             for q in range(8):
-                                a3[o, p, q] += W3_o_c_u_v * h2[c, p + u, q + v]
+                                a3[o,p,q] += W3_ocuv * h2[c,p+u,q+v]
         # h3[o,p,q] = tanh(a3[o,p,q])
         for o in range(12):
             for p in range(8):
                 for q in range(8):
-                    h3[o, p, q] = tanh(a3[o, p, q])
-        # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4
+                    h3[o,p,q] = tanh(a3[o,p,q])
+        # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u+2p,v+2q]/4
         for c in range(12):
             for p in range(4):
                 for q in range(4):
                     total = zero
                     for u in range(2):
                         for v in range(2):
-                            total += h3[c, 2 * p + u, 2 * q + v]
-                    h4[c, p, q] = real(0.25) * total
-        # flat5[q + 16 c + 4 p] = h4[c,p,q]
+                            total += h3[c,2*p+u,2*q+v]
+                    h4[c,p,q] = real(0.25) * total
+        # flat5[q+16c+4p] = h4[c,p,q]
         for c in range(12):
             for p in range(4):
                 for q in range(4):
-                    flat5[16 * c + 4 * p + q] = h4[c, p, q]
+                    flat5[16*c+4*p+q] = h4[c,p,q]
         # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
         for i in range(10):
             total = zero
             for j in range(192):
-                total += W5[i, j] * flat5[j]
+                total += W5[i,j] * flat5[j]
             a5[i] = b5[i] + total
         # m = max_i<10 a5[i]
         m = a5[0]
@@ -266,114 +254,112 @@ def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
         for j in range(10):
             da5_j = da5[j]
             for i in range(192):
-                dflat5[i] += da5_j * W5[j, i]
-        # dh4[c,p,q] = dflat5[q + 16 c + 4 p]
+                dflat5[i] += da5_j * W5[j,i]
+        # dh4[c,p,q] = dflat5[q+16c+4p]
         for c in range(12):
             for p in range(4):
                 for q in range(4):
-                    dh4[c, p, q] = dflat5[16 * c + 4 * p + q]
+                    dh4[c,p,q] = dflat5[16*c+4*p+q]
         # dh3[o,p,q] = 0
         for o in range(12):
             for p in range(8):
                 for q in range(8):
-                    dh3[o, p, q] = zero
-        # dh3[c,j + 2 k,i + 2 p] ← dh4[c,k,p]/4 + dh3[c,j + 2 k,i + 2 p]
+                    dh3[o,p,q] = zero
+        # dh3[c,u+2p,v+2q] ← dh4[c,p,q]/4 + dh3[c,u+2p,v+2q]
         for c in range(12):
-            for k in range(4):
-                for p in range(4):
-                    dh4_c_k_p = real(0.25) * dh4[c, k, p]
-                    for j in range(2):
-                        for i in range(2):
-                            dh3[c, 2 * k + j, 2 * p + i] += dh4_c_k_p
+            for p in range(4):
+                for q in range(4):
+                    dh4_cpq = real(0.25) * dh4[c,p,q]
+                    for u in range(2):
+                        for v in range(2):
+                            dh3[c,2*p+u,2*q+v] += dh4_cpq
         # da3[o,p,q] = 4 dh3[o,p,q] exp(-|a3[o,p,q]|)²/(1 + exp(-|a3[o,p,q]|)²)²
         for o in range(12):
             for p in range(8):
                 for q in range(8):
-                    shared = exp(-abs(a3[o, p, q]))
+                    shared = exp(-abs(a3[o,p,q]))
                     shared2 = shared * shared
-                    da3[o, p, q] = (
-                        shared2 * dh3[o, p, q] * real(4) / ((one + shared2) * (one + shared2))
-                    )
+                    da3[o,p,q] = (shared2 * dh3[o,p,q] * real(4) / ((one + shared2) * (one
+                        + shared2)))
         # dh2[c,p,q] = 0
         for c in range(4):
             for p in range(12):
                 for q in range(12):
-                    dh2[c, p, q] = zero
-        # dh2[u,j + k,i + p] ← W3[o,u,j,i] da3[o,k,p] + dh2[u,j + k,i + p]
+                    dh2[c,p,q] = zero
+        # dh2[c,p+u,q+v] ← W3[o,c,u,v] da3[o,p,q] + dh2[c,p+u,q+v]
         for o in range(12):
-            for u in range(4):
-                for j in range(5):
-                    for i in range(5):
-                        W3_o_u_j_i = W3[o, u, j, i]
-                        for k in range(8):
-                            for p in range(8):
-                                dh2[u, j + k, i + p] += W3_o_u_j_i * da3[o, k, p]
+            for c in range(4):
+                for u in range(5):
+                    for v in range(5):
+                        W3_ocuv2 = W3[o,c,u,v]
+                        for p in range(8):
+                            for q in range(8):
+                                dh2[c,p+u,q+v] += W3_ocuv2 * da3[o,p,q]
         # dh1[o,p,q] = 0
         for o in range(4):
             for p in range(24):
                 for q in range(24):
-                    dh1[o, p, q] = zero
-        # dh1[c,j + 2 k,i + 2 p] ← dh2[c,k,p]/4 + dh1[c,j + 2 k,i + 2 p]
+                    dh1[o,p,q] = zero
+        # dh1[c,u+2p,v+2q] ← dh2[c,p,q]/4 + dh1[c,u+2p,v+2q]
         for c in range(4):
-            for k in range(12):
-                for p in range(12):
-                    dh2_c_k_p = real(0.25) * dh2[c, k, p]
-                    for j in range(2):
-                        for i in range(2):
-                            dh1[c, 2 * k + j, 2 * p + i] += dh2_c_k_p
+            for p in range(12):
+                for q in range(12):
+                    dh2_cpq = real(0.25) * dh2[c,p,q]
+                    for u in range(2):
+                        for v in range(2):
+                            dh1[c,2*p+u,2*q+v] += dh2_cpq
         # da1[o,p,q] = 4 dh1[o,p,q] exp(-|a1[o,p,q]|)²/(1 + exp(-|a1[o,p,q]|)²)²
         for o in range(4):
             for p in range(24):
                 for q in range(24):
-                    shared = exp(-abs(a1[o, p, q]))
+                    shared = exp(-abs(a1[o,p,q]))
                     shared2 = shared * shared
-                    da1[o, p, q] = (
-                        shared2 * dh1[o, p, q] * real(4) / ((one + shared2) * (one + shared2))
-                    )
+                    da1[o,p,q] = (shared2 * dh1[o,p,q] * real(4) / ((one + shared2) * (one
+                        + shared2)))
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
         losses += l
         # step = learning_rate
         step = learning_rate
-        # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
+        # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_p<24Σ_q<24 x[c,p+u,q+v] da1[o,p,q]
         for o in range(4):
             for u in range(5):
                 for v in range(5):
                     total = zero
-                    for j in range(24):
-                        for i in range(24):
-                            total += x[0, j + u, i + v] * da1[o, j, i]
-                    W1[o, 0, u, v] -= step * total
-        # b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
+                    for p in range(24):
+                        for q in range(24):
+                            total += x[0,p+u,q+v] * da1[o,p,q]
+                    W1[o,0,u,v] -= step * total
+        # b1[o] ← b1[o] - step Σ_p<24Σ_q<24 da1[o,p,q]
         for o in range(4):
             total = zero
-            for j in range(24):
-                for i in range(24):
-                    total += da1[o, j, i]
+            for p in range(24):
+                for q in range(24):
+                    total += da1[o,p,q]
             b1[o] -= step * total
-        # W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_j<8Σ_i<8 h2[c,j + u,i + v] da3[o,j,i]
+        # W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_p<8Σ_q<8 h2[c,p+u,q+v] da3[o,p,q]
         for o in range(12):
             for c in range(4):
                 for u in range(5):
                     for v in range(5):
                         total = zero
-                        for j in range(8):
-                            for i in range(8):
-                                total += h2[c, j + u, i + v] * da3[o, j, i]
-                        W3[o, c, u, v] -= step * total
-        # b3[o] ← b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
+                        for p in range(8):
+                            for q in range(8):
+                                total += h2[c,p+u,q+v] * da3[o,p,q]
+                        W3[o,c,u,v] -= step * total
+        # b3[o] ← b3[o] - step Σ_p<8Σ_q<8 da3[o,p,q]
         for o in range(12):
             total = zero
-            for j in range(8):
-                for i in range(8):
-                    total += da3[o, j, i]
+            for p in range(8):
+                for q in range(8):
+                    total += da3[o,p,q]
             b3[o] -= step * total
         # W5[i,j] ← W5[i,j] - step da5[i] flat5[j]
         for i in range(10):
             step_da5 = step * da5[i]
             for j in range(192):
-                W5[i, j] -= step_da5 * flat5[j]
+                W5[i,j] -= step_da5 * flat5[j]
         # b5[i] ← b5[i] - step da5[i]
         for i in range(10):
             b5[i] -= step * da5[i]
@@ -385,48 +371,31 @@ def sgd(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
 def forward(X, W1, b1, W3, b3, W5, b5, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
-    a1 = np.empty((4, 24, 24), W1.dtype)
-    h1 = np.empty((4, 24, 24), W1.dtype)
-    h2 = np.empty((4, 12, 12), W1.dtype)
-    patches3 = np.empty((4, 5, 5, 8, 8), W1.dtype)
-    a3 = np.empty((12, 8, 8), W1.dtype)
-    h3 = np.empty((12, 8, 8), W1.dtype)
-    h4 = np.empty((12, 4, 4), W1.dtype)
-    flat5 = np.empty(192, W1.dtype)
-    a5 = np.empty_like(b5)
+    a1, h1 = np.empty((4, 24, 24), W1.dtype), np.empty((4, 24, 24), W1.dtype)
+    h2, patches3 = np.empty((4, 12, 12), W1.dtype), np.empty((4, 5, 5, 8, 8), W1.dtype)
+    a3, h3 = np.empty((12, 8, 8), W1.dtype), np.empty((12, 8, 8), W1.dtype)
+    h4, flat5, a5 = np.empty((12, 4, 4), W1.dtype), np.empty(192, W1.dtype), np.empty_like(b5)
     e = np.empty_like(b5)
     for n in range(N):
-        x = X[n]
-        f = F[n]
-        forward_of_example(
-            x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
-            a5, e, f
-        )
+        x, f = X[n], F[n]
+        forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5,
+                e, f)
 
 
 @kernel
 def loss(X, Y, W1, b1, W3, b3, W5, b5):
     """Return the mean loss of the examples, without the penalty."""
     N = X.shape[0]
-    a1 = np.empty((4, 24, 24), W1.dtype)
-    h1 = np.empty((4, 24, 24), W1.dtype)
-    h2 = np.empty((4, 12, 12), W1.dtype)
-    patches3 = np.empty((4, 5, 5, 8, 8), W1.dtype)
-    a3 = np.empty((12, 8, 8), W1.dtype)
-    h3 = np.empty((12, 8, 8), W1.dtype)
-    h4 = np.empty((12, 4, 4), W1.dtype)
-    flat5 = np.empty(192, W1.dtype)
-    a5 = np.empty_like(b5)
-    e = np.empty_like(b5)
-    f = np.empty_like(b5)
+    a1, h1 = np.empty((4, 24, 24), W1.dtype), np.empty((4, 24, 24), W1.dtype)
+    h2, patches3 = np.empty((4, 12, 12), W1.dtype), np.empty((4, 5, 5, 8, 8), W1.dtype)
+    a3, h3 = np.empty((12, 8, 8), W1.dtype), np.empty((12, 8, 8), W1.dtype)
+    h4, flat5, a5 = np.empty((12, 4, 4), W1.dtype), np.empty(192, W1.dtype), np.empty_like(b5)
+    e, f = np.empty_like(b5), np.empty_like(b5)
     mean = zero
     for n in range(N):
-        x = X[n]
-        y = Y[n]
-        m, z = forward_of_example(
-            x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
-            a5, e, f
-        )
+        x, y = X[n], Y[n]
+        m, z = forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4,
+                flat5, a5, e, f)
         # l = m + log(z) - a5[y]
         l = m + log(z) - a5[y]
         mean += l
@@ -436,136 +405,115 @@ def loss(X, Y, W1, b1, W3, b3, W5, b5):
 @kernel
 def backward(x, y, W1, b1, W3, b3, W5, b5, dW1, db1, dW3, db3, dW5, db5):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    a1 = np.empty((4, 24, 24), W1.dtype)
-    h1 = np.empty((4, 24, 24), W1.dtype)
-    h2 = np.empty((4, 12, 12), W1.dtype)
-    patches3 = np.empty((4, 5, 5, 8, 8), W1.dtype)
-    a3 = np.empty((12, 8, 8), W1.dtype)
-    h3 = np.empty((12, 8, 8), W1.dtype)
-    h4 = np.empty((12, 4, 4), W1.dtype)
-    flat5 = np.empty(192, W1.dtype)
-    a5 = np.empty_like(b5)
-    e = np.empty_like(b5)
-    f = np.empty_like(b5)
-    da5 = np.empty_like(b5)
-    dflat5 = np.empty(192, W1.dtype)
-    dh4 = np.empty((12, 4, 4), W1.dtype)
-    dh3 = np.empty((12, 8, 8), W1.dtype)
-    da3 = np.empty((12, 8, 8), W1.dtype)
-    dh2 = np.empty((4, 12, 12), W1.dtype)
-    dpatches3 = np.empty((4, 5, 5, 8, 8), W1.dtype)
-    dh1 = np.empty((4, 24, 24), W1.dtype)
-    da1 = np.empty((4, 24, 24), W1.dtype)
-    m, z = forward_of_example(
-        x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
-        a5, e, f
-    )
+    a1, h1 = np.empty((4, 24, 24), W1.dtype), np.empty((4, 24, 24), W1.dtype)
+    h2, patches3 = np.empty((4, 12, 12), W1.dtype), np.empty((4, 5, 5, 8, 8), W1.dtype)
+    a3, h3 = np.empty((12, 8, 8), W1.dtype), np.empty((12, 8, 8), W1.dtype)
+    h4, flat5, a5 = np.empty((12, 4, 4), W1.dtype), np.empty(192, W1.dtype), np.empty_like(b5)
+    e, f, da5 = np.empty_like(b5), np.empty_like(b5), np.empty_like(b5)
+    dflat5, dh4 = np.empty(192, W1.dtype), np.empty((12, 4, 4), W1.dtype)
+    dh3, da3 = np.empty((12, 8, 8), W1.dtype), np.empty((12, 8, 8), W1.dtype)
+    dh2, dpatches3 = np.empty((4, 12, 12), W1.dtype), np.empty((4, 5, 5, 8, 8), W1.dtype)
+    dh1, da1 = np.empty((4, 24, 24), W1.dtype), np.empty((4, 24, 24), W1.dtype)
+    m, z = forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
+            a5, e, f)
     # l = m + log(z) - a5[y]
     l = m + log(z) - a5[y]
-    backward_of_example(
-        y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, dpatches3,
-        dh1, da1
-    )
-    # dW1[o,c,u,v] = Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]; db1[o] = Σ_j<24Σ_i<24
-    #     da1[o,j,i]
+    backward_of_example(y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1, da1)
     for o in range(4):
+        # dW1[o,c,u,v] = Σ_p<24Σ_q<24 x[c,p+u,q+v] da1[o,p,q]
         for u in range(5):
             for v in range(5):
                 total = zero
-                for j in range(24):
-                    for i in range(24):
-                        total += x[0, j + u, i + v] * da1[o, j, i]
-                dW1[o, 0, u, v] = total
+                for p in range(24):
+                    for q in range(24):
+                        total += x[0,p+u,q+v] * da1[o,p,q]
+                dW1[o,0,u,v] = total
+        # db1[o] = Σ_p<24Σ_q<24 da1[o,p,q]
         total2 = zero
-        for j in range(24):
-            for i in range(24):
-                total2 += da1[o, j, i]
+        for p in range(24):
+            for q in range(24):
+                total2 += da1[o,p,q]
         db1[o] = total2
-    # dW3[o,c,u,v] = Σ_j<8Σ_i<8 h2[c,j + u,i + v] da3[o,j,i]; db3[o] = Σ_j<8Σ_i<8
-    #     da3[o,j,i]
     for o in range(12):
+        # dW3[o,c,u,v] = Σ_p<8Σ_q<8 h2[c,p+u,q+v] da3[o,p,q]
         for c in range(4):
             for u in range(5):
                 for v in range(5):
                     total3 = zero
-                    for j in range(8):
-                        for i in range(8):
-                            total3 += h2[c, j + u, i + v] * da3[o, j, i]
-                    dW3[o, c, u, v] = total3
+                    for p in range(8):
+                        for q in range(8):
+                            total3 += h2[c,p+u,q+v] * da3[o,p,q]
+                    dW3[o,c,u,v] = total3
+        # db3[o] = Σ_p<8Σ_q<8 da3[o,p,q]
         total4 = zero
-        for j in range(8):
-            for i in range(8):
-                total4 += da3[o, j, i]
+        for p in range(8):
+            for q in range(8):
+                total4 += da3[o,p,q]
         db3[o] = total4
     # dW5[i,j] = da5[i] flat5[j]; db5[i] = da5[i]
     for i in range(10):
         da5_i = da5[i]
         for j in range(192):
-            dW5[i, j] = da5_i * flat5[j]
+            dW5[i,j] = da5_i * flat5[j]
         db5[i] = da5[i]
     return l
 
 
 @kernel
-def forward_of_example(
-    x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5, e, f
-):
+def forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5, a5, e,
+        f):
     """Compute a1, h1, h2, patches3, a3, h3, h4, flat5, a5, e, f of one example; return m, z."""
-    # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p + u,q + v]
-    sum_opq_cpuqv_o_ocuv_3297(a1, W1, b1, x)
+    # a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p+u,q+v]
+    sum_a1(a1, W1, b1, x)
     # h1[o,p,q] = tanh(a1[o,p,q])
     each_tanh(h1.reshape(-1), a1.reshape(-1), 2304)
-    # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u + 2 p,v + 2 q]/4; patches3[c,u,v,p,q] =
-    #     h2[c,p + u,q + v]
     for c in range(4):
+        # h2[c,p,q] = Σ_u<2Σ_v<2 h1[c,u+2p,v+2q]/4
         for p in range(12):
             for q in range(12):
                 total = zero
                 for u in range(2):
                     for v in range(2):
-                        total += h1[c, 2 * p + u, 2 * q + v]
-                h2[c, p, q] = real(0.25) * total
+                        total += h1[c,2*p+u,2*q+v]
+                h2[c,p,q] = real(0.25) * total
+        # patches3[c,u,v,p,q] = h2[c,p+u,q+v]
         for u in range(5):
             for v in range(5):
                 for p in range(8):
                     for q in range(8):
-                        patches3[c, u, v, p, q] = h2[c, p + u, q + v]
+                        patches3[c,u,v,p,q] = h2[c,p+u,q+v]
     # a3[o,p,q] = b3[o] + Σ_c<4Σ_u<5Σ_v<5 W3[o,c,u,v] patches3[c,u,v,p,q]
-    contract_pk_kq(
-        a3.reshape(12, 64), W3.reshape(12, 100), patches3.reshape(100, 64),
-        12, 64, 100
-    )
+    W3_x_patches3(a3.reshape(12, 64), W3.reshape(12, 100), patches3.reshape(100, 64), 12, 64, 100)
     # a3[o,p,q] ← a3[o,p,q] + b3[o]
     for o in range(12):
         b3_o = b3[o]
         for p in range(8):
             for q in range(8):
-                a3[o, p, q] += b3_o
+                a3[o,p,q] += b3_o
     # h3[o,p,q] = tanh(a3[o,p,q])
     each_tanh(h3.reshape(-1), a3.reshape(-1), 768)
-    # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u + 2 p,v + 2 q]/4; flat5[q + 16 c + 4 p] = h4[c,p,q]
+    # h4[c,p,q] = Σ_u<2Σ_v<2 h3[c,u+2p,v+2q]/4; flat5[q+16c+4p] = h4[c,p,q]
     for c in range(12):
         for p in range(4):
             for q in range(4):
                 total = zero
                 for u in range(2):
                     for v in range(2):
-                        total += h3[c, 2 * p + u, 2 * q + v]
-                h4[c, p, q] = real(0.25) * total
-                flat5[16 * c + 4 * p + q] = h4[c, p, q]
+                        total += h3[c,2*p+u,2*q+v]
+                h4[c,p,q] = real(0.25) * total
+                flat5[16*c+4*p+q] = h4[c,p,q]
     # a5[i] = b5[i] + Σ_j<192 W5[i,j] flat5[j]
     for i in range(10):
         total2 = zero
         for j in range(192):
-            total2 += W5[i, j] * flat5[j]
+            total2 += W5[i,j] * flat5[j]
         a5[i] = b5[i] + total2
     # m = max_i<10 a5[i]
     m = a5[0]
     for i in range(10):
         m = max(m, a5[i])
-    # z = Σ_i<10 e[i]
+    # e[i] = exp(a5[i] - m); z = Σ_i<10 e[i]
     z = zero
-    # e[i] = exp(a5[i] - m)
     for i in range(10):
         e[i] = exp(a5[i] - m)
         z += e[i]
@@ -588,59 +536,56 @@ def backward_of_example(y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, d
     for j in range(10):
         da5_j = da5[j]
         for i in range(192):
-            dflat5[i] += da5_j * W5[j, i]
-    # dh4[c,p,q] = dflat5[q + 16 c + 4 p]
+            dflat5[i] += da5_j * W5[j,i]
+    # dh4[c,p,q] = dflat5[q+16c+4p]
     for c in range(12):
         for p in range(4):
             for q in range(4):
-                dh4[c, p, q] = dflat5[16 * c + 4 * p + q]
+                dh4[c,p,q] = dflat5[16*c+4*p+q]
     # dh3[o,p,q] = 0
     for o in range(12):
         for p in range(8):
             for q in range(8):
-                dh3[o, p, q] = zero
-    # dh3[c,j + 2 k,i + 2 p] ← dh4[c,k,p]/4 + dh3[c,j + 2 k,i + 2 p]
+                dh3[o,p,q] = zero
+    # dh3[c,u+2p,v+2q] ← dh4[c,p,q]/4 + dh3[c,u+2p,v+2q]
     for c in range(12):
-        for k in range(4):
-            for p in range(4):
-                dh4_c_k_p = real(0.25) * dh4[c, k, p]
-                for j in range(2):
-                    for i in range(2):
-                        dh3[c, 2 * k + j, 2 * p + i] += dh4_c_k_p
+        for p in range(4):
+            for q in range(4):
+                dh4_cpq = real(0.25) * dh4[c,p,q]
+                for u in range(2):
+                    for v in range(2):
+                        dh3[c,2*p+u,2*q+v] += dh4_cpq
     # da3[o,p,q] = 4 dh3[o,p,q] exp(-|a3[o,p,q]|)²/(1 + exp(-|a3[o,p,q]|)²)²
-    each_decay_2d8b(da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 768)
+    each_da3_da1(da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 768)
     # dh2[c,p,q] = 0
     for c in range(4):
         for p in range(12):
             for q in range(12):
-                dh2[c, p, q] = zero
-    # dpatches3[u,j,i,k,p] = Σ_o<12 W3[o,u,j,i] da3[o,k,p]
-    contract_kp_kq(
-        dpatches3.reshape(100, 64), W3.reshape(12, 100), da3.reshape(12,
-        64), 100, 64, 12
-    )
-    # dh2[u,j + k,i + p] ← dpatches3[u,j,i,k,p] + dh2[u,j + k,i + p]
-    for u in range(4):
-        for j in range(5):
-            for i in range(5):
-                for k in range(8):
-                    for p in range(8):
-                        dh2[u, j + k, i + p] += dpatches3[u, j, i, k, p]
+                dh2[c,p,q] = zero
+    # dpatches3[c,u,v,p,q] = Σ_o<12 W3[o,c,u,v] da3[o,p,q]
+    W3_x_da3(dpatches3.reshape(100, 64), W3.reshape(12, 100), da3.reshape(12, 64), 100, 64, 12)
+    # dh2[c,p+u,q+v] ← dpatches3[c,u,v,p,q] + dh2[c,p+u,q+v]
+    for c in range(4):
+        for u in range(5):
+            for v in range(5):
+                for p in range(8):
+                    for q in range(8):
+                        dh2[c,p+u,q+v] += dpatches3[c,u,v,p,q]
     # dh1[o,p,q] = 0
     for o in range(4):
         for p in range(24):
             for q in range(24):
-                dh1[o, p, q] = zero
-    # dh1[c,j + 2 k,i + 2 p] ← dh2[c,k,p]/4 + dh1[c,j + 2 k,i + 2 p]
+                dh1[o,p,q] = zero
+    # dh1[c,u+2p,v+2q] ← dh2[c,p,q]/4 + dh1[c,u+2p,v+2q]
     for c in range(4):
-        for k in range(12):
-            for p in range(12):
-                dh2_c_k_p = real(0.25) * dh2[c, k, p]
-                for j in range(2):
-                    for i in range(2):
-                        dh1[c, 2 * k + j, 2 * p + i] += dh2_c_k_p
+        for p in range(12):
+            for q in range(12):
+                dh2_cpq = real(0.25) * dh2[c,p,q]
+                for u in range(2):
+                    for v in range(2):
+                        dh1[c,2*p+u,2*q+v] += dh2_cpq
     # da1[o,p,q] = 4 dh1[o,p,q] exp(-|a1[o,p,q]|)²/(1 + exp(-|a1[o,p,q]|)²)²
-    each_decay_2d8b(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 2304)
+    each_da3_da1(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 2304)
 
 
 class Trainer:
@@ -680,10 +625,7 @@ class Trainer:
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
         self.state = {}
 
-    def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
-        **hyperparameters,
-    ):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
@@ -940,7 +882,6 @@ def step_size(learning_rate, t):
 
 # --- faster orders, same updates ---
 
-
 def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
     raw = np.empty(size + 16, like.dtype)
@@ -959,17 +900,10 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
     h1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
     h2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
     patches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
-    a3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
-    h3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
-    h4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
-    flat5 = aligned(192, W1)
-    a5 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da5 = aligned(10, W1)
-    dflat5 = aligned(192, W1)
-    dh4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
-    dh3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    a3, h3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8), aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    h4, flat5, a5 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4), aligned(192, W1), aligned(10, W1)
+    e, f, da5, dflat5 = aligned(10, W1), aligned(10, W1), aligned(10, W1), aligned(192, W1)
+    dh4, dh3 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4), aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
     da3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
     dh2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
     dpatches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
@@ -979,12 +913,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
     done = 0
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
-        m, z = forward_of_example(
-            x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
-            a5, e, f
-        )
+        x, y = X[row], Y[row]
+        m, z = forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4,
+                flat5, a5, e, f)
         # l = m + log(z) - a5[y]
         l = m + log(z) - a5[y]
         # nothing is learnt from a loss that is not finite
@@ -993,38 +924,32 @@ def sgd_overlapped(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t):
         losses += l
         # step = learning_rate
         step = learning_rate
-        backward_of_example(
-            y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, dpatches3,
-            dh1, da1
-        )
-        # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
-        update_ocuv_cjuiv_oji_a19d(W1, x, da1, step)
-        # b1[o] ← b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
+        backward_of_example(y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, dpatches3, dh1,
+                da1)
+        # W1[o,c,u,v] ← W1[o,c,u,v] - step Σ_p<24Σ_q<24 x[c,p+u,q+v] da1[o,p,q]
+        update_W1_sum_W1(W1, x, da1, step)
+        # b1[o] ← b1[o] - step Σ_p<24Σ_q<24 da1[o,p,q]
         add_rows(b1, da1.reshape(4, 576), 4, 576, -step)
-        # W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_j<8Σ_i<8 patches3[c,u,v,j,i] da3[o,j,i]
-        add_pk_qk(
-            W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100, 64),
-            12, 100, 64, -step
-        )
-        # b3[o] ← b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
+        # W3[o,c,u,v] ← W3[o,c,u,v] - step Σ_p<8Σ_q<8 patches3[c,u,v,p,q] da3[o,p,q]
+        add_rows_x_rows(W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100, 64), 12,
+                100, 64, -step)
+        # b3[o] ← b3[o] - step Σ_p<8Σ_q<8 da3[o,p,q]
         add_rows(b3, da3.reshape(12, 64), 12, 64, -step)
         # W5[i,j] ← W5[i,j] - step da5[i] flat5[j]; b5[i] ← b5[i] - step da5[i]
         step_da5 = step * da5[9]
         for j in range(192):
-            W5[9, j] -= step_da5 * flat5[j]
+            W5[9,j] -= step_da5 * flat5[j]
         b5[9] -= step * da5[9]
         for i in range(6, -1, -3):
-            step_da5_0 = step * da5[i]
-            step_da5_1 = step * da5[i + 1]
-            step_da5_2 = step * da5[i + 2]
+            step_da5_0, step_da5_1, step_da5_2 = step * da5[i], step * da5[i+1], step * da5[i+2]
             for j in range(192):
                 flat5_j = flat5[j]
-                W5[i, j] -= flat5_j * step_da5_0
-                W5[i + 1, j] -= flat5_j * step_da5_1
-                W5[i + 2, j] -= flat5_j * step_da5_2
+                W5[i,j] -= flat5_j * step_da5_0
+                W5[i+1,j] -= flat5_j * step_da5_1
+                W5[i+2,j] -= flat5_j * step_da5_2
             b5[i] -= step * da5[i]
-            b5[i + 1] -= step * da5[i + 1]
-            b5[i + 2] -= step * da5[i + 2]
+            b5[i+1] -= step * da5[i+1]
+            b5[i+2] -= step * da5[i+2]
         done += 1
     return done, losses
 
@@ -1037,28 +962,18 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
     h1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
     h2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
     patches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
-    a3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
-    h3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
-    h4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
-    flat5 = aligned(192, W1)
-    a5 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da5 = aligned(10, W1)
-    dflat5 = aligned(192, W1)
-    dh4 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4)
-    dh3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    a3, h3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8), aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
+    h4, flat5, a5 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4), aligned(192, W1), aligned(10, W1)
+    e, f, da5, dflat5 = aligned(10, W1), aligned(10, W1), aligned(10, W1), aligned(192, W1)
+    dh4, dh3 = aligned(12 * 4 * 4, W1).reshape(12, 4, 4), aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
     da3 = aligned(12 * 8 * 8, W1).reshape(12, 8, 8)
     dh2 = aligned(4 * 12 * 12, W1).reshape(4, 12, 12)
     dpatches3 = aligned(4 * 5 * 5 * 8 * 8, W1).reshape(4, 5, 5, 8, 8)
     dh1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
     da1 = aligned(4 * 24 * 24, W1).reshape(4, 24, 24)
-    sum_W1 = aligned(4 * 1 * 5 * 5, W1).reshape(4, 1, 5, 5)
-    sum_b1 = aligned(4, W1)
-    sum_W3 = aligned(12 * 4 * 5 * 5, W1).reshape(12, 4, 5, 5)
-    sum_b3 = aligned(12, W1)
-    sum_W5 = aligned(10 * 192, W1).reshape(10, 192)
-    sum_b5 = aligned(10, W1)
+    sum_W1, sum_b1 = aligned(4 * 1 * 5 * 5, W1).reshape(4, 1, 5, 5), aligned(4, W1)
+    sum_W3, sum_b3 = aligned(12 * 4 * 5 * 5, W1).reshape(12, 4, 5, 5), aligned(12, W1)
+    sum_W5, sum_b5 = aligned(10 * 192, W1).reshape(10, 192), aligned(10, W1)
     losses = zero
     update = 0
     done = 0
@@ -1070,65 +985,55 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
         for i in range(4):
             for k in range(5):
                 for p in range(5):
-                    sum_W1[i, 0, k, p] = zero
+                    sum_W1[i,0,k,p] = zero
             sum_b1[i] = zero
         # sum_W3[i,j,k,p] = 0; sum_b3[i] = 0
         for i in range(12):
             for j in range(4):
                 for k in range(5):
                     for p in range(5):
-                        sum_W3[i, j, k, p] = zero
+                        sum_W3[i,j,k,p] = zero
             sum_b3[i] = zero
         # sum_W5[i,j] = 0; sum_b5[i] = 0
         for i in range(10):
             for j in range(192):
-                sum_W5[i, j] = zero
+                sum_W5[i,j] = zero
             sum_b5[i] = zero
         total_l = zero
         for r in range(count):
-            row = order[r + start]
-            x = X[row]
-            y = Y[row]
-            m, z = forward_of_example(
-                x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4, flat5,
-                a5, e, f
-            )
+            row = order[r+start]
+            x, y = X[row], Y[row]
+            m, z = forward_of_example(x, W1, b1, W3, b3, W5, b5, a1, h1, h2, patches3, a3, h3, h4,
+                    flat5, a5, e, f)
             # l = m + log(z) - a5[y]
             l = m + log(z) - a5[y]
             total_l += l
-            backward_of_example(
-                y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, dpatches3,
-                dh1, da1
-            )
-            # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_j<24Σ_i<24 x[c,j + u,i + v] da1[o,j,i]
-            update_ocuv_cjuiv_oji_a19d(sum_W1, x, da1, step)
-            # sum_b1[o] ← sum_b1[o] - step Σ_j<24Σ_i<24 da1[o,j,i]
+            backward_of_example(y, W3, W5, a1, a3, f, da5, dflat5, dh4, dh3, da3, dh2, dpatches3,
+                    dh1, da1)
+            # sum_W1[o,c,u,v] ← sum_W1[o,c,u,v] - step Σ_p<24Σ_q<24 x[c,p+u,q+v] da1[o,p,q]
+            update_W1_sum_W1(sum_W1, x, da1, step)
+            # sum_b1[o] ← sum_b1[o] - step Σ_p<24Σ_q<24 da1[o,p,q]
             add_rows(sum_b1, da1.reshape(4, 576), 4, 576, -step)
-            # sum_W3[o,c,u,v] ← sum_W3[o,c,u,v] - step Σ_j<8Σ_i<8 patches3[c,u,v,j,i] da3[o,j,i]
-            add_pk_qk(
-                sum_W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100,
-                64), 12, 100, 64, -step
-            )
-            # sum_b3[o] ← sum_b3[o] - step Σ_j<8Σ_i<8 da3[o,j,i]
+            # sum_W3[o,c,u,v] ← sum_W3[o,c,u,v] - step Σ_p<8Σ_q<8 patches3[c,u,v,p,q] da3[o,p,q]
+            add_rows_x_rows(sum_W3.reshape(12, 100), da3.reshape(12, 64), patches3.reshape(100,
+                    64), 12, 100, 64, -step)
+            # sum_b3[o] ← sum_b3[o] - step Σ_p<8Σ_q<8 da3[o,p,q]
             add_rows(sum_b3, da3.reshape(12, 64), 12, 64, -step)
-            # sum_W5[i,j] ← sum_W5[i,j] - step da5[i] flat5[j]; sum_b5[i] ← sum_b5[i] - step
-            #     da5[i]
+            # sum_W5[i,j] ← sum_W5[i,j] - step da5[i] flat5[j]; sum_b5[i] ← sum_b5[i] - step da5[i]
             step_da5 = step * da5[9]
             for j in range(192):
-                sum_W5[9, j] -= step_da5 * flat5[j]
+                sum_W5[9,j] -= step_da5 * flat5[j]
             sum_b5[9] -= step * da5[9]
             for i in range(6, -1, -3):
-                step_da5_0 = step * da5[i]
-                step_da5_1 = step * da5[i + 1]
-                step_da5_2 = step * da5[i + 2]
+                step_da5_0, step_da5_1, step_da5_2 = step * da5[i], step * da5[i+1], step * da5[i+2]
                 for j in range(192):
                     flat5_j = flat5[j]
-                    sum_W5[i, j] -= flat5_j * step_da5_0
-                    sum_W5[i + 1, j] -= flat5_j * step_da5_1
-                    sum_W5[i + 2, j] -= flat5_j * step_da5_2
+                    sum_W5[i,j] -= flat5_j * step_da5_0
+                    sum_W5[i+1,j] -= flat5_j * step_da5_1
+                    sum_W5[i+2,j] -= flat5_j * step_da5_2
                 sum_b5[i] -= step * da5[i]
-                sum_b5[i + 1] -= step * da5[i + 1]
-                sum_b5[i + 2] -= step * da5[i + 2]
+                sum_b5[i+1] -= step * da5[i+1]
+                sum_b5[i+2] -= step * da5[i+2]
         # nothing is learnt from a loss that is not finite
         if not isfinite(total_l):
             break
@@ -1138,19 +1043,19 @@ def sgd_minibatch(X, Y, order, W1, b1, W3, b3, W5, b5, learning_rate, t, batch):
         for o in range(4):
             for u in range(5):
                 for v in range(5):
-                    W1[o, 0, u, v] += per_count * sum_W1[o, 0, u, v]
+                    W1[o,0,u,v] += per_count * sum_W1[o,0,u,v]
             b1[o] += per_count * sum_b1[o]
         # W3[o,c,u,v] ← W3[o,c,u,v] + sum_W3[o,c,u,v]/count; b3[o] ← b3[o] + sum_b3[o]/count
         for o in range(12):
             for c in range(4):
                 for u in range(5):
                     for v in range(5):
-                        W3[o, c, u, v] += per_count * sum_W3[o, c, u, v]
+                        W3[o,c,u,v] += per_count * sum_W3[o,c,u,v]
             b3[o] += per_count * sum_b3[o]
         # W5[i,j] ← W5[i,j] + sum_W5[i,j]/count; b5[i] ← b5[i] + sum_b5[i]/count
         for i in range(10):
             for j in range(192):
-                W5[i, j] += per_count * sum_W5[i, j]
+                W5[i,j] += per_count * sum_W5[i,j]
             b5[i] += per_count * sum_b5[i]
         update += 1
         done += count
@@ -1162,67 +1067,32 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 # --- what they call: products of arrays, functions of all elements ---
 
-
 @kernel
-def sum_opq_cpuqv_o_ocuv_3297(A, B, C, D):
-    """Set A[o,p,q] = C[o] + Σ_c<1Σ_u<5Σ_v<5 B[o,c,u,v] D[c,p + u,q + v]."""
-    C_o_0 = C[0]
-    C_o_1 = C[1]
-    C_o_2 = C[2]
-    C_o_3 = C[3]
+def sum_a1(a1, W1, b1, x):
+    """Set a1[o,p,q] = b1[o] + Σ_c<1Σ_u<5Σ_v<5 W1[o,c,u,v] x[c,p+u,q+v]."""
+    b1_o_0, b1_o_1, b1_o_2, b1_o_3 = b1[0], b1[1], b1[2], b1[3]
     for p in range(24):
         for q in range(24):
-            A[0, p, q] = C_o_0
-            A[1, p, q] = C_o_1
-            A[2, p, q] = C_o_2
-            A[3, p, q] = C_o_3
+            a1[0,p,q], a1[1,p,q], a1[2,p,q], a1[3,p,q] = b1_o_0, b1_o_1, b1_o_2, b1_o_3
         for u in range(5):
-            B_o_c_u_v_0_0 = B[0, 0, u, 0]
-            B_o_c_u_v_0_1 = B[1, 0, u, 0]
-            B_o_c_u_v_0_2 = B[2, 0, u, 0]
-            B_o_c_u_v_0_3 = B[3, 0, u, 0]
-            B_o_c_u_v_1_0 = B[0, 0, u, 1]
-            B_o_c_u_v_1_1 = B[1, 0, u, 1]
-            B_o_c_u_v_1_2 = B[2, 0, u, 1]
-            B_o_c_u_v_1_3 = B[3, 0, u, 1]
-            B_o_c_u_v_2_0 = B[0, 0, u, 2]
-            B_o_c_u_v_2_1 = B[1, 0, u, 2]
-            B_o_c_u_v_2_2 = B[2, 0, u, 2]
-            B_o_c_u_v_2_3 = B[3, 0, u, 2]
-            B_o_c_u_v_3_0 = B[0, 0, u, 3]
-            B_o_c_u_v_3_1 = B[1, 0, u, 3]
-            B_o_c_u_v_3_2 = B[2, 0, u, 3]
-            B_o_c_u_v_3_3 = B[3, 0, u, 3]
-            B_o_c_u_v_4_0 = B[0, 0, u, 4]
-            B_o_c_u_v_4_1 = B[1, 0, u, 4]
-            B_o_c_u_v_4_2 = B[2, 0, u, 4]
-            B_o_c_u_v_4_3 = B[3, 0, u, 4]
+            W1_ocuv_00, W1_ocuv_01, W1_ocuv_02 = W1[0,0,u,0], W1[1,0,u,0], W1[2,0,u,0]
+            W1_ocuv_03, W1_ocuv_10, W1_ocuv_11 = W1[3,0,u,0], W1[0,0,u,1], W1[1,0,u,1]
+            W1_ocuv_12, W1_ocuv_13, W1_ocuv_20 = W1[2,0,u,1], W1[3,0,u,1], W1[0,0,u,2]
+            W1_ocuv_21, W1_ocuv_22, W1_ocuv_23 = W1[1,0,u,2], W1[2,0,u,2], W1[3,0,u,2]
+            W1_ocuv_30, W1_ocuv_31, W1_ocuv_32 = W1[0,0,u,3], W1[1,0,u,3], W1[2,0,u,3]
+            W1_ocuv_33, W1_ocuv_40, W1_ocuv_41 = W1[3,0,u,3], W1[0,0,u,4], W1[1,0,u,4]
+            W1_ocuv_42, W1_ocuv_43 = W1[2,0,u,4], W1[3,0,u,4]
             for q in range(24):
-                D_c_pu_qv1 = D[0, p + u, q + 1]
-                D_c_pu_qv2 = D[0, p + u, q + 2]
-                D_c_pu_qv3 = D[0, p + u, q + 3]
-                D_c_pu_qv4 = D[0, p + u, q + 4]
-                D_c_pu_qv = D[0, p + u, q]
-                A[0, p, q] += (
-                    B_o_c_u_v_0_0 * D_c_pu_qv + B_o_c_u_v_1_0 * D_c_pu_qv1
-                    + B_o_c_u_v_2_0 * D_c_pu_qv2 + B_o_c_u_v_3_0 * D_c_pu_qv3
-                    + B_o_c_u_v_4_0 * D_c_pu_qv4
-                )
-                A[1, p, q] += (
-                    B_o_c_u_v_0_1 * D_c_pu_qv + B_o_c_u_v_1_1 * D_c_pu_qv1
-                    + B_o_c_u_v_2_1 * D_c_pu_qv2 + B_o_c_u_v_3_1 * D_c_pu_qv3
-                    + B_o_c_u_v_4_1 * D_c_pu_qv4
-                )
-                A[2, p, q] += (
-                    B_o_c_u_v_0_2 * D_c_pu_qv + B_o_c_u_v_1_2 * D_c_pu_qv1
-                    + B_o_c_u_v_2_2 * D_c_pu_qv2 + B_o_c_u_v_3_2 * D_c_pu_qv3
-                    + B_o_c_u_v_4_2 * D_c_pu_qv4
-                )
-                A[3, p, q] += (
-                    B_o_c_u_v_0_3 * D_c_pu_qv + B_o_c_u_v_1_3 * D_c_pu_qv1
-                    + B_o_c_u_v_2_3 * D_c_pu_qv2 + B_o_c_u_v_3_3 * D_c_pu_qv3
-                    + B_o_c_u_v_4_3 * D_c_pu_qv4
-                )
+                x_cpuqv, x_cpuqv1, x_cpuqv2 = x[0,p+u,q], x[0,p+u,q+1], x[0,p+u,q+2]
+                x_cpuqv3, x_cpuqv4 = x[0,p+u,q+3], x[0,p+u,q+4]
+                a1[0,p,q] += (W1_ocuv_00 * x_cpuqv + W1_ocuv_10 * x_cpuqv1 + W1_ocuv_20 * x_cpuqv2
+                    + W1_ocuv_30 * x_cpuqv3 + W1_ocuv_40 * x_cpuqv4)
+                a1[1,p,q] += (W1_ocuv_01 * x_cpuqv + W1_ocuv_11 * x_cpuqv1 + W1_ocuv_21 * x_cpuqv2
+                    + W1_ocuv_31 * x_cpuqv3 + W1_ocuv_41 * x_cpuqv4)
+                a1[2,p,q] += (W1_ocuv_02 * x_cpuqv + W1_ocuv_12 * x_cpuqv1 + W1_ocuv_22 * x_cpuqv2
+                    + W1_ocuv_32 * x_cpuqv3 + W1_ocuv_42 * x_cpuqv4)
+                a1[3,p,q] += (W1_ocuv_03 * x_cpuqv + W1_ocuv_13 * x_cpuqv1 + W1_ocuv_23 * x_cpuqv2
+                    + W1_ocuv_33 * x_cpuqv3 + W1_ocuv_43 * x_cpuqv4)
 
 
 @kernel
@@ -1233,90 +1103,57 @@ def each_tanh(A, B, count):
 
 
 @kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
+def W3_x_patches3(a3, W3, patches3, rows, columns, terms):
+    """Set a3[p,q] = Σ_k W3[p,k] patches3[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            a3[p,q] = a3[p+1,q] = a3[p+2,q] = a3[p+3,q] = a3[p+4,q] = a3[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
+            W3_pk_00, W3_pk_01, W3_pk_02, W3_pk_03 = W3[p,k], W3[p+1,k], W3[p+2,k], W3[p+3,k]
+            W3_pk_04, W3_pk_05, W3_pk_10, W3_pk_11 = W3[p+4,k], W3[p+5,k], W3[p,k+1], W3[p+1,k+1]
+            W3_pk_12, W3_pk_13, W3_pk_14 = W3[p+2,k+1], W3[p+3,k+1], W3[p+4,k+1]
+            W3_pk_15, W3_pk_20, W3_pk_21 = W3[p+5,k+1], W3[p,k+2], W3[p+1,k+2]
+            W3_pk_22, W3_pk_23, W3_pk_24 = W3[p+2,k+2], W3[p+3,k+2], W3[p+4,k+2]
+            W3_pk_25, W3_pk_30, W3_pk_31 = W3[p+5,k+2], W3[p,k+3], W3[p+1,k+3]
+            W3_pk_32, W3_pk_33, W3_pk_34 = W3[p+2,k+3], W3[p+3,k+3], W3[p+4,k+3]
+            W3_pk_35 = W3[p+5,k+3]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
+                patches3_kq, patches3_k1q = patches3[k,q], patches3[k+1,q]
+                patches3_k2q, patches3_k3q = patches3[k+2,q], patches3[k+3,q]
+                a3[p,q] += (W3_pk_00 * patches3_kq + W3_pk_10 * patches3_k1q
+                    + W3_pk_20 * patches3_k2q + W3_pk_30 * patches3_k3q)
+                a3[p+1,q] += (W3_pk_01 * patches3_kq + W3_pk_11 * patches3_k1q
+                    + W3_pk_21 * patches3_k2q + W3_pk_31 * patches3_k3q)
+                a3[p+2,q] += (W3_pk_02 * patches3_kq + W3_pk_12 * patches3_k1q
+                    + W3_pk_22 * patches3_k2q + W3_pk_32 * patches3_k3q)
+                a3[p+3,q] += (W3_pk_03 * patches3_kq + W3_pk_13 * patches3_k1q
+                    + W3_pk_23 * patches3_k2q + W3_pk_33 * patches3_k3q)
+                a3[p+4,q] += (W3_pk_04 * patches3_kq + W3_pk_14 * patches3_k1q
+                    + W3_pk_24 * patches3_k2q + W3_pk_34 * patches3_k3q)
+                a3[p+5,q] += (W3_pk_05 * patches3_kq + W3_pk_15 * patches3_k1q
+                    + W3_pk_25 * patches3_k2q + W3_pk_35 * patches3_k3q)
         for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
+            W3_pk_0, W3_pk_1, W3_pk_2, W3_pk_3 = W3[p,k], W3[p+1,k], W3[p+2,k], W3[p+3,k]
+            W3_pk_4, W3_pk_5 = W3[p+4,k], W3[p+5,k]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
+                patches3_kq = patches3[k,q]
+                a3[p,q] += W3_pk_0 * patches3_kq
+                a3[p+1,q] += W3_pk_1 * patches3_kq
+                a3[p+2,q] += W3_pk_2 * patches3_kq
+                a3[p+3,q] += W3_pk_3 * patches3_kq
+                a3[p+4,q] += W3_pk_4 * patches3_kq
+                a3[p+5,q] += W3_pk_5 * patches3_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            a3[p,q] = zero
         for k in range(terms):
-            A_p_k = A[p, k]
+            W3_pk = W3[p,k]
             for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
+                a3[p,q] += W3_pk * patches3[k,q]
 
 
 @kernel
-def each_decay_2d8b(A, B, C, count):
+def each_da3_da1(A, B, C, count):
     """Set A[i] = 4 C[i] exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
     for i in range(count):
         shared = exp(-abs(B[i]))
@@ -1325,147 +1162,107 @@ def each_decay_2d8b(A, B, C, count):
 
 
 @kernel
-def contract_kp_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[k,p] B[k,q], tile by tile."""
+def W3_x_da3(dpatches3, W3, da3, rows, columns, terms):
+    """Set dpatches3[p,q] = Σ_k W3[k,p] da3[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            dpatches3[p,q] = dpatches3[p+1,q] = dpatches3[p+2,q] = dpatches3[p+3,q] = \
+                dpatches3[p+4,q] = dpatches3[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_k_p_0_0 = A[k, p]
-            A_k_p_0_1 = A[k, p + 1]
-            A_k_p_0_2 = A[k, p + 2]
-            A_k_p_0_3 = A[k, p + 3]
-            A_k_p_0_4 = A[k, p + 4]
-            A_k_p_0_5 = A[k, p + 5]
-            A_k_p_1_0 = A[k + 1, p]
-            A_k_p_1_1 = A[k + 1, p + 1]
-            A_k_p_1_2 = A[k + 1, p + 2]
-            A_k_p_1_3 = A[k + 1, p + 3]
-            A_k_p_1_4 = A[k + 1, p + 4]
-            A_k_p_1_5 = A[k + 1, p + 5]
-            A_k_p_2_0 = A[k + 2, p]
-            A_k_p_2_1 = A[k + 2, p + 1]
-            A_k_p_2_2 = A[k + 2, p + 2]
-            A_k_p_2_3 = A[k + 2, p + 3]
-            A_k_p_2_4 = A[k + 2, p + 4]
-            A_k_p_2_5 = A[k + 2, p + 5]
-            A_k_p_3_0 = A[k + 3, p]
-            A_k_p_3_1 = A[k + 3, p + 1]
-            A_k_p_3_2 = A[k + 3, p + 2]
-            A_k_p_3_3 = A[k + 3, p + 3]
-            A_k_p_3_4 = A[k + 3, p + 4]
-            A_k_p_3_5 = A[k + 3, p + 5]
+            W3_kp_00, W3_kp_01, W3_kp_02, W3_kp_03 = W3[k,p], W3[k,p+1], W3[k,p+2], W3[k,p+3]
+            W3_kp_04, W3_kp_05, W3_kp_10, W3_kp_11 = W3[k,p+4], W3[k,p+5], W3[k+1,p], W3[k+1,p+1]
+            W3_kp_12, W3_kp_13, W3_kp_14 = W3[k+1,p+2], W3[k+1,p+3], W3[k+1,p+4]
+            W3_kp_15, W3_kp_20, W3_kp_21 = W3[k+1,p+5], W3[k+2,p], W3[k+2,p+1]
+            W3_kp_22, W3_kp_23, W3_kp_24 = W3[k+2,p+2], W3[k+2,p+3], W3[k+2,p+4]
+            W3_kp_25, W3_kp_30, W3_kp_31 = W3[k+2,p+5], W3[k+3,p], W3[k+3,p+1]
+            W3_kp_32, W3_kp_33, W3_kp_34 = W3[k+3,p+2], W3[k+3,p+3], W3[k+3,p+4]
+            W3_kp_35 = W3[k+3,p+5]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_0_0 * B_k_q + A_k_p_1_0 * B_k1_q + A_k_p_2_0 * B_k2_q + A_k_p_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_0_1 * B_k_q + A_k_p_1_1 * B_k1_q + A_k_p_2_1 * B_k2_q + A_k_p_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_0_2 * B_k_q + A_k_p_1_2 * B_k1_q + A_k_p_2_2 * B_k2_q + A_k_p_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_0_3 * B_k_q + A_k_p_1_3 * B_k1_q + A_k_p_2_3 * B_k2_q + A_k_p_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_0_4 * B_k_q + A_k_p_1_4 * B_k1_q + A_k_p_2_4 * B_k2_q + A_k_p_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_0_5 * B_k_q + A_k_p_1_5 * B_k1_q + A_k_p_2_5 * B_k2_q + A_k_p_3_5 * B_k3_q
-                )
+                da3_kq, da3_k1q, da3_k2q, da3_k3q = da3[k,q], da3[k+1,q], da3[k+2,q], da3[k+3,q]
+                dpatches3[p,q] += (W3_kp_00 * da3_kq + W3_kp_10 * da3_k1q + W3_kp_20 * da3_k2q
+                    + W3_kp_30 * da3_k3q)
+                dpatches3[p+1,q] += (W3_kp_01 * da3_kq + W3_kp_11 * da3_k1q + W3_kp_21 * da3_k2q
+                    + W3_kp_31 * da3_k3q)
+                dpatches3[p+2,q] += (W3_kp_02 * da3_kq + W3_kp_12 * da3_k1q + W3_kp_22 * da3_k2q
+                    + W3_kp_32 * da3_k3q)
+                dpatches3[p+3,q] += (W3_kp_03 * da3_kq + W3_kp_13 * da3_k1q + W3_kp_23 * da3_k2q
+                    + W3_kp_33 * da3_k3q)
+                dpatches3[p+4,q] += (W3_kp_04 * da3_kq + W3_kp_14 * da3_k1q + W3_kp_24 * da3_k2q
+                    + W3_kp_34 * da3_k3q)
+                dpatches3[p+5,q] += (W3_kp_05 * da3_kq + W3_kp_15 * da3_k1q + W3_kp_25 * da3_k2q
+                    + W3_kp_35 * da3_k3q)
         for k in range(terms - (terms % 4), terms):
-            A_k_p_0 = A[k, p]
-            A_k_p_1 = A[k, p + 1]
-            A_k_p_2 = A[k, p + 2]
-            A_k_p_3 = A[k, p + 3]
-            A_k_p_4 = A[k, p + 4]
-            A_k_p_5 = A[k, p + 5]
+            W3_kp_0, W3_kp_1, W3_kp_2, W3_kp_3 = W3[k,p], W3[k,p+1], W3[k,p+2], W3[k,p+3]
+            W3_kp_4, W3_kp_5 = W3[k,p+4], W3[k,p+5]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_0 * B_k_q
-                C[p + 1, q] += A_k_p_1 * B_k_q
-                C[p + 2, q] += A_k_p_2 * B_k_q
-                C[p + 3, q] += A_k_p_3 * B_k_q
-                C[p + 4, q] += A_k_p_4 * B_k_q
-                C[p + 5, q] += A_k_p_5 * B_k_q
+                da3_kq = da3[k,q]
+                dpatches3[p,q] += W3_kp_0 * da3_kq
+                dpatches3[p+1,q] += W3_kp_1 * da3_kq
+                dpatches3[p+2,q] += W3_kp_2 * da3_kq
+                dpatches3[p+3,q] += W3_kp_3 * da3_kq
+                dpatches3[p+4,q] += W3_kp_4 * da3_kq
+                dpatches3[p+5,q] += W3_kp_5 * da3_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            dpatches3[p,q] = zero
         for k in range(terms):
-            A_k_p = A[k, p]
+            W3_kp = W3[k,p]
             for q in range(columns):
-                C[p, q] += A_k_p * B[k, q]
+                dpatches3[p,q] += W3_kp * da3[k,q]
 
 
 @kernel
-def update_ocuv_cjuiv_oji_a19d(A, B, C, step):
-    """Update A[o,c,u,v] ← A[o,c,u,v] - step Σ_j<24Σ_i<24 B[c,j + u,i + v] C[o,j,i]."""
+def update_W1_sum_W1(A, B, C, step):
+    """Update A[o,c,u,v] ← A[o,c,u,v] - step Σ_p<24Σ_q<24 B[c,p+u,q+v] C[o,p,q]."""
     for u in range(5):
-        total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_1_0 = total_1_1 = total_1_2 = \
-            total_1_3 = total_2_0 = total_2_1 = total_2_2 = total_2_3 = total_3_0 = \
-            total_3_1 = total_3_2 = total_3_3 = total_4_0 = total_4_1 = total_4_2 = \
-            total_4_3 = zero
-        for j in range(24):
-            for i in range(24):
-                B_c_ju_iv = B[0, j + u, i]
-                C_o_j_i = C[0, j, i]
-                C_o1_j_i = C[1, j, i]
-                C_o2_j_i = C[2, j, i]
-                C_o3_j_i = C[3, j, i]
-                B_c_ju_iv1 = B[0, j + u, i + 1]
-                B_c_ju_iv2 = B[0, j + u, i + 2]
-                B_c_ju_iv3 = B[0, j + u, i + 3]
-                B_c_ju_iv4 = B[0, j + u, i + 4]
-                total_0_0 += B_c_ju_iv * C_o_j_i
-                total_0_1 += B_c_ju_iv * C_o1_j_i
-                total_0_2 += B_c_ju_iv * C_o2_j_i
-                total_0_3 += B_c_ju_iv * C_o3_j_i
-                total_1_0 += B_c_ju_iv1 * C_o_j_i
-                total_1_1 += B_c_ju_iv1 * C_o1_j_i
-                total_1_2 += B_c_ju_iv1 * C_o2_j_i
-                total_1_3 += B_c_ju_iv1 * C_o3_j_i
-                total_2_0 += B_c_ju_iv2 * C_o_j_i
-                total_2_1 += B_c_ju_iv2 * C_o1_j_i
-                total_2_2 += B_c_ju_iv2 * C_o2_j_i
-                total_2_3 += B_c_ju_iv2 * C_o3_j_i
-                total_3_0 += B_c_ju_iv3 * C_o_j_i
-                total_3_1 += B_c_ju_iv3 * C_o1_j_i
-                total_3_2 += B_c_ju_iv3 * C_o2_j_i
-                total_3_3 += B_c_ju_iv3 * C_o3_j_i
-                total_4_0 += B_c_ju_iv4 * C_o_j_i
-                total_4_1 += B_c_ju_iv4 * C_o1_j_i
-                total_4_2 += B_c_ju_iv4 * C_o2_j_i
-                total_4_3 += B_c_ju_iv4 * C_o3_j_i
-        A[0, 0, u, 0] -= step * total_0_0
-        A[1, 0, u, 0] -= step * total_0_1
-        A[2, 0, u, 0] -= step * total_0_2
-        A[3, 0, u, 0] -= step * total_0_3
-        A[0, 0, u, 1] -= step * total_1_0
-        A[1, 0, u, 1] -= step * total_1_1
-        A[2, 0, u, 1] -= step * total_1_2
-        A[3, 0, u, 1] -= step * total_1_3
-        A[0, 0, u, 2] -= step * total_2_0
-        A[1, 0, u, 2] -= step * total_2_1
-        A[2, 0, u, 2] -= step * total_2_2
-        A[3, 0, u, 2] -= step * total_2_3
-        A[0, 0, u, 3] -= step * total_3_0
-        A[1, 0, u, 3] -= step * total_3_1
-        A[2, 0, u, 3] -= step * total_3_2
-        A[3, 0, u, 3] -= step * total_3_3
-        A[0, 0, u, 4] -= step * total_4_0
-        A[1, 0, u, 4] -= step * total_4_1
-        A[2, 0, u, 4] -= step * total_4_2
-        A[3, 0, u, 4] -= step * total_4_3
+        total_00 = total_01 = total_02 = total_03 = total_10 = total_11 = total_12 = total_13 = \
+            total_20 = total_21 = total_22 = total_23 = total_30 = total_31 = total_32 = \
+            total_33 = total_40 = total_41 = total_42 = total_43 = zero
+        for p in range(24):
+            for q in range(24):
+                B_cpuqv, C_opq, C_o1pq, C_o2pq = B[0,p+u,q], C[0,p,q], C[1,p,q], C[2,p,q]
+                C_o3pq, B_cpuqv1, B_cpuqv2 = C[3,p,q], B[0,p+u,q+1], B[0,p+u,q+2]
+                B_cpuqv3, B_cpuqv4 = B[0,p+u,q+3], B[0,p+u,q+4]
+                total_00 += B_cpuqv * C_opq
+                total_01 += B_cpuqv * C_o1pq
+                total_02 += B_cpuqv * C_o2pq
+                total_03 += B_cpuqv * C_o3pq
+                total_10 += B_cpuqv1 * C_opq
+                total_11 += B_cpuqv1 * C_o1pq
+                total_12 += B_cpuqv1 * C_o2pq
+                total_13 += B_cpuqv1 * C_o3pq
+                total_20 += B_cpuqv2 * C_opq
+                total_21 += B_cpuqv2 * C_o1pq
+                total_22 += B_cpuqv2 * C_o2pq
+                total_23 += B_cpuqv2 * C_o3pq
+                total_30 += B_cpuqv3 * C_opq
+                total_31 += B_cpuqv3 * C_o1pq
+                total_32 += B_cpuqv3 * C_o2pq
+                total_33 += B_cpuqv3 * C_o3pq
+                total_40 += B_cpuqv4 * C_opq
+                total_41 += B_cpuqv4 * C_o1pq
+                total_42 += B_cpuqv4 * C_o2pq
+                total_43 += B_cpuqv4 * C_o3pq
+        A[0,0,u,0] -= step * total_00
+        A[1,0,u,0] -= step * total_01
+        A[2,0,u,0] -= step * total_02
+        A[3,0,u,0] -= step * total_03
+        A[0,0,u,1] -= step * total_10
+        A[1,0,u,1] -= step * total_11
+        A[2,0,u,1] -= step * total_12
+        A[3,0,u,1] -= step * total_13
+        A[0,0,u,2] -= step * total_20
+        A[1,0,u,2] -= step * total_21
+        A[2,0,u,2] -= step * total_22
+        A[3,0,u,2] -= step * total_23
+        A[0,0,u,3] -= step * total_30
+        A[1,0,u,3] -= step * total_31
+        A[2,0,u,3] -= step * total_32
+        A[3,0,u,3] -= step * total_33
+        A[0,0,u,4] -= step * total_40
+        A[1,0,u,4] -= step * total_41
+        A[2,0,u,4] -= step * total_42
+        A[3,0,u,4] -= step * total_43
 
 
 @kernel
@@ -1474,104 +1271,95 @@ def add_rows(C, A, rows, terms, factor):
     for p in range(rows):
         total = zero
         for k in range(terms):
-            total += A[p, k]
+            total += A[p,k]
         C[p] += factor * total
 
 
 @kernel
-def add_pk_qk(C, A, B, rows, columns, terms, factor):
+def add_rows_x_rows(C, A, B, rows, columns, terms, factor):
     """Update C[p,q] ← C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] += factor * total_0_0
-            C[p, q + 1] += factor * total_0_1
-            C[p, q + 2] += factor * total_0_2
-            C[p, q + 3] += factor * total_0_3
-            C[p, q + 4] += factor * total_0_4
-            C[p, q + 5] += factor * total_0_5
-            C[p + 1, q] += factor * total_1_0
-            C[p + 1, q + 1] += factor * total_1_1
-            C[p + 1, q + 2] += factor * total_1_2
-            C[p + 1, q + 3] += factor * total_1_3
-            C[p + 1, q + 4] += factor * total_1_4
-            C[p + 1, q + 5] += factor * total_1_5
-            C[p + 2, q] += factor * total_2_0
-            C[p + 2, q + 1] += factor * total_2_1
-            C[p + 2, q + 2] += factor * total_2_2
-            C[p + 2, q + 3] += factor * total_2_3
-            C[p + 2, q + 4] += factor * total_2_4
-            C[p + 2, q + 5] += factor * total_2_5
-            C[p + 3, q] += factor * total_3_0
-            C[p + 3, q + 1] += factor * total_3_1
-            C[p + 3, q + 2] += factor * total_3_2
-            C[p + 3, q + 3] += factor * total_3_3
-            C[p + 3, q + 4] += factor * total_3_4
-            C[p + 3, q + 5] += factor * total_3_5
+                A_pk, B_qk, B_q1k, B_q2k, B_q3k = A[p,k], B[q,k], B[q+1,k], B[q+2,k], B[q+3,k]
+                B_q4k, B_q5k, A_p1k, A_p2k, A_p3k = B[q+4,k], B[q+5,k], A[p+1,k], A[p+2,k], A[p+3,k]
+                total_00 += A_pk * B_qk
+                total_01 += A_pk * B_q1k
+                total_02 += A_pk * B_q2k
+                total_03 += A_pk * B_q3k
+                total_04 += A_pk * B_q4k
+                total_05 += A_pk * B_q5k
+                total_10 += A_p1k * B_qk
+                total_11 += A_p1k * B_q1k
+                total_12 += A_p1k * B_q2k
+                total_13 += A_p1k * B_q3k
+                total_14 += A_p1k * B_q4k
+                total_15 += A_p1k * B_q5k
+                total_20 += A_p2k * B_qk
+                total_21 += A_p2k * B_q1k
+                total_22 += A_p2k * B_q2k
+                total_23 += A_p2k * B_q3k
+                total_24 += A_p2k * B_q4k
+                total_25 += A_p2k * B_q5k
+                total_30 += A_p3k * B_qk
+                total_31 += A_p3k * B_q1k
+                total_32 += A_p3k * B_q2k
+                total_33 += A_p3k * B_q3k
+                total_34 += A_p3k * B_q4k
+                total_35 += A_p3k * B_q5k
+            C[p,q] += factor * total_00
+            C[p,q+1] += factor * total_01
+            C[p,q+2] += factor * total_02
+            C[p,q+3] += factor * total_03
+            C[p,q+4] += factor * total_04
+            C[p,q+5] += factor * total_05
+            C[p+1,q] += factor * total_10
+            C[p+1,q+1] += factor * total_11
+            C[p+1,q+2] += factor * total_12
+            C[p+1,q+3] += factor * total_13
+            C[p+1,q+4] += factor * total_14
+            C[p+1,q+5] += factor * total_15
+            C[p+2,q] += factor * total_20
+            C[p+2,q+1] += factor * total_21
+            C[p+2,q+2] += factor * total_22
+            C[p+2,q+3] += factor * total_23
+            C[p+2,q+4] += factor * total_24
+            C[p+2,q+5] += factor * total_25
+            C[p+3,q] += factor * total_30
+            C[p+3,q+1] += factor * total_31
+            C[p+3,q+2] += factor * total_32
+            C[p+3,q+3] += factor * total_33
+            C[p+3,q+4] += factor * total_34
+            C[p+3,q+5] += factor * total_35
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] += factor * total_0
-            C[p, q + 1] += factor * total_1
-            C[p, q + 2] += factor * total_2
-            C[p, q + 3] += factor * total_3
-            C[p, q + 4] += factor * total_4
-            C[p, q + 5] += factor * total_5
+                A_pk = A[p,k]
+                total_0 += A_pk * B[q,k]
+                total_1 += A_pk * B[q+1,k]
+                total_2 += A_pk * B[q+2,k]
+                total_3 += A_pk * B[q+3,k]
+                total_4 += A_pk * B[q+4,k]
+                total_5 += A_pk * B[q+5,k]
+            C[p,q] += factor * total_0
+            C[p,q+1] += factor * total_1
+            C[p,q+2] += factor * total_2
+            C[p,q+3] += factor * total_3
+            C[p,q+4] += factor * total_4
+            C[p,q+5] += factor * total_5
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] += factor * total
+                total += A[p,k] * B[q,k]
+            C[p,q] += factor * total
 
 
 # --- elementary functions of this precision ---
-
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
 
@@ -1584,9 +1372,9 @@ def exp(x):
     Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, real(-105.35837)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1603,13 +1391,12 @@ def exp(x):
 def expm1(x):
     """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
 
-    Max error 1.7 ULP (every float32). Overflow gives inf.
-    Subnormals and ±0 are returned as they are.
+    Max error 1.7 ULP (every float32). Overflow gives inf. Subnormals and ±0 stay.
     """
     t = min(max(x, real(-18.021826)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1627,8 +1414,7 @@ def log(x):
     """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
-    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
-    Subnormals are scaled first and lose nothing.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN. Subnormals are scaled first.
     """
     small = x < real(1.1754944e-38)
     i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
@@ -1642,7 +1428,8 @@ def log(x):
     p1 = real(0.3998878)
     p = p1 * z + p0
     h = real(0.5) * f * f
-    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    low = s * (h + z * p) + e * real(1.4286068e-06)
+    y = e * real(0.69314575) - ((h - low) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
 
@@ -1658,7 +1445,6 @@ def tanh(x):
 
 
 # --- machine code on disk ---
-
 
 def keep_machine_code(*kernels):
     """Keep what the first calls compile on disk, where there is a place; return the kernels."""
@@ -1697,8 +1483,6 @@ def tolerate_failures(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-KEPT = keep_machine_code(
-    sum_opq_cpuqv_o_ocuv_3297, each_tanh, contract_pk_kq, forward_of_example, forward, loss,
-    each_decay_2d8b, contract_kp_kq, backward_of_example, backward, sgd,
-    update_ocuv_cjuiv_oji_a19d, add_rows, add_pk_qk, sgd_overlapped, sgd_minibatch
-)
+KEPT = keep_machine_code(sum_a1, each_tanh, W3_x_patches3, forward_of_example, forward, loss,
+    each_da3_da1, W3_x_da3, backward_of_example, backward, sgd, update_W1_sum_W1, add_rows,
+    add_rows_x_rows, sgd_overlapped, sgd_minibatch)

@@ -9,7 +9,7 @@ Contents:
     forward, loss, backward, forward_from_z1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
-    contract_pk_qk, ...: what they call: products of arrays, functions of all elements
+    h1_x_W2, da2_x_W2, ...: what they call: products of arrays, functions of all elements
     exp, log: elementary functions of this precision
     keep_machine_code: machine code on disk
 
@@ -63,7 +63,7 @@ Regenerate with:
     symbackprop generate --network maxout.toml -o maxout.py, or build(Network([...])) in
         Python
 
-The digest of what follows: 63185798f1d02a0a.
+The digest of what follows: 19c7b8517f92a9e7.
 """
 
 import hashlib
@@ -125,48 +125,40 @@ inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their
-    losses."""
+    """Update after each example of X[order]; return how many, and the sum of their losses."""
     updates = order.shape[0]
-    z1 = np.empty_like(b1)
-    w1 = np.empty(32, np.int64)
-    h1 = np.empty(32, W1.dtype)
-    a2 = np.empty_like(b2)
-    e = np.empty_like(b2)
-    f = np.empty_like(b2)
-    da2 = np.empty_like(b2)
-    dh1 = np.empty(32, W1.dtype)
-    dz1 = np.empty_like(b1)
+    z1, w1, h1 = np.empty_like(b1), np.empty(32, np.int64), np.empty(32, W1.dtype)
+    a2, e, f, da2 = np.empty_like(b2), np.empty_like(b2), np.empty_like(b2), np.empty_like(b2)
+    dh1, dz1 = np.empty(32, W1.dtype), np.empty_like(b1)
     losses = zero
     done = 0
     l2_x2 = real(2) * l2
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         # z1[i,k] = b1[i,k] + Σ_j<64 W1[i,k,j] x[j]
         for i in range(32):
             for k in range(3):
                 total = zero
                 for j in range(64):
-                    total += W1[i, k, j] * x[j]
-                z1[i, k] = b1[i, k] + total
+                    total += W1[i,k,j] * x[j]
+                z1[i,k] = b1[i,k] + total
         # w1[i] = argmax_k<3 z1[i,k]
         for i in range(32):
-            largest = z1[i, 0]
+            largest = z1[i,0]
             w1[i] = 0
             for k in range(3):
-                if z1[i, k] != z1[i, k] or z1[i, k] > largest:
-                    largest = z1[i, k]
+                if z1[i,k] != z1[i,k] or z1[i,k] > largest:
+                    largest = z1[i,k]
                     w1[i] = k
         # h1[i] = z1[i,w1[i]]
         for i in range(32):
-            h1[i] = z1[i, w1[i]]
+            h1[i] = z1[i,w1[i]]
         # a2[i] = b2[i] + Σ_j<32 W2[i,j] h1[j]
         for i in range(10):
             total = zero
             for j in range(32):
-                total += W2[i, j] * h1[j]
+                total += W2[i,j] * h1[j]
             a2[i] = b2[i] + total
         # m = max_i<10 a2[i]
         m = a2[0]
@@ -194,12 +186,12 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for j in range(10):
             da2_j = da2[j]
             for i in range(32):
-                dh1[i] += da2_j * W2[j, i]
+                dh1[i] += da2_j * W2[j,i]
         # dz1[i,k] = dh1[i] 1[k=w1[i]]
         for i in range(32):
             dh1_i = dh1[i]
             for k in range(3):
-                dz1[i, k] = dh1_i * (one if k == w1[i] else zero)
+                dz1[i,k] = dh1_i * (one if k == w1[i] else zero)
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
@@ -210,18 +202,18 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         step_l2_x2 = l2_x2 * step
         for i in range(32):
             for k in range(3):
-                step_dz1_i_k = step * dz1[i, k]
+                step_dz1_ik = step * dz1[i,k]
                 for j in range(64):
-                    W1[i, k, j] -= step_dz1_i_k * x[j] + step_l2_x2 * W1[i, k, j]
+                    W1[i,k,j] -= step_dz1_ik * x[j] + step_l2_x2 * W1[i,k,j]
         # b1[i,k] ← b1[i,k] - step dz1[i,k]
         for i in range(32):
             for k in range(3):
-                b1[i, k] -= step * dz1[i, k]
+                b1[i,k] -= step * dz1[i,k]
         # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
         for i in range(10):
             step_da2 = step * da2[i]
             for j in range(32):
-                W2[i, j] -= step_da2 * h1[j] + step_l2_x2 * W2[i, j]
+                W2[i,j] -= step_da2 * h1[j] + step_l2_x2 * W2[i,j]
         # b2[i] ← b2[i] - step da2[i]
         for i in range(10):
             b2[i] -= step * da2[i]
@@ -233,21 +225,17 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
 def forward(X, W1, b1, W2, b2, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
-    z1 = np.empty_like(b1)
-    w1 = np.empty(32, np.int64)
-    h1 = np.empty(32, W1.dtype)
-    a2 = np.empty_like(b2)
-    e = np.empty_like(b2)
+    z1, w1, h1 = np.empty_like(b1), np.empty(32, np.int64), np.empty(32, W1.dtype)
+    a2, e = np.empty_like(b2), np.empty_like(b2)
     for n in range(N):
-        x = X[n]
-        f = F[n]
+        x, f = X[n], F[n]
         # z1[i,k] = b1[i,k] + Σ_j<64 W1[i,k,j] x[j]
         for i in range(32):
             for k in range(3):
                 total = zero
                 for j in range(64):
-                    total += W1[i, k, j] * x[j]
-                z1[i, k] = b1[i, k] + total
+                    total += W1[i,k,j] * x[j]
+                z1[i,k] = b1[i,k] + total
         forward_from_z1(W2, b2, z1, w1, h1, a2, e, f)
 
 
@@ -255,23 +243,18 @@ def forward(X, W1, b1, W2, b2, F):
 def loss(X, Y, W1, b1, W2, b2):
     """Return the mean loss of the examples, without the penalty."""
     N = X.shape[0]
-    z1 = np.empty_like(b1)
-    w1 = np.empty(32, np.int64)
-    h1 = np.empty(32, W1.dtype)
-    a2 = np.empty_like(b2)
-    e = np.empty_like(b2)
-    f = np.empty_like(b2)
+    z1, w1, h1 = np.empty_like(b1), np.empty(32, np.int64), np.empty(32, W1.dtype)
+    a2, e, f = np.empty_like(b2), np.empty_like(b2), np.empty_like(b2)
     mean = zero
     for n in range(N):
-        x = X[n]
-        y = Y[n]
+        x, y = X[n], Y[n]
         # z1[i,k] = b1[i,k] + Σ_j<64 W1[i,k,j] x[j]
         for i in range(32):
             for k in range(3):
                 total = zero
                 for j in range(64):
-                    total += W1[i, k, j] * x[j]
-                z1[i, k] = b1[i, k] + total
+                    total += W1[i,k,j] * x[j]
+                z1[i,k] = b1[i,k] + total
         m, z = forward_from_z1(W2, b2, z1, w1, h1, a2, e, f)
         # l = m + log(z) - a2[y]
         l = m + log(z) - a2[y]
@@ -282,22 +265,16 @@ def loss(X, Y, W1, b1, W2, b2):
 @kernel
 def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    z1 = np.empty_like(b1)
-    w1 = np.empty(32, np.int64)
-    h1 = np.empty(32, W1.dtype)
-    a2 = np.empty_like(b2)
-    e = np.empty_like(b2)
-    f = np.empty_like(b2)
-    da2 = np.empty_like(b2)
-    dh1 = np.empty(32, W1.dtype)
-    dz1 = np.empty_like(b1)
+    z1, w1, h1 = np.empty_like(b1), np.empty(32, np.int64), np.empty(32, W1.dtype)
+    a2, e, f, da2 = np.empty_like(b2), np.empty_like(b2), np.empty_like(b2), np.empty_like(b2)
+    dh1, dz1 = np.empty(32, W1.dtype), np.empty_like(b1)
     # z1[i,k] = b1[i,k] + Σ_j<64 W1[i,k,j] x[j]
     for i in range(32):
         for k in range(3):
             total = zero
             for j in range(64):
-                total += W1[i, k, j] * x[j]
-            z1[i, k] = b1[i, k] + total
+                total += W1[i,k,j] * x[j]
+            z1[i,k] = b1[i,k] + total
     m, z = forward_from_z1(W2, b2, z1, w1, h1, a2, e, f)
     # l = m + log(z) - a2[y]
     l = m + log(z) - a2[y]
@@ -310,23 +287,22 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
     for j in range(10):
         da2_j = da2[j]
         for i in range(32):
-            dh1[i] += da2_j * W2[j, i]
-    # dz1[i,k] = dh1[i] 1[k=w1[i]]; dW1[i,k,j] = dz1[i,k] x[j] + 2 l2 W1[i,k,j]; db1[i,k]
-    #     = dz1[i,k]
+            dh1[i] += da2_j * W2[j,i]
+    # dz1[i,k] = dh1[i] 1[k=w1[i]]; dW1[i,k,j] = dz1[i,k] x[j] + 2 l2 W1[i,k,j]; db1[i,k] = dz1[i,k]
     l2_x2 = real(2) * l2
     for i in range(32):
         dh1_i = dh1[i]
         for k in range(3):
-            dz1[i, k] = dh1_i * (one if k == w1[i] else zero)
-            dz1_i_k = dz1[i, k]
+            dz1[i,k] = dh1_i * (one if k == w1[i] else zero)
+            dz1_ik = dz1[i,k]
             for j in range(64):
-                dW1[i, k, j] = dz1_i_k * x[j] + l2_x2 * W1[i, k, j]
-            db1[i, k] = dz1[i, k]
+                dW1[i,k,j] = dz1_ik * x[j] + l2_x2 * W1[i,k,j]
+            db1[i,k] = dz1[i,k]
     # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j]; db2[i] = da2[i]
     for i in range(10):
         da2_i = da2[i]
         for j in range(32):
-            dW2[i, j] = da2_i * h1[j] + l2_x2 * W2[i, j]
+            dW2[i,j] = da2_i * h1[j] + l2_x2 * W2[i,j]
         db2[i] = da2[i]
     return l
 
@@ -336,26 +312,25 @@ def forward_from_z1(W2, b2, z1, w1, h1, a2, e, f):
     """Compute w1, h1, a2, e, f of one example from z1; return m, z."""
     # w1[i] = argmax_k<3 z1[i,k]; h1[i] = z1[i,w1[i]]
     for i in range(32):
-        largest = z1[i, 0]
+        largest = z1[i,0]
         w1[i] = 0
         for k in range(3):
-            if z1[i, k] != z1[i, k] or z1[i, k] > largest:
-                largest = z1[i, k]
+            if z1[i,k] != z1[i,k] or z1[i,k] > largest:
+                largest = z1[i,k]
                 w1[i] = k
-        h1[i] = z1[i, w1[i]]
+        h1[i] = z1[i,w1[i]]
     # a2[i] = b2[i] + Σ_j<32 W2[i,j] h1[j]
     for i in range(10):
         total = zero
         for j in range(32):
-            total += W2[i, j] * h1[j]
+            total += W2[i,j] * h1[j]
         a2[i] = b2[i] + total
     # m = max_i<10 a2[i]
     m = a2[0]
     for i in range(10):
         m = max(m, a2[i])
-    # z = Σ_i<10 e[i]
+    # e[i] = exp(a2[i] - m); z = Σ_i<10 e[i]
     z = zero
-    # e[i] = exp(a2[i] - m)
     for i in range(10):
         e[i] = exp(a2[i] - m)
         z += e[i]
@@ -403,10 +378,7 @@ class Trainer:
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
         self.state = {}
 
-    def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
-        **hyperparameters,
-    ):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
@@ -658,11 +630,10 @@ def initial_scale(fan_in, fan_out):
 
 def step_size(learning_rate, decay, l2, t):
     """Return the step size of update t."""
-    return learning_rate / (one + real(t) * decay)
+    return learning_rate/(decay*t + 1)
 
 
 # --- faster orders, same updates ---
-
 
 def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
@@ -678,15 +649,9 @@ aligned = njit(at_cache_line)
 def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
     """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
     updates = order.shape[0]
-    z1 = aligned(32 * 3, W1).reshape(32, 3)
-    w1 = np.empty(32, np.int64)
-    h1 = aligned(32, W1)
-    a2 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da2 = aligned(10, W1)
-    dh1 = aligned(32, W1)
-    dz1 = aligned(32 * 3, W1).reshape(32, 3)
+    z1, w1, h1 = aligned(32 * 3, W1).reshape(32, 3), np.empty(32, np.int64), aligned(32, W1)
+    a2, e, f, da2 = aligned(10, W1), aligned(10, W1), aligned(10, W1), aligned(10, W1)
+    dh1, dz1 = aligned(32, W1), aligned(32 * 3, W1).reshape(32, 3)
     losses = zero
     done = 0
     row = order[0]
@@ -696,12 +661,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for k in range(3):
             total = zero
             for j in range(64):
-                total += W1[i, k, j] * x[j]
-            z1[i, k] = b1[i, k] + total
+                total += W1[i,k,j] * x[j]
+            z1[i,k] = b1[i,k] + total
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         m, z = forward_from_z1(W2, b2, z1, w1, h1, a2, e, f)
         # l = m + log(z) - a2[y]
         l = m + log(z) - a2[y]
@@ -721,63 +685,56 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for j in range(10):
             da2_j = da2[j]
             for i in range(32):
-                dh1[i] += da2_j * W2[j, i]
+                dh1[i] += da2_j * W2[j,i]
         # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(10):
             step_da2 = step * da2[i]
             for j in range(32):
-                W2_i_j = W2[i, j]
-                W2_i_j -= W2_i_j * step_l2_x2 + step_da2 * h1[j]
-                W2[i, j] = W2_i_j
+                W2[i,j] -= step_da2 * h1[j] + step_l2_x2 * W2[i,j]
         # dz1[i,k] = dh1[i] 1[k=w1[i]]
         for i in range(32):
             dh1_i = dh1[i]
             for k in range(3):
-                dz1[i, k] = dh1_i * (one if k == w1[i] else zero)
-        row = order[min(n + 1, updates - 1)]
+                dz1[i,k] = dh1_i * (one if k == w1[i] else zero)
+        row = order[min(n+1,updates-1)]
         x_next = X[row]
-        # b1[i,k] ← b1[i,k] - step dz1[i,k]; W1[i,k,j] ← W1[i,k,j] + step (-dz1[i,k] x[j] - 2
-        #     l2 W1[i,k,j]); z1[i,k] = b1[i,k] + Σ_j<64 W1[i,k,j] x_next[j]
+        # b1[i,k] ← b1[i,k] - step dz1[i,k]
+        # W1[i,k,j] ← W1[i,k,j] + step (-dz1[i,k] x[j] - 2 l2 W1[i,k,j])
+        # z1[i,k] = b1[i,k] + Σ_j<64 W1[i,k,j] x_next[j]
         step_l2_x2 = real(2) * step * l2
         for i in range(0, 30, 3):
             for k in range(3):
-                b1[i, k] -= step * dz1[i, k]
-                b1[i + 1, k] -= step * dz1[i + 1, k]
-                b1[i + 2, k] -= step * dz1[i + 2, k]
+                b1[i,k] -= step * dz1[i,k]
+                b1[i+1,k] -= step * dz1[i+1,k]
+                b1[i+2,k] -= step * dz1[i+2,k]
                 total_0 = total_1 = total_2 = zero
-                step_dz1_i_k_0 = step * dz1[i, k]
-                step_dz1_i_k_1 = step * dz1[i + 1, k]
-                step_dz1_i_k_2 = step * dz1[i + 2, k]
+                step_dz1_ik_0, step_dz1_ik_1 = step * dz1[i,k], step * dz1[i+1,k]
+                step_dz1_ik_2 = step * dz1[i+2,k]
                 for j in range(64):
-                    W1_i_k_j = W1[i, k, j]
-                    x_j = x[j]
-                    W1_i1_k_j = W1[i + 1, k, j]
-                    W1_i2_k_j = W1[i + 2, k, j]
+                    W1_ikj, x_j, W1_i1kj, W1_i2kj = W1[i,k,j], x[j], W1[i+1,k,j], W1[i+2,k,j]
                     x_next_j = x_next[j]
-                    W1_i_k_j -= W1_i_k_j * step_l2_x2 + step_dz1_i_k_0 * x_j
-                    W1_i1_k_j -= W1_i1_k_j * step_l2_x2 + step_dz1_i_k_1 * x_j
-                    W1_i2_k_j -= W1_i2_k_j * step_l2_x2 + step_dz1_i_k_2 * x_j
-                    total_0 += W1_i_k_j * x_next_j
-                    total_1 += W1_i1_k_j * x_next_j
-                    total_2 += W1_i2_k_j * x_next_j
-                    W1[i, k, j] = W1_i_k_j
-                    W1[i + 1, k, j] = W1_i1_k_j
-                    W1[i + 2, k, j] = W1_i2_k_j
-                z1[i, k] = b1[i, k] + total_0
-                z1[i + 1, k] = total_1 + b1[i + 1, k]
-                z1[i + 2, k] = total_2 + b1[i + 2, k]
+                    W1_ikj -= W1_ikj * step_l2_x2 + step_dz1_ik_0 * x_j
+                    W1_i1kj -= W1_i1kj * step_l2_x2 + step_dz1_ik_1 * x_j
+                    W1_i2kj -= W1_i2kj * step_l2_x2 + step_dz1_ik_2 * x_j
+                    total_0 += W1_ikj * x_next_j
+                    total_1 += W1_i1kj * x_next_j
+                    total_2 += W1_i2kj * x_next_j
+                    W1[i,k,j], W1[i+1,k,j], W1[i+2,k,j] = W1_ikj, W1_i1kj, W1_i2kj
+                z1[i,k] = b1[i,k] + total_0
+                z1[i+1,k] = total_1 + b1[i+1,k]
+                z1[i+2,k] = total_2 + b1[i+2,k]
         for i in range(30, 32):
             for k in range(3):
-                b1[i, k] -= step * dz1[i, k]
+                b1[i,k] -= step * dz1[i,k]
                 total = zero
-                step_dz1_i_k = step * dz1[i, k]
+                step_dz1_ik = step * dz1[i,k]
                 for j in range(64):
-                    W1_i_k_j = W1[i, k, j]
-                    W1_i_k_j -= W1_i_k_j * step_l2_x2 + step_dz1_i_k * x[j]
-                    total += W1_i_k_j * x_next[j]
-                    W1[i, k, j] = W1_i_k_j
-                z1[i, k] = b1[i, k] + total
+                    W1_ikj = W1[i,k,j]
+                    W1_ikj -= W1_ikj * step_l2_x2 + step_dz1_ik * x[j]
+                    total += W1_ikj * x_next[j]
+                    W1[i,k,j] = W1_ikj
+                z1[i,k] = b1[i,k] + total
         done += 1
     return done, losses
 
@@ -786,17 +743,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
 def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batch):
     """Update after every `batch` examples of X[order], by the mean of their gradients."""
     updates = order.shape[0]
-    x = aligned(batch * 64, W1).reshape(batch, 64)
-    y = np.empty(batch, np.int64)
-    z1 = aligned(batch * 32 * 3, W1).reshape(batch, 32, 3)
-    w1 = np.empty((batch, 32), np.int64)
-    h1 = aligned(batch * 32, W1).reshape(batch, 32)
-    a2 = aligned(batch * 10, W1).reshape(batch, 10)
-    m = aligned(batch, W1)
-    e = aligned(batch * 10, W1).reshape(batch, 10)
-    z = aligned(batch, W1)
-    f = aligned(batch * 10, W1).reshape(batch, 10)
-    l = aligned(batch, W1)
+    x, y = aligned(batch * 64, W1).reshape(batch, 64), np.empty(batch, np.int64)
+    z1, w1 = aligned(batch * 32 * 3, W1).reshape(batch, 32, 3), np.empty((batch, 32), np.int64)
+    h1, a2 = aligned(batch * 32, W1).reshape(batch, 32), aligned(batch * 10, W1).reshape(batch, 10)
+    m, e, z = aligned(batch, W1), aligned(batch * 10, W1).reshape(batch, 10), aligned(batch, W1)
+    f, l = aligned(batch * 10, W1).reshape(batch, 10), aligned(batch, W1)
     da2 = aligned(batch * 10, W1).reshape(batch, 10)
     dh1 = aligned(batch * 32, W1).reshape(batch, 32)
     dz1 = aligned(batch * 32 * 3, W1).reshape(batch, 32, 3)
@@ -807,9 +758,9 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
         count = min(batch, updates - start)
         # the examples of the batch, row by row
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             for j in range(64):
-                x[r, j] = X[row, j]
+                x[r,j] = X[row,j]
             y[r] = Y[row]
         # z1[r,i,k] = b1[i,k] + Σ_j<64 W1[i,k,j] x[r,j]
         for r in range(count):
@@ -817,63 +768,63 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
                 for k in range(3):
                     total = zero
                     for j in range(64):
-                        total += W1[i, k, j] * x[r, j]
-                    z1[r, i, k] = b1[i, k] + total
+                        total += W1[i,k,j] * x[r,j]
+                    z1[r,i,k] = b1[i,k] + total
         # w1[r,i] = argmax_k<3 z1[r,i,k]
         for r in range(count):
             for i in range(32):
-                largest = z1[r, i, 0]
-                w1[r, i] = 0
+                largest = z1[r,i,0]
+                w1[r,i] = 0
                 for k in range(3):
-                    if z1[r, i, k] != z1[r, i, k] or z1[r, i, k] > largest:
-                        largest = z1[r, i, k]
-                        w1[r, i] = k
+                    if z1[r,i,k] != z1[r,i,k] or z1[r,i,k] > largest:
+                        largest = z1[r,i,k]
+                        w1[r,i] = k
         # h1[r,i] = z1[r,i,w1[r,i]]
         for r in range(count):
             for i in range(32):
-                h1[r, i] = z1[r, i, w1[r, i]]
+                h1[r,i] = z1[r,i,w1[r,i]]
         # a2[r,i] = Σ_j<32 W2[i,j] h1[r,j]
-        contract_pk_qk(a2, h1, W2, count, 10, 32)
+        h1_x_W2(a2, h1, W2, count, 10, 32)
         # a2[r,i] ← a2[r,i] + b2[i]
         for r in range(count):
             for i in range(10):
-                a2[r, i] += b2[i]
+                a2[r,i] += b2[i]
         # m[r] = max_i<10 a2[r,i]
         for r in range(count):
-            total = a2[r, 0]
+            total = a2[r,0]
             for i in range(10):
-                total = max(total, a2[r, i])
+                total = max(total, a2[r,i])
             m[r] = total
         # e[r,i] = exp(a2[r,i] - m[r])
         for r in range(count):
             for i in range(10):
-                e[r, i] = exp(a2[r, i] - m[r])
+                e[r,i] = exp(a2[r,i] - m[r])
         # z[r] = Σ_i<10 e[r,i]
         for r in range(count):
             total = zero
             for i in range(10):
-                total += e[r, i]
+                total += e[r,i]
             z[r] = total
         # f[r,i] = e[r,i]/z[r]
         for r in range(count):
             per_z_r = one / z[r]
             for i in range(10):
-                f[r, i] = per_z_r * e[r, i]
+                f[r,i] = per_z_r * e[r,i]
         # l[r] = m[r] + log(z[r]) - a2[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(z[r]) - a2[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a2[r,y[r]]
         # da2[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(10):
-                da2[r, i] = f[r, i] - (one if i == y[r] else zero)
+                da2[r,i] = f[r,i] - (one if i == y[r] else zero)
         # dh1[r,i] = Σ_j<10 W2[j,i] da2[r,j]
-        contract_pk_kq(dh1, da2, W2, count, 32, 10)
+        da2_x_W2(dh1, da2, W2, count, 32, 10)
         # dz1[r,i,k] = dh1[r,i] 1[k=w1[r,i]]
         for r in range(count):
             for i in range(32):
-                dh1_r_i = dh1[r, i]
+                dh1_ri = dh1[r,i]
                 for k in range(3):
-                    dz1[r, i, k] = dh1_r_i * (one if k == w1[r, i] else zero)
+                    dz1[r,i,k] = dh1_ri * (one if k == w1[r,i] else zero)
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):
@@ -890,29 +841,25 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
         for i in range(32):
             for k in range(3):
                 for j in range(64):
-                    W1_i_k_j = W1[i, k, j]
-                    W1_i_k_j -= W1_i_k_j * step_l2_x2
-                    W1[i, k, j] = W1_i_k_j
+                    W1[i,k,j] -= step_l2_x2 * W1[i,k,j]
                 for r in range(count):
-                    step_dz1_r_i_k_per_count = step_per_count * dz1[r, i, k]
+                    step_dz1_rik_per_count = step_per_count * dz1[r,i,k]
                     for j in range(64):
-                        W1[i, k, j] -= step_dz1_r_i_k_per_count * x[r, j]
+                        W1[i,k,j] -= step_dz1_rik_per_count * x[r,j]
         # b1[i,k] ← b1[i,k] + Σ_r (-step dz1[r,i,k]/count)
         step_per_count = step / real(count)
         for i in range(32):
             for r in range(count):
                 for k in range(3):
-                    b1[i, k] -= step_per_count * dz1[r, i, k]
+                    b1[i,k] -= step_per_count * dz1[r,i,k]
         # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count) - 2 step l2 W2[i,j]
-        scale_and_add_kp_kq(
-            W2, da2, h1, 10, 32, count, -real(2) * step * l2, -step /
-            real(count)
-        )
+        scale_and_add_da2_x_h1(W2, da2, h1, 10, 32, count, -real(2) * step * l2,
+                -step / real(count))
         # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(10):
-                b2[i] -= step_per_count * da2[r, i]
+                b2[i] -= step_per_count * da2[r,i]
         update += 1
         done += count
     return done, losses
@@ -923,287 +870,180 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 # --- what they call: products of arrays, functions of all elements ---
 
-
 @kernel
-def contract_pk_qk(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
+def h1_x_W2(a2, h1, W2, rows, columns, terms):
+    """Set a2[p,q] = Σ_k h1[p,k] W2[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] = total_0_0
-            C[p, q + 1] = total_0_1
-            C[p, q + 2] = total_0_2
-            C[p, q + 3] = total_0_3
-            C[p, q + 4] = total_0_4
-            C[p, q + 5] = total_0_5
-            C[p + 1, q] = total_1_0
-            C[p + 1, q + 1] = total_1_1
-            C[p + 1, q + 2] = total_1_2
-            C[p + 1, q + 3] = total_1_3
-            C[p + 1, q + 4] = total_1_4
-            C[p + 1, q + 5] = total_1_5
-            C[p + 2, q] = total_2_0
-            C[p + 2, q + 1] = total_2_1
-            C[p + 2, q + 2] = total_2_2
-            C[p + 2, q + 3] = total_2_3
-            C[p + 2, q + 4] = total_2_4
-            C[p + 2, q + 5] = total_2_5
-            C[p + 3, q] = total_3_0
-            C[p + 3, q + 1] = total_3_1
-            C[p + 3, q + 2] = total_3_2
-            C[p + 3, q + 3] = total_3_3
-            C[p + 3, q + 4] = total_3_4
-            C[p + 3, q + 5] = total_3_5
+                h1_pk, W2_qk, W2_q1k, W2_q2k = h1[p,k], W2[q,k], W2[q+1,k], W2[q+2,k]
+                W2_q3k, W2_q4k, W2_q5k, h1_p1k = W2[q+3,k], W2[q+4,k], W2[q+5,k], h1[p+1,k]
+                h1_p2k, h1_p3k = h1[p+2,k], h1[p+3,k]
+                total_00 += W2_qk * h1_pk
+                total_01 += W2_q1k * h1_pk
+                total_02 += W2_q2k * h1_pk
+                total_03 += W2_q3k * h1_pk
+                total_04 += W2_q4k * h1_pk
+                total_05 += W2_q5k * h1_pk
+                total_10 += W2_qk * h1_p1k
+                total_11 += W2_q1k * h1_p1k
+                total_12 += W2_q2k * h1_p1k
+                total_13 += W2_q3k * h1_p1k
+                total_14 += W2_q4k * h1_p1k
+                total_15 += W2_q5k * h1_p1k
+                total_20 += W2_qk * h1_p2k
+                total_21 += W2_q1k * h1_p2k
+                total_22 += W2_q2k * h1_p2k
+                total_23 += W2_q3k * h1_p2k
+                total_24 += W2_q4k * h1_p2k
+                total_25 += W2_q5k * h1_p2k
+                total_30 += W2_qk * h1_p3k
+                total_31 += W2_q1k * h1_p3k
+                total_32 += W2_q2k * h1_p3k
+                total_33 += W2_q3k * h1_p3k
+                total_34 += W2_q4k * h1_p3k
+                total_35 += W2_q5k * h1_p3k
+            a2[p,q], a2[p,q+1], a2[p,q+2], a2[p,q+3] = total_00, total_01, total_02, total_03
+            a2[p,q+4], a2[p,q+5], a2[p+1,q], a2[p+1,q+1] = total_04, total_05, total_10, total_11
+            a2[p+1,q+2], a2[p+1,q+3], a2[p+1,q+4] = total_12, total_13, total_14
+            a2[p+1,q+5], a2[p+2,q], a2[p+2,q+1] = total_15, total_20, total_21
+            a2[p+2,q+2], a2[p+2,q+3], a2[p+2,q+4] = total_22, total_23, total_24
+            a2[p+2,q+5], a2[p+3,q], a2[p+3,q+1] = total_25, total_30, total_31
+            a2[p+3,q+2], a2[p+3,q+3], a2[p+3,q+4] = total_32, total_33, total_34
+            a2[p+3,q+5] = total_35
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] = total_0
-            C[p, q + 1] = total_1
-            C[p, q + 2] = total_2
-            C[p, q + 3] = total_3
-            C[p, q + 4] = total_4
-            C[p, q + 5] = total_5
+                h1_pk = h1[p,k]
+                total_0 += h1_pk * W2[q,k]
+                total_1 += h1_pk * W2[q+1,k]
+                total_2 += h1_pk * W2[q+2,k]
+                total_3 += h1_pk * W2[q+3,k]
+                total_4 += h1_pk * W2[q+4,k]
+                total_5 += h1_pk * W2[q+5,k]
+            a2[p,q], a2[p,q+1], a2[p,q+2], a2[p,q+3] = total_0, total_1, total_2, total_3
+            a2[p,q+4], a2[p,q+5] = total_4, total_5
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] = total
+                total += W2[q,k] * h1[p,k]
+            a2[p,q] = total
 
 
 @kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
+def da2_x_W2(dh1, da2, W2, rows, columns, terms):
+    """Set dh1[p,q] = Σ_k da2[p,k] W2[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            dh1[p,q] = dh1[p+1,q] = dh1[p+2,q] = dh1[p+3,q] = dh1[p+4,q] = dh1[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
+            da2_pk_00, da2_pk_01, da2_pk_02 = da2[p,k], da2[p+1,k], da2[p+2,k]
+            da2_pk_03, da2_pk_04, da2_pk_05 = da2[p+3,k], da2[p+4,k], da2[p+5,k]
+            da2_pk_10, da2_pk_11, da2_pk_12 = da2[p,k+1], da2[p+1,k+1], da2[p+2,k+1]
+            da2_pk_13, da2_pk_14, da2_pk_15 = da2[p+3,k+1], da2[p+4,k+1], da2[p+5,k+1]
+            da2_pk_20, da2_pk_21, da2_pk_22 = da2[p,k+2], da2[p+1,k+2], da2[p+2,k+2]
+            da2_pk_23, da2_pk_24, da2_pk_25 = da2[p+3,k+2], da2[p+4,k+2], da2[p+5,k+2]
+            da2_pk_30, da2_pk_31, da2_pk_32 = da2[p,k+3], da2[p+1,k+3], da2[p+2,k+3]
+            da2_pk_33, da2_pk_34, da2_pk_35 = da2[p+3,k+3], da2[p+4,k+3], da2[p+5,k+3]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
+                W2_kq, W2_k1q, W2_k2q, W2_k3q = W2[k,q], W2[k+1,q], W2[k+2,q], W2[k+3,q]
+                dh1[p,q] += (W2_k1q * da2_pk_10 + W2_k2q * da2_pk_20 + W2_k3q * da2_pk_30
+                    + W2_kq * da2_pk_00)
+                dh1[p+1,q] += (W2_k1q * da2_pk_11 + W2_k2q * da2_pk_21 + W2_k3q * da2_pk_31
+                    + W2_kq * da2_pk_01)
+                dh1[p+2,q] += (W2_k1q * da2_pk_12 + W2_k2q * da2_pk_22 + W2_k3q * da2_pk_32
+                    + W2_kq * da2_pk_02)
+                dh1[p+3,q] += (W2_k1q * da2_pk_13 + W2_k2q * da2_pk_23 + W2_k3q * da2_pk_33
+                    + W2_kq * da2_pk_03)
+                dh1[p+4,q] += (W2_k1q * da2_pk_14 + W2_k2q * da2_pk_24 + W2_k3q * da2_pk_34
+                    + W2_kq * da2_pk_04)
+                dh1[p+5,q] += (W2_k1q * da2_pk_15 + W2_k2q * da2_pk_25 + W2_k3q * da2_pk_35
+                    + W2_kq * da2_pk_05)
         for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
+            da2_pk_0, da2_pk_1, da2_pk_2, da2_pk_3 = da2[p,k], da2[p+1,k], da2[p+2,k], da2[p+3,k]
+            da2_pk_4, da2_pk_5 = da2[p+4,k], da2[p+5,k]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
+                W2_kq = W2[k,q]
+                dh1[p,q] += W2_kq * da2_pk_0
+                dh1[p+1,q] += W2_kq * da2_pk_1
+                dh1[p+2,q] += W2_kq * da2_pk_2
+                dh1[p+3,q] += W2_kq * da2_pk_3
+                dh1[p+4,q] += W2_kq * da2_pk_4
+                dh1[p+5,q] += W2_kq * da2_pk_5
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            dh1[p,q] = zero
         for k in range(terms):
-            A_p_k = A[p, k]
+            da2_pk = da2[p,k]
             for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
+                dh1[p,q] += da2_pk * W2[k,q]
 
 
 @kernel
-def scale_and_add_kp_kq(C, A, B, rows, columns, terms, scale, factor):
-    """Update C[p,q] ← C[p,q] + scale C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
+def scale_and_add_da2_x_h1(W2, da2, h1, rows, columns, terms, scale, factor):
+    """Update W2[p,q] ← W2[p,q] + scale W2[p,q] + factor Σ_k da2[k,p] h1[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C_p_q = C[p, q]
-            C_p1_q = C[p + 1, q]
-            C_p2_q = C[p + 2, q]
-            C_p3_q = C[p + 3, q]
-            C_p4_q = C[p + 4, q]
-            C_p5_q = C[p + 5, q]
-            C_p_q += C_p_q * scale
-            C_p1_q += C_p1_q * scale
-            C_p2_q += C_p2_q * scale
-            C_p3_q += C_p3_q * scale
-            C_p4_q += C_p4_q * scale
-            C_p5_q += C_p5_q * scale
-            C[p, q] = C_p_q
-            C[p + 1, q] = C_p1_q
-            C[p + 2, q] = C_p2_q
-            C[p + 3, q] = C_p3_q
-            C[p + 4, q] = C_p4_q
-            C[p + 5, q] = C_p5_q
+            W2[p,q] += scale * W2[p,q]
+            W2[p+1,q] += scale * W2[p+1,q]
+            W2[p+2,q] += scale * W2[p+2,q]
+            W2[p+3,q] += scale * W2[p+3,q]
+            W2[p+4,q] += scale * W2[p+4,q]
+            W2[p+5,q] += scale * W2[p+5,q]
         for k in range(0, terms - (terms % 4), 4):
-            A_k_p_factor_0_0 = factor * A[k, p]
-            A_k_p_factor_0_1 = factor * A[k, p + 1]
-            A_k_p_factor_0_2 = factor * A[k, p + 2]
-            A_k_p_factor_0_3 = factor * A[k, p + 3]
-            A_k_p_factor_0_4 = factor * A[k, p + 4]
-            A_k_p_factor_0_5 = factor * A[k, p + 5]
-            A_k_p_factor_1_0 = factor * A[k + 1, p]
-            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
-            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
-            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
-            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
-            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
-            A_k_p_factor_2_0 = factor * A[k + 2, p]
-            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
-            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
-            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
-            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
-            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
-            A_k_p_factor_3_0 = factor * A[k + 3, p]
-            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
-            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
-            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
-            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
-            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
+            da2_kp_factor_00, da2_kp_factor_01 = factor * da2[k,p], factor * da2[k,p+1]
+            da2_kp_factor_02, da2_kp_factor_03 = factor * da2[k,p+2], factor * da2[k,p+3]
+            da2_kp_factor_04, da2_kp_factor_05 = factor * da2[k,p+4], factor * da2[k,p+5]
+            da2_kp_factor_10, da2_kp_factor_11 = factor * da2[k+1,p], factor * da2[k+1,p+1]
+            da2_kp_factor_12, da2_kp_factor_13 = factor * da2[k+1,p+2], factor * da2[k+1,p+3]
+            da2_kp_factor_14, da2_kp_factor_15 = factor * da2[k+1,p+4], factor * da2[k+1,p+5]
+            da2_kp_factor_20, da2_kp_factor_21 = factor * da2[k+2,p], factor * da2[k+2,p+1]
+            da2_kp_factor_22, da2_kp_factor_23 = factor * da2[k+2,p+2], factor * da2[k+2,p+3]
+            da2_kp_factor_24, da2_kp_factor_25 = factor * da2[k+2,p+4], factor * da2[k+2,p+5]
+            da2_kp_factor_30, da2_kp_factor_31 = factor * da2[k+3,p], factor * da2[k+3,p+1]
+            da2_kp_factor_32, da2_kp_factor_33 = factor * da2[k+3,p+2], factor * da2[k+3,p+3]
+            da2_kp_factor_34, da2_kp_factor_35 = factor * da2[k+3,p+4], factor * da2[k+3,p+5]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
-                    + A_k_p_factor_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
-                    + A_k_p_factor_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
-                    + A_k_p_factor_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
-                    + A_k_p_factor_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
-                    + A_k_p_factor_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
-                    + A_k_p_factor_3_5 * B_k3_q
-                )
+                h1_kq, h1_k1q, h1_k2q, h1_k3q = h1[k,q], h1[k+1,q], h1[k+2,q], h1[k+3,q]
+                W2[p,q] += (da2_kp_factor_00 * h1_kq + da2_kp_factor_10 * h1_k1q
+                    + da2_kp_factor_20 * h1_k2q + da2_kp_factor_30 * h1_k3q)
+                W2[p+1,q] += (da2_kp_factor_01 * h1_kq + da2_kp_factor_11 * h1_k1q
+                    + da2_kp_factor_21 * h1_k2q + da2_kp_factor_31 * h1_k3q)
+                W2[p+2,q] += (da2_kp_factor_02 * h1_kq + da2_kp_factor_12 * h1_k1q
+                    + da2_kp_factor_22 * h1_k2q + da2_kp_factor_32 * h1_k3q)
+                W2[p+3,q] += (da2_kp_factor_03 * h1_kq + da2_kp_factor_13 * h1_k1q
+                    + da2_kp_factor_23 * h1_k2q + da2_kp_factor_33 * h1_k3q)
+                W2[p+4,q] += (da2_kp_factor_04 * h1_kq + da2_kp_factor_14 * h1_k1q
+                    + da2_kp_factor_24 * h1_k2q + da2_kp_factor_34 * h1_k3q)
+                W2[p+5,q] += (da2_kp_factor_05 * h1_kq + da2_kp_factor_15 * h1_k1q
+                    + da2_kp_factor_25 * h1_k2q + da2_kp_factor_35 * h1_k3q)
         for k in range(terms - (terms % 4), terms):
-            A_k_p_factor_0 = factor * A[k, p]
-            A_k_p_factor_1 = factor * A[k, p + 1]
-            A_k_p_factor_2 = factor * A[k, p + 2]
-            A_k_p_factor_3 = factor * A[k, p + 3]
-            A_k_p_factor_4 = factor * A[k, p + 4]
-            A_k_p_factor_5 = factor * A[k, p + 5]
+            da2_kp_factor_0, da2_kp_factor_1 = factor * da2[k,p], factor * da2[k,p+1]
+            da2_kp_factor_2, da2_kp_factor_3 = factor * da2[k,p+2], factor * da2[k,p+3]
+            da2_kp_factor_4, da2_kp_factor_5 = factor * da2[k,p+4], factor * da2[k,p+5]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_factor_0 * B_k_q
-                C[p + 1, q] += A_k_p_factor_1 * B_k_q
-                C[p + 2, q] += A_k_p_factor_2 * B_k_q
-                C[p + 3, q] += A_k_p_factor_3 * B_k_q
-                C[p + 4, q] += A_k_p_factor_4 * B_k_q
-                C[p + 5, q] += A_k_p_factor_5 * B_k_q
+                h1_kq = h1[k,q]
+                W2[p,q] += da2_kp_factor_0 * h1_kq
+                W2[p+1,q] += da2_kp_factor_1 * h1_kq
+                W2[p+2,q] += da2_kp_factor_2 * h1_kq
+                W2[p+3,q] += da2_kp_factor_3 * h1_kq
+                W2[p+4,q] += da2_kp_factor_4 * h1_kq
+                W2[p+5,q] += da2_kp_factor_5 * h1_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C_p_q = C[p, q]
-            C_p_q += C_p_q * scale
-            C[p, q] = C_p_q
+            W2[p,q] += scale * W2[p,q]
         for k in range(terms):
-            A_k_p_factor = factor * A[k, p]
+            da2_kp_factor = factor * da2[k,p]
             for q in range(columns):
-                C[p, q] += A_k_p_factor * B[k, q]
+                W2[p,q] += da2_kp_factor * h1[k,q]
 
 
 # --- elementary functions of this precision ---
-
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
 
@@ -1216,9 +1056,9 @@ def exp(x):
     Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, real(-105.35837)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1236,8 +1076,7 @@ def log(x):
     """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
-    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
-    Subnormals are scaled first and lose nothing.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN. Subnormals are scaled first.
     """
     small = x < real(1.1754944e-38)
     i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
@@ -1251,13 +1090,13 @@ def log(x):
     p1 = real(0.3998878)
     p = p1 * z + p0
     h = real(0.5) * f * f
-    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    low = s * (h + z * p) + e * real(1.4286068e-06)
+    y = e * real(0.69314575) - ((h - low) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
 
 
 # --- machine code on disk ---
-
 
 def keep_machine_code(*kernels):
     """Keep what the first calls compile on disk, where there is a place; return the kernels."""
@@ -1296,7 +1135,5 @@ def tolerate_failures(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-KEPT = keep_machine_code(
-    forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, contract_pk_kq,
-    scale_and_add_kp_kq, sgd_minibatch
-)
+KEPT = keep_machine_code(forward, loss, backward, sgd, sgd_overlapped, h1_x_W2, da2_x_W2,
+    scale_and_add_da2_x_h1, sgd_minibatch)

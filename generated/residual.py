@@ -9,7 +9,7 @@ Contents:
     forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_deferred, sgd_minibatch: faster orders, same updates
-    contract_pk_qk, ...: what they call: products of arrays, functions of all elements
+    rows_x_rows, ...: what they call: products of arrays, functions of all elements
     exp, expm1, log, tanh: elementary functions of this precision
     keep_machine_code: machine code on disk
 
@@ -102,7 +102,7 @@ Regenerate with:
     symbackprop generate --network residual.toml -o residual.py, or build(Network([...])) in
         Python
 
-The digest of what follows: 494e1fe002fbe6f0.
+The digest of what follows: 601b4798bbb72f79.
 """
 
 import hashlib
@@ -169,40 +169,24 @@ inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their
-    losses."""
+    """Update after each example of X[order]; return how many, and the sum of their losses."""
     updates = order.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    dh1_da1 = np.empty_like(b1)
-    a2 = np.empty_like(b1)
-    h2 = np.empty_like(b1)
-    dh2_da2 = np.empty_like(b1)
-    a3 = np.empty_like(b1)
-    h3 = np.empty_like(b1)
-    dh3_da3 = np.empty_like(b1)
-    a4 = np.empty_like(b4)
-    e = np.empty_like(b4)
-    f = np.empty_like(b4)
-    da4 = np.empty_like(b4)
-    dh3 = np.empty_like(b1)
-    da3 = np.empty_like(b1)
-    dh2 = np.empty_like(b1)
-    da2 = np.empty_like(b1)
-    dh1 = np.empty_like(b1)
-    da1 = np.empty_like(b1)
+    a1, h1, dh1_da1, a2 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    h2, dh2_da2, a3, h3 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    dh3_da3, a4, e, f = np.empty_like(b1), np.empty_like(b4), np.empty_like(b4), np.empty_like(b4)
+    da4, dh3, da3, dh2 = np.empty_like(b4), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    da2, dh1, da1 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
     losses = zero
     done = 0
     l2_x2 = real(2) * l2
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         # a1[i] = b1[i] + Σ_j<64 W1[i,j] x[j]
         for i in range(32):
             total = zero
             for j in range(64):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
         # h1[i] = tanh(a1[i])
         for i in range(32):
@@ -216,7 +200,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for i in range(32):
             total = zero
             for j in range(32):
-                total += W2[i, j] * h1[j]
+                total += W2[i,j] * h1[j]
             a2[i] = b2[i] + h1[i] + total
         # h2[i] = tanh(a2[i])
         for i in range(32):
@@ -230,7 +214,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for i in range(32):
             total = zero
             for j in range(32):
-                total += W3[i, j] * h2[j]
+                total += W3[i,j] * h2[j]
             a3[i] = b3[i] + h2[i] + total
         # h3[i] = tanh(a3[i])
         for i in range(32):
@@ -244,7 +228,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for i in range(10):
             total = zero
             for j in range(32):
-                total += W4[i, j] * h3[j]
+                total += W4[i,j] * h3[j]
             a4[i] = b4[i] + total
         # m = max_i<10 a4[i]
         m = a4[0]
@@ -272,7 +256,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for j in range(10):
             da4_j = da4[j]
             for i in range(32):
-                dh3[i] += da4_j * W4[j, i]
+                dh3[i] += da4_j * W4[j,i]
         # da3[i] = dh3_da3[i] dh3[i]
         for i in range(32):
             da3[i] = dh3_da3[i] * dh3[i]
@@ -282,7 +266,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for j in range(32):
             da3_j = da3[j]
             for i in range(32):
-                dh2[i] += da3_j * W3[j, i]
+                dh2[i] += da3_j * W3[j,i]
         # da2[i] = dh2_da2[i] dh2[i]
         for i in range(32):
             da2[i] = dh2_da2[i] * dh2[i]
@@ -292,7 +276,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for j in range(32):
             da2_j = da2[j]
             for i in range(32):
-                dh1[i] += da2_j * W2[j, i]
+                dh1[i] += da2_j * W2[j,i]
         # da1[i] = dh1_da1[i] dh1[i]
         for i in range(32):
             da1[i] = dh1_da1[i] * dh1[i]
@@ -307,7 +291,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for i in range(32):
             step_da1 = step * da1[i]
             for j in range(64):
-                W1[i, j] -= step_da1 * x[j] + step_l2_x2 * W1[i, j]
+                W1[i,j] -= step_da1 * x[j] + step_l2_x2 * W1[i,j]
         # b1[i] ← b1[i] - step da1[i]
         for i in range(32):
             b1[i] -= step * da1[i]
@@ -315,7 +299,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for i in range(32):
             step_da2 = step * da2[i]
             for j in range(32):
-                W2[i, j] -= step_da2 * h1[j] + step_l2_x2 * W2[i, j]
+                W2[i,j] -= step_da2 * h1[j] + step_l2_x2 * W2[i,j]
         # b2[i] ← b2[i] - step da2[i]
         for i in range(32):
             b2[i] -= step * da2[i]
@@ -323,7 +307,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for i in range(32):
             step_da3 = step * da3[i]
             for j in range(32):
-                W3[i, j] -= step_da3 * h2[j] + step_l2_x2 * W3[i, j]
+                W3[i,j] -= step_da3 * h2[j] + step_l2_x2 * W3[i,j]
         # b3[i] ← b3[i] - step da3[i]
         for i in range(32):
             b3[i] -= step * da3[i]
@@ -331,7 +315,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
         for i in range(10):
             step_da4 = step * da4[i]
             for j in range(32):
-                W4[i, j] -= step_da4 * h3[j] + step_l2_x2 * W4[i, j]
+                W4[i,j] -= step_da4 * h3[j] + step_l2_x2 * W4[i,j]
         # b4[i] ← b4[i] - step da4[i]
         for i in range(10):
             b4[i] -= step * da4[i]
@@ -343,22 +327,15 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t
 def forward(X, W1, b1, W2, b2, W3, b3, W4, b4, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    a2 = np.empty_like(b1)
-    h2 = np.empty_like(b1)
-    a3 = np.empty_like(b1)
-    h3 = np.empty_like(b1)
-    a4 = np.empty_like(b4)
-    e = np.empty_like(b4)
+    a1, h1, a2, h2 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    a3, h3, a4, e = np.empty_like(b1), np.empty_like(b1), np.empty_like(b4), np.empty_like(b4)
     for n in range(N):
-        x = X[n]
-        f = F[n]
+        x, f = X[n], F[n]
         # a1[i] = b1[i] + Σ_j<64 W1[i,j] x[j]
         for i in range(32):
             total = zero
             for j in range(64):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
         forward_from_a1(W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f)
 
@@ -367,28 +344,19 @@ def forward(X, W1, b1, W2, b2, W3, b3, W4, b4, F):
 def loss(X, Y, W1, b1, W2, b2, W3, b3, W4, b4):
     """Return the mean loss of the examples, without the penalty."""
     N = X.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    a2 = np.empty_like(b1)
-    h2 = np.empty_like(b1)
-    a3 = np.empty_like(b1)
-    h3 = np.empty_like(b1)
-    a4 = np.empty_like(b4)
-    e = np.empty_like(b4)
+    a1, h1, a2, h2 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    a3, h3, a4, e = np.empty_like(b1), np.empty_like(b1), np.empty_like(b4), np.empty_like(b4)
     f = np.empty_like(b4)
     mean = zero
     for n in range(N):
-        x = X[n]
-        y = Y[n]
+        x, y = X[n], Y[n]
         # a1[i] = b1[i] + Σ_j<64 W1[i,j] x[j]
         for i in range(32):
             total = zero
             for j in range(64):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
-        m, z = forward_from_a1(
-            W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f
-        )
+        m, z = forward_from_a1(W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f)
         # l = m + log(z) - a4[y]
         l = m + log(z) - a4[y]
         mean += l
@@ -398,37 +366,21 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3, W4, b4):
 @kernel
 def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3, dW4, db4, l2):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    dh1_da1 = np.empty_like(b1)
-    a2 = np.empty_like(b1)
-    h2 = np.empty_like(b1)
-    dh2_da2 = np.empty_like(b1)
-    a3 = np.empty_like(b1)
-    h3 = np.empty_like(b1)
-    dh3_da3 = np.empty_like(b1)
-    a4 = np.empty_like(b4)
-    e = np.empty_like(b4)
-    f = np.empty_like(b4)
-    da4 = np.empty_like(b4)
-    dh3 = np.empty_like(b1)
-    da3 = np.empty_like(b1)
-    dh2 = np.empty_like(b1)
-    da2 = np.empty_like(b1)
-    dh1 = np.empty_like(b1)
-    da1 = np.empty_like(b1)
+    a1, h1, dh1_da1, a2 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    h2, dh2_da2, a3, h3 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    dh3_da3, a4, e, f = np.empty_like(b1), np.empty_like(b4), np.empty_like(b4), np.empty_like(b4)
+    da4, dh3, da3, dh2 = np.empty_like(b4), np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
+    da2, dh1, da1 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1)
     # a1[i] = b1[i] + Σ_j<64 W1[i,j] x[j]
     for i in range(32):
         total = zero
         for j in range(64):
-            total += W1[i, j] * x[j]
+            total += W1[i,j] * x[j]
         a1[i] = b1[i] + total
-    m, z = forward_from_a1(
-        W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f
-    )
-    # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²; dh2_da2[i] = 4
-    #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²; dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 +
-    #     exp(-|a1[i]|)²)²
+    m, z = forward_from_a1(W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f)
+    # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
+    # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
+    # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
     for i in range(32):
         shared = exp(-abs(a3[i]))
         shared2 = shared * shared
@@ -450,7 +402,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     for j in range(10):
         da4_j = da4[j]
         for i in range(32):
-            dh3[i] += da4_j * W4[j, i]
+            dh3[i] += da4_j * W4[j,i]
     # da3[i] = dh3_da3[i] dh3[i]; dh2[i] = da3[i] + Σ_j<32 W3[j,i] da3[j]
     for i in range(32):
         da3[i] = dh3_da3[i] * dh3[i]
@@ -458,7 +410,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     for j in range(32):
         da3_j = da3[j]
         for i in range(32):
-            dh2[i] += da3_j * W3[j, i]
+            dh2[i] += da3_j * W3[j,i]
     # da2[i] = dh2_da2[i] dh2[i]; dh1[i] = da2[i] + Σ_j<32 W2[j,i] da2[j]
     for i in range(32):
         da2[i] = dh2_da2[i] * dh2[i]
@@ -466,30 +418,34 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, W4, b4, dW1, db1, dW2, db2, dW3, db3,
     for j in range(32):
         da2_j = da2[j]
         for i in range(32):
-            dh1[i] += da2_j * W2[j, i]
-    # da1[i] = dh1_da1[i] dh1[i]; dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]; db1[i] = da1[i];
-    #     dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j]; db2[i] = da2[i]; dW3[i,j] = da3[i] h2[j]
-    #     + 2 l2 W3[i,j]; db3[i] = da3[i]
+            dh1[i] += da2_j * W2[j,i]
     l2_x2 = real(2) * l2
     for i in range(32):
+        # da1[i] = dh1_da1[i] dh1[i]
         da1[i] = dh1_da1[i] * dh1[i]
+        # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]
         da1_i = da1[i]
         for j in range(64):
-            dW1[i, j] = da1_i * x[j] + l2_x2 * W1[i, j]
+            dW1[i,j] = da1_i * x[j] + l2_x2 * W1[i,j]
+        # db1[i] = da1[i]
         db1[i] = da1[i]
+        # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j]
         da2_i = da2[i]
         for j in range(32):
-            dW2[i, j] = da2_i * h1[j] + l2_x2 * W2[i, j]
+            dW2[i,j] = da2_i * h1[j] + l2_x2 * W2[i,j]
+        # db2[i] = da2[i]
         db2[i] = da2[i]
+        # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j]
         da3_i = da3[i]
         for j in range(32):
-            dW3[i, j] = da3_i * h2[j] + l2_x2 * W3[i, j]
+            dW3[i,j] = da3_i * h2[j] + l2_x2 * W3[i,j]
+        # db3[i] = da3[i]
         db3[i] = da3[i]
     # dW4[i,j] = da4[i] h3[j] + 2 l2 W4[i,j]; db4[i] = da4[i]
     for i in range(10):
         da4_i = da4[i]
         for j in range(32):
-            dW4[i, j] = da4_i * h3[j] + l2_x2 * W4[i, j]
+            dW4[i,j] = da4_i * h3[j] + l2_x2 * W4[i,j]
         db4[i] = da4[i]
     return l
 
@@ -504,29 +460,28 @@ def forward_from_a1(W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f):
     for i in range(32):
         total = zero
         for j in range(32):
-            total += W2[i, j] * h1[j]
+            total += W2[i,j] * h1[j]
         a2[i] = b2[i] + h1[i] + total
         h2[i] = tanh(a2[i])
     # a3[i] = b3[i] + h2[i] + Σ_j<32 W3[i,j] h2[j]; h3[i] = tanh(a3[i])
     for i in range(32):
         total2 = zero
         for j in range(32):
-            total2 += W3[i, j] * h2[j]
+            total2 += W3[i,j] * h2[j]
         a3[i] = b3[i] + h2[i] + total2
         h3[i] = tanh(a3[i])
     # a4[i] = b4[i] + Σ_j<32 W4[i,j] h3[j]
     for i in range(10):
         total3 = zero
         for j in range(32):
-            total3 += W4[i, j] * h3[j]
+            total3 += W4[i,j] * h3[j]
         a4[i] = b4[i] + total3
     # m = max_i<10 a4[i]
     m = a4[0]
     for i in range(10):
         m = max(m, a4[i])
-    # z = Σ_i<10 e[i]
+    # e[i] = exp(a4[i] - m); z = Σ_i<10 e[i]
     z = zero
-    # e[i] = exp(a4[i] - m)
     for i in range(10):
         e[i] = exp(a4[i] - m)
         z += e[i]
@@ -574,10 +529,7 @@ class Trainer:
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
         self.state = {}
 
-    def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
-        **hyperparameters,
-    ):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
@@ -838,11 +790,10 @@ def initial_scale(fan_in, fan_out):
 
 def step_size(learning_rate, decay, l2, t):
     """Return the step size of update t."""
-    return learning_rate / (one + real(t) * decay)
+    return learning_rate/(decay*t + 1)
 
 
 # --- faster orders, same updates ---
-
 
 def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
@@ -858,25 +809,11 @@ aligned = njit(at_cache_line)
 def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t):
     """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
     updates = order.shape[0]
-    a1 = aligned(32, W1)
-    h1 = aligned(32, W1)
-    dh1_da1 = aligned(32, W1)
-    a2 = aligned(32, W1)
-    h2 = aligned(32, W1)
-    dh2_da2 = aligned(32, W1)
-    a3 = aligned(32, W1)
-    h3 = aligned(32, W1)
-    dh3_da3 = aligned(32, W1)
-    a4 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da4 = aligned(10, W1)
-    dh3 = aligned(32, W1)
-    da3 = aligned(32, W1)
-    dh2 = aligned(32, W1)
-    da2 = aligned(32, W1)
-    dh1 = aligned(32, W1)
-    da1 = aligned(32, W1)
+    a1, h1, dh1_da1, a2 = aligned(32, W1), aligned(32, W1), aligned(32, W1), aligned(32, W1)
+    h2, dh2_da2, a3, h3 = aligned(32, W1), aligned(32, W1), aligned(32, W1), aligned(32, W1)
+    dh3_da3, a4, e, f = aligned(32, W1), aligned(10, W1), aligned(10, W1), aligned(10, W1)
+    da4, dh3, da3, dh2 = aligned(10, W1), aligned(32, W1), aligned(32, W1), aligned(32, W1)
+    da2, dh1, da1 = aligned(32, W1), aligned(32, W1), aligned(32, W1)
     losses = zero
     done = 0
     row = order[0]
@@ -885,18 +822,15 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
     for i in range(32):
         total = zero
         for j in range(64):
-            total += W1[i, j] * x[j]
+            total += W1[i,j] * x[j]
         a1[i] = b1[i] + total
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
-        m, z = forward_from_a1(
-            W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f
-        )
-        # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²; dh2_da2[i] = 4
-        #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²; dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 +
-        #     exp(-|a1[i]|)²)²
+        x, y = X[row], Y[row]
+        m, z = forward_from_a1(W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f)
+        # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
+        # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
+        # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
         for i in range(32):
             shared = exp(-abs(a3[i]))
             shared2 = shared * shared
@@ -925,15 +859,13 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
         for j in range(10):
             da4_j = da4[j]
             for i in range(32):
-                dh3[i] += da4_j * W4[j, i]
+                dh3[i] += da4_j * W4[j,i]
         # W4[i,j] ← W4[i,j] + step (-da4[i] h3[j] - 2 l2 W4[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(10):
             step_da4 = step * da4[i]
             for j in range(32):
-                W4_i_j = W4[i, j]
-                W4_i_j -= W4_i_j * step_l2_x2 + step_da4 * h3[j]
-                W4[i, j] = W4_i_j
+                W4[i,j] -= step_da4 * h3[j] + step_l2_x2 * W4[i,j]
         # da3[i] = dh3_da3[i] dh3[i]; b3[i] ← b3[i] - step da3[i]
         for i in range(32):
             da3[i] = dh3_da3[i] * dh3[i]
@@ -944,15 +876,13 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
         for j in range(32):
             da3_j = da3[j]
             for i in range(32):
-                dh2[i] += da3_j * W3[j, i]
+                dh2[i] += da3_j * W3[j,i]
         # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(32):
             step_da3 = step * da3[i]
             for j in range(32):
-                W3_i_j = W3[i, j]
-                W3_i_j -= W3_i_j * step_l2_x2 + step_da3 * h2[j]
-                W3[i, j] = W3_i_j
+                W3[i,j] -= step_da3 * h2[j] + step_l2_x2 * W3[i,j]
         # da2[i] = dh2_da2[i] dh2[i]; b2[i] ← b2[i] - step da2[i]
         for i in range(32):
             da2[i] = dh2_da2[i] * dh2[i]
@@ -963,32 +893,31 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
         for j in range(32):
             da2_j = da2[j]
             for i in range(32):
-                dh1[i] += da2_j * W2[j, i]
+                dh1[i] += da2_j * W2[j,i]
         # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(32):
             step_da2 = step * da2[i]
             for j in range(32):
-                W2_i_j = W2[i, j]
-                W2_i_j -= W2_i_j * step_l2_x2 + step_da2 * h1[j]
-                W2[i, j] = W2_i_j
+                W2[i,j] -= step_da2 * h1[j] + step_l2_x2 * W2[i,j]
         # da1[i] = dh1_da1[i] dh1[i]
         for i in range(32):
             da1[i] = dh1_da1[i] * dh1[i]
-        row = order[min(n + 1, updates - 1)]
+        row = order[min(n+1,updates-1)]
         x_next = X[row]
-        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j]);
-        #     a1[i] = b1[i] + Σ_j<64 W1[i,j] x_next[j]
+        # b1[i] ← b1[i] - step da1[i]
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j])
+        # a1[i] = b1[i] + Σ_j<64 W1[i,j] x_next[j]
         step_l2_x2 = real(2) * step * l2
         for i in range(32):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
             for j in range(64):
-                W1_i_j = W1[i, j]
-                W1_i_j -= W1_i_j * step_l2_x2 + step_da1 * x[j]
-                total += W1_i_j * x_next[j]
-                W1[i, j] = W1_i_j
+                W1_ij = W1[i,j]
+                W1_ij -= W1_ij * step_l2_x2 + step_da1 * x[j]
+                total += W1_ij * x_next[j]
+                W1[i,j] = W1_ij
             a1[i] = b1[i] + total
         done += 1
     return done, losses
@@ -996,33 +925,19 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, d
 
 @kernel
 def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t, block):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
-    header."""
+    """As `sgd`, the first layer's weights updated once a block, with the same result. H1: its
+    inputs; A1: these times the weights from before it; G1: these times one another; D1: its da1;
+    K1: how much of each da1 xᵀ the weights have by now; p1: how much of those from before, less 1;
+    E1: how much of each da1 they have in the end."""
     updates = order.shape[0]
-    a1 = aligned(32, W1)
-    h1 = aligned(32, W1)
-    dh1_da1 = aligned(32, W1)
-    a2 = aligned(32, W1)
-    h2 = aligned(32, W1)
-    dh2_da2 = aligned(32, W1)
-    a3 = aligned(32, W1)
-    h3 = aligned(32, W1)
-    dh3_da3 = aligned(32, W1)
-    a4 = aligned(10, W1)
-    e = aligned(10, W1)
-    f = aligned(10, W1)
-    da4 = aligned(10, W1)
-    dh3 = aligned(32, W1)
-    da3 = aligned(32, W1)
-    dh2 = aligned(32, W1)
-    da2 = aligned(32, W1)
-    dh1 = aligned(32, W1)
-    da1 = aligned(32, W1)
-    H1 = aligned(block * 64, W1).reshape(block, 64)
-    A1 = aligned(block * 32, W1).reshape(block, 32)
+    a1, h1, dh1_da1, a2 = aligned(32, W1), aligned(32, W1), aligned(32, W1), aligned(32, W1)
+    h2, dh2_da2, a3, h3 = aligned(32, W1), aligned(32, W1), aligned(32, W1), aligned(32, W1)
+    dh3_da3, a4, e, f = aligned(32, W1), aligned(10, W1), aligned(10, W1), aligned(10, W1)
+    da4, dh3, da3, dh2 = aligned(10, W1), aligned(32, W1), aligned(32, W1), aligned(32, W1)
+    da2, dh1, da1 = aligned(32, W1), aligned(32, W1), aligned(32, W1)
+    H1, A1 = aligned(block * 64, W1).reshape(block, 64), aligned(block * 32, W1).reshape(block, 32)
     G1 = aligned(block * block, W1).reshape(block, block)
-    D1 = aligned(block * 32, W1).reshape(block, 32)
-    K1 = aligned(block, W1)
+    D1, K1 = aligned(block * 32, W1).reshape(block, 32), aligned(block, W1)
     E1 = aligned(block * 32, W1).reshape(block, 32)
     losses = zero
     done = 0
@@ -1030,41 +945,37 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
         count = min(block, updates - start)
         # H1[r,j] = x[j] of example r of the block
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             for j in range(64):
-                H1[r, j] = X[row, j]
+                H1[r,j] = X[row,j]
         # p1 = 0
         p1 = zero
         # A1[r,i] = Σ_j<64 H1[r,j] W1[i,j]
-        contract_pk_qk(A1, H1, W1, count, 32, 64)
+        rows_x_rows(A1, H1, W1, count, 32, 64)
         # G1[r,s] = Σ_j<64 H1[r,j] H1[s,j]
-        contract_pk_qk(G1, H1, H1, count, count, 64)
+        rows_x_rows(G1, H1, H1, count, count, 64)
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             y = Y[row]
             # a1[i] = A1[r,i] + b1[i] + p1 A1[r,i] + Σ_s<r D1[s,i] G1[r,s] K1[s]
             for i in range(32):
-                a1[i] = A1[r, i] + b1[i] + p1 * A1[r, i]
+                a1[i] = A1[r,i] + b1[i] + p1 * A1[r,i]
             for s in range(0, r - (r % 4), 4):
-                G1_r_s_K1_s_0 = G1[r, s] * K1[s]
-                G1_r_s_K1_s_1 = G1[r, s + 1] * K1[s + 1]
-                G1_r_s_K1_s_2 = G1[r, s + 2] * K1[s + 2]
-                G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
+                G1_rs_K1_s_0 = G1[r,s] * K1[s]
+                G1_rs_K1_s_1 = G1[r,s+1] * K1[s+1]
+                G1_rs_K1_s_2 = G1[r,s+2] * K1[s+2]
+                G1_rs_K1_s_3 = G1[r,s+3] * K1[s+3]
                 for i in range(32):
-                    a1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
-                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
-                    )
+                    a1[i] += (G1_rs_K1_s_0 * D1[s,i] + G1_rs_K1_s_1 * D1[s+1,i]
+                        + G1_rs_K1_s_2 * D1[s+2,i] + G1_rs_K1_s_3 * D1[s+3,i])
             for s in range(r - (r % 4), r):
-                G1_r_s_K1_s = G1[r, s] * K1[s]
+                G1_rs_K1_s = G1[r,s] * K1[s]
                 for i in range(32):
-                    a1[i] += G1_r_s_K1_s * D1[s, i]
-            m, z = forward_from_a1(
-                W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f
-            )
-            # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²; dh2_da2[i] = 4
-            #     exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²; dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 +
-            #     exp(-|a1[i]|)²)²
+                    a1[i] += G1_rs_K1_s * D1[s,i]
+            m, z = forward_from_a1(W2, b2, W3, b3, W4, b4, a1, h1, a2, h2, a3, h3, a4, e, f)
+            # dh3_da3[i] = 4 exp(-|a3[i]|)²/(1 + exp(-|a3[i]|)²)²
+            # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
+            # dh1_da1[i] = 4 exp(-|a1[i]|)²/(1 + exp(-|a1[i]|)²)²
             for i in range(32):
                 shared = exp(-abs(a3[i]))
                 shared2 = shared * shared
@@ -1093,15 +1004,13 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
             for j in range(10):
                 da4_j = da4[j]
                 for i in range(32):
-                    dh3[i] += da4_j * W4[j, i]
+                    dh3[i] += da4_j * W4[j,i]
             # W4[i,j] ← W4[i,j] + step (-da4[i] h3[j] - 2 l2 W4[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(10):
                 step_da4 = step * da4[i]
                 for j in range(32):
-                    W4_i_j = W4[i, j]
-                    W4_i_j -= W4_i_j * step_l2_x2 + step_da4 * h3[j]
-                    W4[i, j] = W4_i_j
+                    W4[i,j] -= step_da4 * h3[j] + step_l2_x2 * W4[i,j]
             # da3[i] = dh3_da3[i] dh3[i]; b3[i] ← b3[i] - step da3[i]
             for i in range(32):
                 da3[i] = dh3_da3[i] * dh3[i]
@@ -1112,15 +1021,13 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
             for j in range(32):
                 da3_j = da3[j]
                 for i in range(32):
-                    dh2[i] += da3_j * W3[j, i]
+                    dh2[i] += da3_j * W3[j,i]
             # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(32):
                 step_da3 = step * da3[i]
                 for j in range(32):
-                    W3_i_j = W3[i, j]
-                    W3_i_j -= W3_i_j * step_l2_x2 + step_da3 * h2[j]
-                    W3[i, j] = W3_i_j
+                    W3[i,j] -= step_da3 * h2[j] + step_l2_x2 * W3[i,j]
             # da2[i] = dh2_da2[i] dh2[i]; b2[i] ← b2[i] - step da2[i]
             for i in range(32):
                 da2[i] = dh2_da2[i] * dh2[i]
@@ -1131,15 +1038,13 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
             for j in range(32):
                 da2_j = da2[j]
                 for i in range(32):
-                    dh1[i] += da2_j * W2[j, i]
+                    dh1[i] += da2_j * W2[j,i]
             # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(32):
                 step_da2 = step * da2[i]
                 for j in range(32):
-                    W2_i_j = W2[i, j]
-                    W2_i_j -= W2_i_j * step_l2_x2 + step_da2 * h1[j]
-                    W2[i, j] = W2_i_j
+                    W2[i,j] -= step_da2 * h1[j] + step_l2_x2 * W2[i,j]
             # da1[i] = dh1_da1[i] dh1[i]
             for i in range(32):
                 da1[i] = dh1_da1[i] * dh1[i]
@@ -1147,7 +1052,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
             for i in range(32):
                 da1_i = da1[i]
                 b1[i] -= da1_i * step
-                D1[r, i] = da1_i
+                D1[r,i] = da1_i
             # K1[s] ← K1[s] (1 - 2 step l2)
             constant = one - real(2) * step * l2
             for s in range(r):
@@ -1162,10 +1067,10 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
         for r in range(count):
             K1_r = K1[r]
             for i in range(32):
-                E1[r, i] = K1_r * D1[r, i]
+                E1[r,i] = K1_r * D1[r,i]
         # W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
-        scale_and_add_kp_kq(W1, E1, H1, 32, 64, count, p1, one)
-        if min(block + start, updates) > done:
+        scale_and_add_columns_x_columns(W1, E1, H1, 32, 64, count, p1, one)
+        if done < min(block + start, updates):
             break
     return done, losses
 
@@ -1174,23 +1079,16 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, dec
 def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, decay, l2, t, batch):
     """Update after every `batch` examples of X[order], by the mean of their gradients."""
     updates = order.shape[0]
-    x = aligned(batch * 64, W1).reshape(batch, 64)
-    y = np.empty(batch, np.int64)
-    a1 = aligned(batch * 32, W1).reshape(batch, 32)
-    h1 = aligned(batch * 32, W1).reshape(batch, 32)
+    x, y = aligned(batch * 64, W1).reshape(batch, 64), np.empty(batch, np.int64)
+    a1, h1 = aligned(batch * 32, W1).reshape(batch, 32), aligned(batch * 32, W1).reshape(batch, 32)
     dh1_da1 = aligned(batch * 32, W1).reshape(batch, 32)
-    a2 = aligned(batch * 32, W1).reshape(batch, 32)
-    h2 = aligned(batch * 32, W1).reshape(batch, 32)
+    a2, h2 = aligned(batch * 32, W1).reshape(batch, 32), aligned(batch * 32, W1).reshape(batch, 32)
     dh2_da2 = aligned(batch * 32, W1).reshape(batch, 32)
-    a3 = aligned(batch * 32, W1).reshape(batch, 32)
-    h3 = aligned(batch * 32, W1).reshape(batch, 32)
+    a3, h3 = aligned(batch * 32, W1).reshape(batch, 32), aligned(batch * 32, W1).reshape(batch, 32)
     dh3_da3 = aligned(batch * 32, W1).reshape(batch, 32)
-    a4 = aligned(batch * 10, W1).reshape(batch, 10)
-    m = aligned(batch, W1)
-    e = aligned(batch * 10, W1).reshape(batch, 10)
-    z = aligned(batch, W1)
-    f = aligned(batch * 10, W1).reshape(batch, 10)
-    l = aligned(batch, W1)
+    a4, m = aligned(batch * 10, W1).reshape(batch, 10), aligned(batch, W1)
+    e, z = aligned(batch * 10, W1).reshape(batch, 10), aligned(batch, W1)
+    f, l = aligned(batch * 10, W1).reshape(batch, 10), aligned(batch, W1)
     da4 = aligned(batch * 10, W1).reshape(batch, 10)
     dh3 = aligned(batch * 32, W1).reshape(batch, 32)
     da3 = aligned(batch * 32, W1).reshape(batch, 32)
@@ -1205,100 +1103,100 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
         count = min(batch, updates - start)
         # the examples of the batch, row by row
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             for j in range(64):
-                x[r, j] = X[row, j]
+                x[r,j] = X[row,j]
             y[r] = Y[row]
         # a1[r,i] = Σ_j<64 W1[i,j] x[r,j]
-        contract_pk_qk(a1, x, W1, count, 32, 64)
+        rows_x_rows(a1, x, W1, count, 32, 64)
         # a1[r,i] ← a1[r,i] + b1[i]
         for r in range(count):
             for i in range(32):
-                a1[r, i] += b1[i]
+                a1[r,i] += b1[i]
         # h1[r,i] = tanh(a1[r,i])
         each_tanh(h1.reshape(-1), a1.reshape(-1), 32 * count)
         # dh1_da1[r,i] = 4 exp(-|a1[r,i]|)²/(1 + exp(-|a1[r,i]|)²)²
-        each_decay_0b9b(dh1_da1.reshape(-1), a1.reshape(-1), 32 * count)
+        each_dh1_da1_dh2_da2_dh3_da3(dh1_da1.reshape(-1), a1.reshape(-1), 32 * count)
         # a2[r,i] = Σ_j<32 W2[i,j] h1[r,j]
-        contract_pk_qk(a2, h1, W2, count, 32, 32)
+        rows_x_rows(a2, h1, W2, count, 32, 32)
         # a2[r,i] ← a2[r,i] + b2[i] + h1[r,i]
         for r in range(count):
             for i in range(32):
-                a2[r, i] += b2[i] + h1[r, i]
+                a2[r,i] += b2[i] + h1[r,i]
         # h2[r,i] = tanh(a2[r,i])
         each_tanh(h2.reshape(-1), a2.reshape(-1), 32 * count)
         # dh2_da2[r,i] = 4 exp(-|a2[r,i]|)²/(1 + exp(-|a2[r,i]|)²)²
-        each_decay_0b9b(dh2_da2.reshape(-1), a2.reshape(-1), 32 * count)
+        each_dh1_da1_dh2_da2_dh3_da3(dh2_da2.reshape(-1), a2.reshape(-1), 32 * count)
         # a3[r,i] = Σ_j<32 W3[i,j] h2[r,j]
-        contract_pk_qk(a3, h2, W3, count, 32, 32)
+        rows_x_rows(a3, h2, W3, count, 32, 32)
         # a3[r,i] ← a3[r,i] + b3[i] + h2[r,i]
         for r in range(count):
             for i in range(32):
-                a3[r, i] += b3[i] + h2[r, i]
+                a3[r,i] += b3[i] + h2[r,i]
         # h3[r,i] = tanh(a3[r,i])
         each_tanh(h3.reshape(-1), a3.reshape(-1), 32 * count)
         # dh3_da3[r,i] = 4 exp(-|a3[r,i]|)²/(1 + exp(-|a3[r,i]|)²)²
-        each_decay_0b9b(dh3_da3.reshape(-1), a3.reshape(-1), 32 * count)
+        each_dh1_da1_dh2_da2_dh3_da3(dh3_da3.reshape(-1), a3.reshape(-1), 32 * count)
         # a4[r,i] = Σ_j<32 W4[i,j] h3[r,j]
-        contract_pk_qk(a4, h3, W4, count, 10, 32)
+        rows_x_rows(a4, h3, W4, count, 10, 32)
         # a4[r,i] ← a4[r,i] + b4[i]
         for r in range(count):
             for i in range(10):
-                a4[r, i] += b4[i]
+                a4[r,i] += b4[i]
         # m[r] = max_i<10 a4[r,i]
         for r in range(count):
-            total = a4[r, 0]
+            total = a4[r,0]
             for i in range(10):
-                total = max(total, a4[r, i])
+                total = max(total, a4[r,i])
             m[r] = total
         # e[r,i] = exp(a4[r,i] - m[r])
         for r in range(count):
             for i in range(10):
-                e[r, i] = exp(a4[r, i] - m[r])
+                e[r,i] = exp(a4[r,i] - m[r])
         # z[r] = Σ_i<10 e[r,i]
         for r in range(count):
             total = zero
             for i in range(10):
-                total += e[r, i]
+                total += e[r,i]
             z[r] = total
         # f[r,i] = e[r,i]/z[r]
         for r in range(count):
             per_z_r = one / z[r]
             for i in range(10):
-                f[r, i] = per_z_r * e[r, i]
+                f[r,i] = per_z_r * e[r,i]
         # l[r] = m[r] + log(z[r]) - a4[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(z[r]) - a4[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a4[r,y[r]]
         # da4[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(10):
-                da4[r, i] = f[r, i] - (one if i == y[r] else zero)
+                da4[r,i] = f[r,i] - (one if i == y[r] else zero)
         # dh3[r,i] = Σ_j<10 W4[j,i] da4[r,j]
-        contract_pk_kq(dh3, da4, W4, count, 32, 10)
+        rows_x_columns(dh3, da4, W4, count, 32, 10)
         # da3[r,i] = dh3_da3[r,i] dh3[r,i]
         for r in range(count):
             for i in range(32):
-                da3[r, i] = dh3_da3[r, i] * dh3[r, i]
+                da3[r,i] = dh3_da3[r,i] * dh3[r,i]
         # dh2[r,i] = Σ_j<32 W3[j,i] da3[r,j]
-        contract_pk_kq(dh2, da3, W3, count, 32, 32)
+        rows_x_columns(dh2, da3, W3, count, 32, 32)
         # dh2[r,i] ← da3[r,i] + dh2[r,i]
         for r in range(count):
             for i in range(32):
-                dh2[r, i] += da3[r, i]
+                dh2[r,i] += da3[r,i]
         # da2[r,i] = dh2_da2[r,i] dh2[r,i]
         for r in range(count):
             for i in range(32):
-                da2[r, i] = dh2_da2[r, i] * dh2[r, i]
+                da2[r,i] = dh2_da2[r,i] * dh2[r,i]
         # dh1[r,i] = Σ_j<32 W2[j,i] da2[r,j]
-        contract_pk_kq(dh1, da2, W2, count, 32, 32)
+        rows_x_columns(dh1, da2, W2, count, 32, 32)
         # dh1[r,i] ← da2[r,i] + dh1[r,i]
         for r in range(count):
             for i in range(32):
-                dh1[r, i] += da2[r, i]
+                dh1[r,i] += da2[r,i]
         # da1[r,i] = dh1_da1[r,i] dh1[r,i]
         for r in range(count):
             for i in range(32):
-                da1[r, i] = dh1_da1[r, i] * dh1[r, i]
+                da1[r,i] = dh1_da1[r,i] * dh1[r,i]
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):
@@ -1310,44 +1208,37 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, W4, b4, learning_rate, de
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count) - 2 step l2 W1[i,j]
-        scale_and_add_kp_kq(
-            W1, da1, x, 32, 64, count, -real(2) * step * l2, -step / real(count)
-        )
+        scale_and_add_columns_x_columns(W1, da1, x, 32, 64, count, -real(2) * step * l2,
+                -step / real(count))
         # b1[i] ← b1[i] + Σ_r (-step da1[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(32):
-                b1[i] -= step_per_count * da1[r, i]
+                b1[i] -= step_per_count * da1[r,i]
         # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count) - 2 step l2 W2[i,j]
-        scale_and_add_kp_kq(
-            W2, da2, h1, 32, 32, count, -real(2) * step * l2, -step /
-            real(count)
-        )
+        scale_and_add_columns_x_columns(W2, da2, h1, 32, 32, count, -real(2) * step * l2,
+                -step / real(count))
         # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(32):
-                b2[i] -= step_per_count * da2[r, i]
+                b2[i] -= step_per_count * da2[r,i]
         # W3[i,j] ← W3[i,j] + Σ_r (-step h2[r,j] da3[r,i]/count) - 2 step l2 W3[i,j]
-        scale_and_add_kp_kq(
-            W3, da3, h2, 32, 32, count, -real(2) * step * l2, -step /
-            real(count)
-        )
+        scale_and_add_columns_x_columns(W3, da3, h2, 32, 32, count, -real(2) * step * l2,
+                -step / real(count))
         # b3[i] ← b3[i] + Σ_r (-step da3[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(32):
-                b3[i] -= step_per_count * da3[r, i]
+                b3[i] -= step_per_count * da3[r,i]
         # W4[i,j] ← W4[i,j] + Σ_r (-step h3[r,j] da4[r,i]/count) - 2 step l2 W4[i,j]
-        scale_and_add_kp_kq(
-            W4, da4, h3, 10, 32, count, -real(2) * step * l2, -step /
-            real(count)
-        )
+        scale_and_add_columns_x_columns(W4, da4, h3, 10, 32, count, -real(2) * step * l2,
+                -step / real(count))
         # b4[i] ← b4[i] + Σ_r (-step da4[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(10):
-                b4[i] -= step_per_count * da4[r, i]
+                b4[i] -= step_per_count * da4[r,i]
         update += 1
         done += count
     return done, losses
@@ -1358,200 +1249,125 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped, "deferred": sgd_deferre
 
 # --- what they call: products of arrays, functions of all elements ---
 
-
 @kernel
-def contract_pk_qk(C, A, B, rows, columns, terms):
+def rows_x_rows(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] = total_0_0
-            C[p, q + 1] = total_0_1
-            C[p, q + 2] = total_0_2
-            C[p, q + 3] = total_0_3
-            C[p, q + 4] = total_0_4
-            C[p, q + 5] = total_0_5
-            C[p + 1, q] = total_1_0
-            C[p + 1, q + 1] = total_1_1
-            C[p + 1, q + 2] = total_1_2
-            C[p + 1, q + 3] = total_1_3
-            C[p + 1, q + 4] = total_1_4
-            C[p + 1, q + 5] = total_1_5
-            C[p + 2, q] = total_2_0
-            C[p + 2, q + 1] = total_2_1
-            C[p + 2, q + 2] = total_2_2
-            C[p + 2, q + 3] = total_2_3
-            C[p + 2, q + 4] = total_2_4
-            C[p + 2, q + 5] = total_2_5
-            C[p + 3, q] = total_3_0
-            C[p + 3, q + 1] = total_3_1
-            C[p + 3, q + 2] = total_3_2
-            C[p + 3, q + 3] = total_3_3
-            C[p + 3, q + 4] = total_3_4
-            C[p + 3, q + 5] = total_3_5
+                A_pk, B_qk, B_q1k, B_q2k, B_q3k = A[p,k], B[q,k], B[q+1,k], B[q+2,k], B[q+3,k]
+                B_q4k, B_q5k, A_p1k, A_p2k, A_p3k = B[q+4,k], B[q+5,k], A[p+1,k], A[p+2,k], A[p+3,k]
+                total_00 += A_pk * B_qk
+                total_01 += A_pk * B_q1k
+                total_02 += A_pk * B_q2k
+                total_03 += A_pk * B_q3k
+                total_04 += A_pk * B_q4k
+                total_05 += A_pk * B_q5k
+                total_10 += A_p1k * B_qk
+                total_11 += A_p1k * B_q1k
+                total_12 += A_p1k * B_q2k
+                total_13 += A_p1k * B_q3k
+                total_14 += A_p1k * B_q4k
+                total_15 += A_p1k * B_q5k
+                total_20 += A_p2k * B_qk
+                total_21 += A_p2k * B_q1k
+                total_22 += A_p2k * B_q2k
+                total_23 += A_p2k * B_q3k
+                total_24 += A_p2k * B_q4k
+                total_25 += A_p2k * B_q5k
+                total_30 += A_p3k * B_qk
+                total_31 += A_p3k * B_q1k
+                total_32 += A_p3k * B_q2k
+                total_33 += A_p3k * B_q3k
+                total_34 += A_p3k * B_q4k
+                total_35 += A_p3k * B_q5k
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_00, total_01, total_02, total_03
+            C[p,q+4], C[p,q+5], C[p+1,q], C[p+1,q+1] = total_04, total_05, total_10, total_11
+            C[p+1,q+2], C[p+1,q+3], C[p+1,q+4], C[p+1,q+5] = total_12, total_13, total_14, total_15
+            C[p+2,q], C[p+2,q+1], C[p+2,q+2], C[p+2,q+3] = total_20, total_21, total_22, total_23
+            C[p+2,q+4], C[p+2,q+5], C[p+3,q], C[p+3,q+1] = total_24, total_25, total_30, total_31
+            C[p+3,q+2], C[p+3,q+3], C[p+3,q+4], C[p+3,q+5] = total_32, total_33, total_34, total_35
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] = total_0
-            C[p, q + 1] = total_1
-            C[p, q + 2] = total_2
-            C[p, q + 3] = total_3
-            C[p, q + 4] = total_4
-            C[p, q + 5] = total_5
+                A_pk = A[p,k]
+                total_0 += A_pk * B[q,k]
+                total_1 += A_pk * B[q+1,k]
+                total_2 += A_pk * B[q+2,k]
+                total_3 += A_pk * B[q+3,k]
+                total_4 += A_pk * B[q+4,k]
+                total_5 += A_pk * B[q+5,k]
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_0, total_1, total_2, total_3
+            C[p,q+4], C[p,q+5] = total_4, total_5
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] = total
+                total += A[p,k] * B[q,k]
+            C[p,q] = total
 
 
 @kernel
-def scale_and_add_kp_kq(C, A, B, rows, columns, terms, scale, factor):
+def scale_and_add_columns_x_columns(C, A, B, rows, columns, terms, scale, factor):
     """Update C[p,q] ← C[p,q] + scale C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C_p_q = C[p, q]
-            C_p1_q = C[p + 1, q]
-            C_p2_q = C[p + 2, q]
-            C_p3_q = C[p + 3, q]
-            C_p4_q = C[p + 4, q]
-            C_p5_q = C[p + 5, q]
-            C_p_q += C_p_q * scale
-            C_p1_q += C_p1_q * scale
-            C_p2_q += C_p2_q * scale
-            C_p3_q += C_p3_q * scale
-            C_p4_q += C_p4_q * scale
-            C_p5_q += C_p5_q * scale
-            C[p, q] = C_p_q
-            C[p + 1, q] = C_p1_q
-            C[p + 2, q] = C_p2_q
-            C[p + 3, q] = C_p3_q
-            C[p + 4, q] = C_p4_q
-            C[p + 5, q] = C_p5_q
+            C[p,q] += scale * C[p,q]
+            C[p+1,q] += scale * C[p+1,q]
+            C[p+2,q] += scale * C[p+2,q]
+            C[p+3,q] += scale * C[p+3,q]
+            C[p+4,q] += scale * C[p+4,q]
+            C[p+5,q] += scale * C[p+5,q]
         for k in range(0, terms - (terms % 4), 4):
-            A_k_p_factor_0_0 = factor * A[k, p]
-            A_k_p_factor_0_1 = factor * A[k, p + 1]
-            A_k_p_factor_0_2 = factor * A[k, p + 2]
-            A_k_p_factor_0_3 = factor * A[k, p + 3]
-            A_k_p_factor_0_4 = factor * A[k, p + 4]
-            A_k_p_factor_0_5 = factor * A[k, p + 5]
-            A_k_p_factor_1_0 = factor * A[k + 1, p]
-            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
-            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
-            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
-            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
-            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
-            A_k_p_factor_2_0 = factor * A[k + 2, p]
-            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
-            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
-            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
-            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
-            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
-            A_k_p_factor_3_0 = factor * A[k + 3, p]
-            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
-            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
-            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
-            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
-            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
+            A_kp_factor_00, A_kp_factor_01 = factor * A[k,p], factor * A[k,p+1]
+            A_kp_factor_02, A_kp_factor_03 = factor * A[k,p+2], factor * A[k,p+3]
+            A_kp_factor_04, A_kp_factor_05 = factor * A[k,p+4], factor * A[k,p+5]
+            A_kp_factor_10, A_kp_factor_11 = factor * A[k+1,p], factor * A[k+1,p+1]
+            A_kp_factor_12, A_kp_factor_13 = factor * A[k+1,p+2], factor * A[k+1,p+3]
+            A_kp_factor_14, A_kp_factor_15 = factor * A[k+1,p+4], factor * A[k+1,p+5]
+            A_kp_factor_20, A_kp_factor_21 = factor * A[k+2,p], factor * A[k+2,p+1]
+            A_kp_factor_22, A_kp_factor_23 = factor * A[k+2,p+2], factor * A[k+2,p+3]
+            A_kp_factor_24, A_kp_factor_25 = factor * A[k+2,p+4], factor * A[k+2,p+5]
+            A_kp_factor_30, A_kp_factor_31 = factor * A[k+3,p], factor * A[k+3,p+1]
+            A_kp_factor_32, A_kp_factor_33 = factor * A[k+3,p+2], factor * A[k+3,p+3]
+            A_kp_factor_34, A_kp_factor_35 = factor * A[k+3,p+4], factor * A[k+3,p+5]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
-                    + A_k_p_factor_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
-                    + A_k_p_factor_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
-                    + A_k_p_factor_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
-                    + A_k_p_factor_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
-                    + A_k_p_factor_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
-                    + A_k_p_factor_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += (A_kp_factor_00 * B_kq + A_kp_factor_10 * B_k1q + A_kp_factor_20 * B_k2q
+                    + A_kp_factor_30 * B_k3q)
+                C[p+1,q] += (A_kp_factor_01 * B_kq + A_kp_factor_11 * B_k1q
+                    + A_kp_factor_21 * B_k2q + A_kp_factor_31 * B_k3q)
+                C[p+2,q] += (A_kp_factor_02 * B_kq + A_kp_factor_12 * B_k1q
+                    + A_kp_factor_22 * B_k2q + A_kp_factor_32 * B_k3q)
+                C[p+3,q] += (A_kp_factor_03 * B_kq + A_kp_factor_13 * B_k1q
+                    + A_kp_factor_23 * B_k2q + A_kp_factor_33 * B_k3q)
+                C[p+4,q] += (A_kp_factor_04 * B_kq + A_kp_factor_14 * B_k1q
+                    + A_kp_factor_24 * B_k2q + A_kp_factor_34 * B_k3q)
+                C[p+5,q] += (A_kp_factor_05 * B_kq + A_kp_factor_15 * B_k1q
+                    + A_kp_factor_25 * B_k2q + A_kp_factor_35 * B_k3q)
         for k in range(terms - (terms % 4), terms):
-            A_k_p_factor_0 = factor * A[k, p]
-            A_k_p_factor_1 = factor * A[k, p + 1]
-            A_k_p_factor_2 = factor * A[k, p + 2]
-            A_k_p_factor_3 = factor * A[k, p + 3]
-            A_k_p_factor_4 = factor * A[k, p + 4]
-            A_k_p_factor_5 = factor * A[k, p + 5]
+            A_kp_factor_0, A_kp_factor_1 = factor * A[k,p], factor * A[k,p+1]
+            A_kp_factor_2, A_kp_factor_3 = factor * A[k,p+2], factor * A[k,p+3]
+            A_kp_factor_4, A_kp_factor_5 = factor * A[k,p+4], factor * A[k,p+5]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_factor_0 * B_k_q
-                C[p + 1, q] += A_k_p_factor_1 * B_k_q
-                C[p + 2, q] += A_k_p_factor_2 * B_k_q
-                C[p + 3, q] += A_k_p_factor_3 * B_k_q
-                C[p + 4, q] += A_k_p_factor_4 * B_k_q
-                C[p + 5, q] += A_k_p_factor_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_kp_factor_0 * B_kq
+                C[p+1,q] += A_kp_factor_1 * B_kq
+                C[p+2,q] += A_kp_factor_2 * B_kq
+                C[p+3,q] += A_kp_factor_3 * B_kq
+                C[p+4,q] += A_kp_factor_4 * B_kq
+                C[p+5,q] += A_kp_factor_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C_p_q = C[p, q]
-            C_p_q += C_p_q * scale
-            C[p, q] = C_p_q
+            C[p,q] += scale * C[p,q]
         for k in range(terms):
-            A_k_p_factor = factor * A[k, p]
+            A_kp_factor = factor * A[k,p]
             for q in range(columns):
-                C[p, q] += A_k_p_factor * B[k, q]
+                C[p,q] += A_kp_factor * B[k,q]
 
 
 @kernel
@@ -1562,7 +1378,7 @@ def each_tanh(A, B, count):
 
 
 @kernel
-def each_decay_0b9b(A, B, count):
+def each_dh1_da1_dh2_da2_dh3_da3(A, B, count):
     """Set A[i] = 4 exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
     for i in range(count):
         shared = exp(-abs(B[i]))
@@ -1571,90 +1387,47 @@ def each_decay_0b9b(A, B, count):
 
 
 @kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
+def rows_x_columns(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            C[p,q] = C[p+1,q] = C[p+2,q] = C[p+3,q] = C[p+4,q] = C[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
+            A_pk_00, A_pk_01, A_pk_02, A_pk_03 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k]
+            A_pk_04, A_pk_05, A_pk_10, A_pk_11 = A[p+4,k], A[p+5,k], A[p,k+1], A[p+1,k+1]
+            A_pk_12, A_pk_13, A_pk_14, A_pk_15 = A[p+2,k+1], A[p+3,k+1], A[p+4,k+1], A[p+5,k+1]
+            A_pk_20, A_pk_21, A_pk_22, A_pk_23 = A[p,k+2], A[p+1,k+2], A[p+2,k+2], A[p+3,k+2]
+            A_pk_24, A_pk_25, A_pk_30, A_pk_31 = A[p+4,k+2], A[p+5,k+2], A[p,k+3], A[p+1,k+3]
+            A_pk_32, A_pk_33, A_pk_34, A_pk_35 = A[p+2,k+3], A[p+3,k+3], A[p+4,k+3], A[p+5,k+3]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += A_pk_00 * B_kq + A_pk_10 * B_k1q + A_pk_20 * B_k2q + A_pk_30 * B_k3q
+                C[p+1,q] += A_pk_01 * B_kq + A_pk_11 * B_k1q + A_pk_21 * B_k2q + A_pk_31 * B_k3q
+                C[p+2,q] += A_pk_02 * B_kq + A_pk_12 * B_k1q + A_pk_22 * B_k2q + A_pk_32 * B_k3q
+                C[p+3,q] += A_pk_03 * B_kq + A_pk_13 * B_k1q + A_pk_23 * B_k2q + A_pk_33 * B_k3q
+                C[p+4,q] += A_pk_04 * B_kq + A_pk_14 * B_k1q + A_pk_24 * B_k2q + A_pk_34 * B_k3q
+                C[p+5,q] += A_pk_05 * B_kq + A_pk_15 * B_k1q + A_pk_25 * B_k2q + A_pk_35 * B_k3q
         for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
+            A_pk_0, A_pk_1, A_pk_2, A_pk_3, A_pk_4 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k], A[p+4,k]
+            A_pk_5 = A[p+5,k]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_pk_0 * B_kq
+                C[p+1,q] += A_pk_1 * B_kq
+                C[p+2,q] += A_pk_2 * B_kq
+                C[p+3,q] += A_pk_3 * B_kq
+                C[p+4,q] += A_pk_4 * B_kq
+                C[p+5,q] += A_pk_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            C[p,q] = zero
         for k in range(terms):
-            A_p_k = A[p, k]
+            A_pk = A[p,k]
             for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
+                C[p,q] += A_pk * B[k,q]
 
 
 # --- elementary functions of this precision ---
-
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
 
@@ -1667,9 +1440,9 @@ def exp(x):
     Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, real(-105.35837)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1686,13 +1459,12 @@ def exp(x):
 def expm1(x):
     """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
 
-    Max error 1.7 ULP (every float32). Overflow gives inf.
-    Subnormals and ±0 are returned as they are.
+    Max error 1.7 ULP (every float32). Overflow gives inf. Subnormals and ±0 stay.
     """
     t = min(max(x, real(-18.021826)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1710,8 +1482,7 @@ def log(x):
     """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
-    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
-    Subnormals are scaled first and lose nothing.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN. Subnormals are scaled first.
     """
     small = x < real(1.1754944e-38)
     i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
@@ -1725,7 +1496,8 @@ def log(x):
     p1 = real(0.3998878)
     p = p1 * z + p0
     h = real(0.5) * f * f
-    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    low = s * (h + z * p) + e * real(1.4286068e-06)
+    y = e * real(0.69314575) - ((h - low) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
 
@@ -1741,7 +1513,6 @@ def tanh(x):
 
 
 # --- machine code on disk ---
-
 
 def keep_machine_code(*kernels):
     """Keep what the first calls compile on disk, where there is a place; return the kernels."""
@@ -1780,7 +1551,6 @@ def tolerate_failures(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-KEPT = keep_machine_code(
-    forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, scale_and_add_kp_kq,
-    sgd_deferred, each_tanh, each_decay_0b9b, contract_pk_kq, sgd_minibatch
-)
+KEPT = keep_machine_code(forward, loss, backward, sgd, sgd_overlapped, rows_x_rows,
+    scale_and_add_columns_x_columns, sgd_deferred, each_tanh, each_dh1_da1_dh2_da2_dh3_da3,
+    rows_x_columns, sgd_minibatch)

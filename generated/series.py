@@ -9,17 +9,17 @@ Contents:
     forward, loss, backward, ...: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
-    contract_pk_kq, each_tanh, ...: what they call: products of arrays, functions of all elements
+    rows_x_columns, each_tanh, ...: what they call: products of arrays, functions of all elements
     exp, expm1, log, tanh: elementary functions of this precision
     keep_machine_code: machine code on disk
 
 Given:
 
-    a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] x[c,v + 2 q]
+    a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] x[c,v+2q]
     h1[o,q] = tanh(a1[o,q])
-    a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] h1[c,p + 3 u]
+    a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] h1[c,p+3u]
     h2[o,p] = tanh(a2[o,p])
-    flat3[p + 8 c] = h2[c,p]
+    flat3[p+8c] = h2[c,p]
     a3[i] = b3[i] + Σ_j<64 W3[i,j] flat3[j]
     f[i] = exp(a3[i])/Σ_j<3 exp(a3[j])
     l = -log(f[y])
@@ -28,25 +28,25 @@ Derived:
 
     da3[i] = f[i] - 1[i=y]
     dflat3[i] = Σ_j<3 W3[j,i] da3[j]
-    dh2[o,p] = dflat3[p + 8 o]
+    dh2[o,p] = dflat3[p+8o]
     da2[o,p] = dh2[o,p] (1 - h2[o,p]²)
     dh1[o,q] = 0
-    dh1[j,p + 3 i] ← W2[k,j,i] da2[k,p] + dh1[j,p + 3 i]
+    dh1[c,p+3u] ← W2[o,c,u] da2[o,p] + dh1[c,p+3u]
     da1[o,q] = dh1[o,q] (1 - h1[o,q]²)
-    dW1[o,c,v] = Σ_i<14 x[c,v + 2 i] da1[o,i]
-    db1[o] = Σ_i<14 da1[o,i]
-    dW2[o,c,u] = Σ_i<8 h1[c,i + 3 u] da2[o,i]
-    db2[o] = Σ_i<8 da2[o,i]
+    dW1[o,c,v] = Σ_q<14 x[c,v+2q] da1[o,q]
+    db1[o] = Σ_q<14 da1[o,q]
+    dW2[o,c,u] = Σ_p<8 h1[c,p+3u] da2[o,p]
+    db2[o] = Σ_p<8 da2[o,p]
     dW3[i,j] = da3[i] flat3[j]
     db3[i] = da3[i]
 
 Update after each example:
 
     step = learning_rate/(1 + t decay)
-    W1[o,c,v] ← W1[o,c,v] - step Σ_i<14 x[c,v + 2 i] da1[o,i]
-    b1[o] ← b1[o] - step Σ_i<14 da1[o,i]
-    W2[o,c,u] ← W2[o,c,u] - step Σ_i<8 h1[c,i + 3 u] da2[o,i]
-    b2[o] ← b2[o] - step Σ_i<8 da2[o,i]
+    W1[o,c,v] ← W1[o,c,v] - step Σ_q<14 x[c,v+2q] da1[o,q]
+    b1[o] ← b1[o] - step Σ_q<14 da1[o,q]
+    W2[o,c,u] ← W2[o,c,u] - step Σ_p<8 h1[c,p+3u] da2[o,p]
+    b2[o] ← b2[o] - step Σ_p<8 da2[o,p]
     W3[i,j] ← W3[i,j] - step da3[i] flat3[j]
     b3[i] ← b3[i] - step da3[i]
 
@@ -78,7 +78,7 @@ Regenerate with:
     symbackprop generate --network series.toml -o series.py, or build(Network([...])) in
         Python
 
-The digest of what follows: 8afee79ce6e26f1b.
+The digest of what follows: f47abf5694e379aa.
 """
 
 import hashlib
@@ -130,7 +130,7 @@ SPEC = {
     "refused": {"deferred": "W1 is no matrix whose elements are all updated alike"},
     "network": (
         "preactivation=conv1d(8, 5, stride=2), a[o,p] = b[o] + Σ_cΣ_u "
-        "W[o,c,u] h[c,p + 3 u], dense(3); activations=['tanh', 'tanh']; "
+        "W[o,c,u] h[c,p+3u], dense(3); activations=['tanh', 'tanh']; "
         "output=softmax; loss=nll; target=label; penalty=none"
     ),
 }
@@ -145,65 +145,55 @@ kernel = njit(nogil=True, error_model="numpy", fastmath=FAST)  # compiles at the
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their
-    losses."""
+    """Update after each example of X[order]; return how many, and the sum of their losses."""
     updates = order.shape[0]
-    a1 = np.empty((8, 14), W1.dtype)
-    h1 = np.empty((8, 14), W1.dtype)
-    a2 = np.empty((8, 8), W1.dtype)
-    h2 = np.empty((8, 8), W1.dtype)
-    flat3 = np.empty(64, W1.dtype)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
-    da3 = np.empty_like(b3)
-    dflat3 = np.empty(64, W1.dtype)
-    dh2 = np.empty((8, 8), W1.dtype)
-    da2 = np.empty((8, 8), W1.dtype)
-    dh1 = np.empty((8, 14), W1.dtype)
+    a1, h1 = np.empty((8, 14), W1.dtype), np.empty((8, 14), W1.dtype)
+    a2, h2, flat3 = np.empty((8, 8), W1.dtype), np.empty((8, 8), W1.dtype), np.empty(64, W1.dtype)
+    a3, e, f, da3 = np.empty_like(b3), np.empty_like(b3), np.empty_like(b3), np.empty_like(b3)
+    dflat3, dh2 = np.empty(64, W1.dtype), np.empty((8, 8), W1.dtype)
+    da2, dh1 = np.empty((8, 8), W1.dtype), np.empty((8, 14), W1.dtype)
     da1 = np.empty((8, 14), W1.dtype)
     losses = zero
     done = 0
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
-        # a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] x[c,v + 2 q]
+        x, y = X[row], Y[row]
+        # a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] x[c,v+2q]
         for o in range(8):
             b1_o = b1[o]
             for q in range(14):
                 total = zero
                 for c in range(2):
                     for v in range(5):
-                        total += W1[o, c, v] * x[c, 2 * q + v]
-                a1[o, q] = b1_o + total
+                        total += W1[o,c,v] * x[c,2*q+v]
+                a1[o,q] = b1_o + total
         # h1[o,q] = tanh(a1[o,q])
         for o in range(8):
             for q in range(14):
-                h1[o, q] = tanh(a1[o, q])
-        # a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] h1[c,p + 3 u]
+                h1[o,q] = tanh(a1[o,q])
+        # a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] h1[c,p+3u]
         for o in range(8):
             b2_o = b2[o]
             for p in range(8):
-                a2[o, p] = b2_o
+                a2[o,p] = b2_o
             for c in range(8):
                 for u in range(3):
-                    W2_o_c_u = W2[o, c, u]
+                    W2_ocu = W2[o,c,u]
                     for p in range(8):
-                        a2[o, p] += W2_o_c_u * h1[c, 3 * u + p]
+                        a2[o,p] += W2_ocu * h1[c,3*u+p]
         # h2[o,p] = tanh(a2[o,p])
         for o in range(8):
             for p in range(8):
-                h2[o, p] = tanh(a2[o, p])
-        # flat3[p + 8 c] = h2[c,p]
+                h2[o,p] = tanh(a2[o,p])
+        # flat3[p+8c] = h2[c,p]
         for c in range(8):
             for p in range(8):
-                flat3[8 * c + p] = h2[c, p]
+                flat3[8*c+p] = h2[c,p]
         # a3[i] = b3[i] + Σ_j<64 W3[i,j] flat3[j]
         for i in range(3):
             total = zero
             for j in range(64):
-                total += W3[i, j] * flat3[j]
+                total += W3[i,j] * flat3[j]
             a3[i] = b3[i] + total
         # m = max_i<3 a3[i]
         m = a3[0]
@@ -231,72 +221,72 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
         for j in range(3):
             da3_j = da3[j]
             for i in range(64):
-                dflat3[i] += da3_j * W3[j, i]
-        # dh2[o,p] = dflat3[p + 8 o]
+                dflat3[i] += da3_j * W3[j,i]
+        # dh2[o,p] = dflat3[p+8o]
         for o in range(8):
             for p in range(8):
-                dh2[o, p] = dflat3[8 * o + p]
+                dh2[o,p] = dflat3[8*o+p]
         # da2[o,p] = 4 dh2[o,p] exp(-|a2[o,p]|)²/(1 + exp(-|a2[o,p]|)²)²
         for o in range(8):
             for p in range(8):
-                shared = exp(-abs(a2[o, p]))
+                shared = exp(-abs(a2[o,p]))
                 shared2 = shared * shared
-                da2[o, p] = shared2 * dh2[o, p] * real(4) / ((one + shared2) * (one + shared2))
+                da2[o,p] = shared2 * dh2[o,p] * real(4) / ((one + shared2) * (one + shared2))
         # dh1[o,q] = 0
         for o in range(8):
             for q in range(14):
-                dh1[o, q] = zero
-        # dh1[j,p + 3 i] ← W2[k,j,i] da2[k,p] + dh1[j,p + 3 i]
-        for k in range(8):
-            for j in range(8):
-                for i in range(3):
-                    W2_k_j_i = W2[k, j, i]
+                dh1[o,q] = zero
+        # dh1[c,p+3u] ← W2[o,c,u] da2[o,p] + dh1[c,p+3u]
+        for o in range(8):
+            for c in range(8):
+                for u in range(3):
+                    W2_ocu2 = W2[o,c,u]
                     for p in range(8):
-                        dh1[j, 3 * i + p] += W2_k_j_i * da2[k, p]
+                        dh1[c,3*u+p] += W2_ocu2 * da2[o,p]
         # da1[o,q] = 4 dh1[o,q] exp(-|a1[o,q]|)²/(1 + exp(-|a1[o,q]|)²)²
         for o in range(8):
             for q in range(14):
-                shared = exp(-abs(a1[o, q]))
+                shared = exp(-abs(a1[o,q]))
                 shared2 = shared * shared
-                da1[o, q] = shared2 * dh1[o, q] * real(4) / ((one + shared2) * (one + shared2))
+                da1[o,q] = shared2 * dh1[o,q] * real(4) / ((one + shared2) * (one + shared2))
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[o,c,v] ← W1[o,c,v] - step Σ_i<14 x[c,v + 2 i] da1[o,i]
+        # W1[o,c,v] ← W1[o,c,v] - step Σ_q<14 x[c,v+2q] da1[o,q]
         for o in range(8):
             for c in range(2):
-                for i in range(14):
-                    step_da1_o = step * da1[o, i]
+                for q in range(14):
+                    step_da1_oq = step * da1[o,q]
                     for v in range(5):
-                        W1[o, c, v] -= step_da1_o * x[c, 2 * i + v]
-        # b1[o] ← b1[o] - step Σ_i<14 da1[o,i]
+                        W1[o,c,v] -= step_da1_oq * x[c,2*q+v]
+        # b1[o] ← b1[o] - step Σ_q<14 da1[o,q]
         for o in range(8):
             total = zero
-            for i in range(14):
-                total += da1[o, i]
+            for q in range(14):
+                total += da1[o,q]
             b1[o] -= step * total
-        # W2[o,c,u] ← W2[o,c,u] - step Σ_i<8 h1[c,i + 3 u] da2[o,i]
+        # W2[o,c,u] ← W2[o,c,u] - step Σ_p<8 h1[c,p+3u] da2[o,p]
         for o in range(8):
             for c in range(8):
                 for u in range(3):
                     total = zero
-                    for i in range(8):
-                        total += h1[c, 3 * u + i] * da2[o, i]
-                    W2[o, c, u] -= step * total
-        # b2[o] ← b2[o] - step Σ_i<8 da2[o,i]
+                    for p in range(8):
+                        total += h1[c,3*u+p] * da2[o,p]
+                    W2[o,c,u] -= step * total
+        # b2[o] ← b2[o] - step Σ_p<8 da2[o,p]
         for o in range(8):
             total = zero
-            for i in range(8):
-                total += da2[o, i]
+            for p in range(8):
+                total += da2[o,p]
             b2[o] -= step * total
         # W3[i,j] ← W3[i,j] - step da3[i] flat3[j]
         for i in range(3):
             step_da3 = step * da3[i]
             for j in range(64):
-                W3[i, j] -= step_da3 * flat3[j]
+                W3[i,j] -= step_da3 * flat3[j]
         # b3[i] ← b3[i] - step da3[i]
         for i in range(3):
             b3[i] -= step * da3[i]
@@ -308,46 +298,29 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
 def forward(X, W1, b1, W2, b2, W3, b3, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
-    patches1 = np.empty((2, 5, 14), W1.dtype)
-    a1 = np.empty((8, 14), W1.dtype)
-    h1 = np.empty((8, 14), W1.dtype)
-    patches2 = np.empty((8, 3, 8), W1.dtype)
-    a2 = np.empty((8, 8), W1.dtype)
-    h2 = np.empty((8, 8), W1.dtype)
-    flat3 = np.empty(64, W1.dtype)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
+    patches1, a1 = np.empty((2, 5, 14), W1.dtype), np.empty((8, 14), W1.dtype)
+    h1, patches2 = np.empty((8, 14), W1.dtype), np.empty((8, 3, 8), W1.dtype)
+    a2, h2, flat3 = np.empty((8, 8), W1.dtype), np.empty((8, 8), W1.dtype), np.empty(64, W1.dtype)
+    a3, e = np.empty_like(b3), np.empty_like(b3)
     for n in range(N):
-        x = X[n]
-        f = F[n]
-        forward_of_example(
-            x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
-            flat3, a3, e, f
-        )
+        x, f = X[n], F[n]
+        forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3,
+                a3, e, f)
 
 
 @kernel
 def loss(X, Y, W1, b1, W2, b2, W3, b3):
     """Return the mean loss of the examples, without the penalty."""
     N = X.shape[0]
-    patches1 = np.empty((2, 5, 14), W1.dtype)
-    a1 = np.empty((8, 14), W1.dtype)
-    h1 = np.empty((8, 14), W1.dtype)
-    patches2 = np.empty((8, 3, 8), W1.dtype)
-    a2 = np.empty((8, 8), W1.dtype)
-    h2 = np.empty((8, 8), W1.dtype)
-    flat3 = np.empty(64, W1.dtype)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
+    patches1, a1 = np.empty((2, 5, 14), W1.dtype), np.empty((8, 14), W1.dtype)
+    h1, patches2 = np.empty((8, 14), W1.dtype), np.empty((8, 3, 8), W1.dtype)
+    a2, h2, flat3 = np.empty((8, 8), W1.dtype), np.empty((8, 8), W1.dtype), np.empty(64, W1.dtype)
+    a3, e, f = np.empty_like(b3), np.empty_like(b3), np.empty_like(b3)
     mean = zero
     for n in range(N):
-        x = X[n]
-        y = Y[n]
-        m, z = forward_of_example(
-            x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
-            flat3, a3, e, f
-        )
+        x, y = X[n], Y[n]
+        m, z = forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
+                flat3, a3, e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         mean += l
@@ -357,121 +330,101 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
 @kernel
 def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    patches1 = np.empty((2, 5, 14), W1.dtype)
-    a1 = np.empty((8, 14), W1.dtype)
-    h1 = np.empty((8, 14), W1.dtype)
-    patches2 = np.empty((8, 3, 8), W1.dtype)
-    a2 = np.empty((8, 8), W1.dtype)
-    h2 = np.empty((8, 8), W1.dtype)
-    flat3 = np.empty(64, W1.dtype)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
-    da3 = np.empty_like(b3)
-    dflat3 = np.empty(64, W1.dtype)
-    dh2 = np.empty((8, 8), W1.dtype)
-    da2 = np.empty((8, 8), W1.dtype)
-    dh1 = np.empty((8, 14), W1.dtype)
-    dpatches2 = np.empty((8, 3, 8), W1.dtype)
-    da1 = np.empty((8, 14), W1.dtype)
-    m, z = forward_of_example(
-        x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
-        flat3, a3, e, f
-    )
+    patches1, a1 = np.empty((2, 5, 14), W1.dtype), np.empty((8, 14), W1.dtype)
+    h1, patches2 = np.empty((8, 14), W1.dtype), np.empty((8, 3, 8), W1.dtype)
+    a2, h2, flat3 = np.empty((8, 8), W1.dtype), np.empty((8, 8), W1.dtype), np.empty(64, W1.dtype)
+    a3, e, f, da3 = np.empty_like(b3), np.empty_like(b3), np.empty_like(b3), np.empty_like(b3)
+    dflat3, dh2 = np.empty(64, W1.dtype), np.empty((8, 8), W1.dtype)
+    da2, dh1 = np.empty((8, 8), W1.dtype), np.empty((8, 14), W1.dtype)
+    dpatches2, da1 = np.empty((8, 3, 8), W1.dtype), np.empty((8, 14), W1.dtype)
+    m, z = forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3,
+            a3, e, f)
     # l = m + log(z) - a3[y]
     l = m + log(z) - a3[y]
-    backward_of_example(
-        y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatches2, da1
-    )
-    # dW1[o,c,v] = Σ_i<14 x[c,v + 2 i] da1[o,i]; db1[o] = Σ_i<14 da1[o,i]; dW2[o,c,u] =
-    #     Σ_i<8 h1[c,i + 3 u] da2[o,i]; db2[o] = Σ_i<8 da2[o,i]
+    backward_of_example(y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatches2, da1)
     for o in range(8):
+        # dW1[o,c,v] = Σ_q<14 x[c,v+2q] da1[o,q]
         for c in range(2):
             for v in range(5):
-                dW1[o, c, v] = zero
-            for i in range(14):
-                da1_o_i = da1[o, i]
+                dW1[o,c,v] = zero
+            for q in range(14):
+                da1_oq = da1[o,q]
                 for v in range(5):
-                    dW1[o, c, v] += da1_o_i * x[c, 2 * i + v]
+                    dW1[o,c,v] += da1_oq * x[c,2*q+v]
+        # db1[o] = Σ_q<14 da1[o,q]
         total = zero
-        for i in range(14):
-            total += da1[o, i]
+        for q in range(14):
+            total += da1[o,q]
         db1[o] = total
+        # dW2[o,c,u] = Σ_p<8 h1[c,p+3u] da2[o,p]
         for c in range(8):
             for u in range(3):
                 total2 = zero
-                for i in range(8):
-                    total2 += h1[c, 3 * u + i] * da2[o, i]
-                dW2[o, c, u] = total2
+                for p in range(8):
+                    total2 += h1[c,3*u+p] * da2[o,p]
+                dW2[o,c,u] = total2
+        # db2[o] = Σ_p<8 da2[o,p]
         total3 = zero
-        for i in range(8):
-            total3 += da2[o, i]
+        for p in range(8):
+            total3 += da2[o,p]
         db2[o] = total3
     # dW3[i,j] = da3[i] flat3[j]; db3[i] = da3[i]
     for i in range(3):
         da3_i = da3[i]
         for j in range(64):
-            dW3[i, j] = da3_i * flat3[j]
+            dW3[i,j] = da3_i * flat3[j]
         db3[i] = da3[i]
     return l
 
 
 @kernel
-def forward_of_example(
-    x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3, e, f
-):
+def forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2, flat3, a3,
+        e, f):
     """Compute patches1, a1, h1, patches2, a2, h2, flat3, a3, e, f of one example; return m, z."""
-    # patches1[c,v,q] = x[c,v + 2 q]
+    # patches1[c,v,q] = x[c,v+2q]
     for c in range(2):
         for v in range(5):
             for q in range(14):
-                patches1[c, v, q] = x[c, 2 * q + v]
+                patches1[c,v,q] = x[c,2*q+v]
     # a1[o,q] = b1[o] + Σ_c<2Σ_v<5 W1[o,c,v] patches1[c,v,q]
-    contract_pk_kq(
-        a1.reshape(8, 14), W1.reshape(8, 10), patches1.reshape(10, 14), 8,
-        14, 10
-    )
+    rows_x_columns(a1.reshape(8, 14), W1.reshape(8, 10), patches1.reshape(10, 14), 8, 14, 10)
     # a1[o,q] ← a1[o,q] + b1[o]
     for o in range(8):
         b1_o = b1[o]
         for q in range(14):
-            a1[o, q] += b1_o
+            a1[o,q] += b1_o
     # h1[o,q] = tanh(a1[o,q])
     each_tanh(h1.reshape(-1), a1.reshape(-1), 112)
-    # patches2[c,u,p] = h1[c,p + 3 u]
+    # patches2[c,u,p] = h1[c,p+3u]
     for c in range(8):
         for u in range(3):
             for p in range(8):
-                patches2[c, u, p] = h1[c, 3 * u + p]
+                patches2[c,u,p] = h1[c,3*u+p]
     # a2[o,p] = b2[o] + Σ_c<8Σ_u<3 W2[o,c,u] patches2[c,u,p]
-    contract_pk_kq(
-        a2.reshape(8, 8), W2.reshape(8, 24), patches2.reshape(24, 8), 8, 8,
-        24
-    )
+    rows_x_columns(a2.reshape(8, 8), W2.reshape(8, 24), patches2.reshape(24, 8), 8, 8, 24)
     # a2[o,p] ← a2[o,p] + b2[o]
     for o in range(8):
         b2_o = b2[o]
         for p in range(8):
-            a2[o, p] += b2_o
+            a2[o,p] += b2_o
     # h2[o,p] = tanh(a2[o,p])
     each_tanh(h2.reshape(-1), a2.reshape(-1), 64)
-    # flat3[p + 8 c] = h2[c,p]
+    # flat3[p+8c] = h2[c,p]
     for c in range(8):
         for p in range(8):
-            flat3[8 * c + p] = h2[c, p]
+            flat3[8*c+p] = h2[c,p]
     # a3[i] = b3[i] + Σ_j<64 W3[i,j] flat3[j]
     for i in range(3):
         total = zero
         for j in range(64):
-            total += W3[i, j] * flat3[j]
+            total += W3[i,j] * flat3[j]
         a3[i] = b3[i] + total
     # m = max_i<3 a3[i]
     m = a3[0]
     for i in range(3):
         m = max(m, a3[i])
-    # z = Σ_i<3 e[i]
+    # e[i] = exp(a3[i] - m); z = Σ_i<3 e[i]
     z = zero
-    # e[i] = exp(a3[i] - m)
     for i in range(3):
         e[i] = exp(a3[i] - m)
         z += e[i]
@@ -494,29 +447,26 @@ def backward_of_example(y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatch
     for j in range(3):
         da3_j = da3[j]
         for i in range(64):
-            dflat3[i] += da3_j * W3[j, i]
-    # dh2[o,p] = dflat3[p + 8 o]
+            dflat3[i] += da3_j * W3[j,i]
+    # dh2[o,p] = dflat3[p+8o]
     for o in range(8):
         for p in range(8):
-            dh2[o, p] = dflat3[8 * o + p]
+            dh2[o,p] = dflat3[8*o+p]
     # da2[o,p] = 4 dh2[o,p] exp(-|a2[o,p]|)²/(1 + exp(-|a2[o,p]|)²)²
-    each_decay_2d8b(da2.reshape(-1), a2.reshape(-1), dh2.reshape(-1), 64)
+    each_da2_da1(da2.reshape(-1), a2.reshape(-1), dh2.reshape(-1), 64)
     # dh1[o,q] = 0
     for o in range(8):
         for q in range(14):
-            dh1[o, q] = zero
-    # dpatches2[j,i,p] = Σ_k<8 W2[k,j,i] da2[k,p]
-    contract_kp_kq(
-        dpatches2.reshape(24, 8), W2.reshape(8, 24), da2.reshape(8, 8), 24,
-        8, 8
-    )
-    # dh1[j,p + 3 i] ← dpatches2[j,i,p] + dh1[j,p + 3 i]
-    for j in range(8):
-        for i in range(3):
+            dh1[o,q] = zero
+    # dpatches2[c,u,p] = Σ_o<8 W2[o,c,u] da2[o,p]
+    W2_x_da2(dpatches2.reshape(24, 8), W2.reshape(8, 24), da2.reshape(8, 8), 24, 8, 8)
+    # dh1[c,p+3u] ← dpatches2[c,u,p] + dh1[c,p+3u]
+    for c in range(8):
+        for u in range(3):
             for p in range(8):
-                dh1[j, 3 * i + p] += dpatches2[j, i, p]
+                dh1[c,3*u+p] += dpatches2[c,u,p]
     # da1[o,q] = 4 dh1[o,q] exp(-|a1[o,q]|)²/(1 + exp(-|a1[o,q]|)²)²
-    each_decay_2d8b(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 112)
+    each_da2_da1(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 112)
 
 
 class Trainer:
@@ -556,10 +506,7 @@ class Trainer:
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
         self.state = {}
 
-    def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
-        **hyperparameters,
-    ):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
@@ -811,11 +758,10 @@ def initial_scale(fan_in, fan_out):
 
 def step_size(learning_rate, decay, t):
     """Return the step size of update t."""
-    return learning_rate / (one + real(t) * decay)
+    return learning_rate/(decay*t + 1)
 
 
 # --- faster orders, same updates ---
-
 
 def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
@@ -831,33 +777,20 @@ aligned = njit(at_cache_line)
 def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t):
     """As `sgd`, sums over windows as products of matrices: the same updates."""
     updates = order.shape[0]
-    patches1 = aligned(2 * 5 * 14, W1).reshape(2, 5, 14)
-    a1 = aligned(8 * 14, W1).reshape(8, 14)
-    h1 = aligned(8 * 14, W1).reshape(8, 14)
-    patches2 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
-    a2 = aligned(8 * 8, W1).reshape(8, 8)
-    h2 = aligned(8 * 8, W1).reshape(8, 8)
-    flat3 = aligned(64, W1)
-    a3 = aligned(3, W1)
-    e = aligned(3, W1)
-    f = aligned(3, W1)
-    da3 = aligned(3, W1)
-    dflat3 = aligned(64, W1)
-    dh2 = aligned(8 * 8, W1).reshape(8, 8)
-    da2 = aligned(8 * 8, W1).reshape(8, 8)
-    dh1 = aligned(8 * 14, W1).reshape(8, 14)
-    dpatches2 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
-    da1 = aligned(8 * 14, W1).reshape(8, 14)
+    patches1, a1 = aligned(2 * 5 * 14, W1).reshape(2, 5, 14), aligned(8 * 14, W1).reshape(8, 14)
+    h1, patches2 = aligned(8 * 14, W1).reshape(8, 14), aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
+    a2, h2 = aligned(8 * 8, W1).reshape(8, 8), aligned(8 * 8, W1).reshape(8, 8)
+    flat3, a3, e, f = aligned(64, W1), aligned(3, W1), aligned(3, W1), aligned(3, W1)
+    da3, dflat3, dh2 = aligned(3, W1), aligned(64, W1), aligned(8 * 8, W1).reshape(8, 8)
+    da2, dh1 = aligned(8 * 8, W1).reshape(8, 8), aligned(8 * 14, W1).reshape(8, 14)
+    dpatches2, da1 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8), aligned(8 * 14, W1).reshape(8, 14)
     losses = zero
     done = 0
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
-        m, z = forward_of_example(
-            x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
-            flat3, a3, e, f
-        )
+        x, y = X[row], Y[row]
+        m, z = forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
+                flat3, a3, e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
         # nothing is learnt from a loss that is not finite
@@ -866,30 +799,24 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        backward_of_example(
-            y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatches2, da1
-        )
-        # W1[o,c,v] ← W1[o,c,v] - step Σ_i<14 patches1[c,v,i] da1[o,i]
-        add_pk_qk(
-            W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14), 8,
-            10, 14, -step
-        )
-        # b1[o] ← b1[o] - step Σ_i<14 da1[o,i]
+        backward_of_example(y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatches2, da1)
+        # W1[o,c,v] ← W1[o,c,v] - step Σ_q<14 patches1[c,v,q] da1[o,q]
+        add_rows_x_rows(W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14), 8, 10, 14,
+                -step)
+        # b1[o] ← b1[o] - step Σ_q<14 da1[o,q]
         for o in range(8):
             total = zero
-            for i in range(14):
-                total += da1[o, i]
+            for q in range(14):
+                total += da1[o,q]
             b1[o] -= step * total
-        # W2[o,c,u] ← W2[o,c,u] - step Σ_i<8 patches2[c,u,i] da2[o,i]
-        add_pk_qk(
-            W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8), 8,
-            24, 8, -step
-        )
-        # b2[o] ← b2[o] - step Σ_i<8 da2[o,i]
+        # W2[o,c,u] ← W2[o,c,u] - step Σ_p<8 patches2[c,u,p] da2[o,p]
+        add_rows_x_rows(W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8), 8, 24, 8,
+                -step)
+        # b2[o] ← b2[o] - step Σ_p<8 da2[o,p]
         for o in range(8):
             total = zero
-            for i in range(8):
-                total += da2[o, i]
+            for p in range(8):
+                total += da2[o,p]
             b2[o] -= step * total
         # W3[i,j] ← W3[i,j] - step da3[i] flat3[j]; b3[i] ← b3[i] - step da3[i]
         step_da3_0 = step * da3[0]
@@ -897,9 +824,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
         step_da3_2 = step * da3[2]
         for j in range(64):
             flat3_j = flat3[j]
-            W3[0, j] -= flat3_j * step_da3_0
-            W3[1, j] -= flat3_j * step_da3_1
-            W3[2, j] -= flat3_j * step_da3_2
+            W3[0,j] -= flat3_j * step_da3_0
+            W3[1,j] -= flat3_j * step_da3_1
+            W3[2,j] -= flat3_j * step_da3_2
         b3[0] -= step * da3[0]
         b3[1] -= step * da3[1]
         b3[2] -= step * da3[2]
@@ -911,29 +838,16 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t)
 def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, batch):
     """Update after every `batch` examples of X[order], by the mean of their gradients."""
     updates = order.shape[0]
-    patches1 = aligned(2 * 5 * 14, W1).reshape(2, 5, 14)
-    a1 = aligned(8 * 14, W1).reshape(8, 14)
-    h1 = aligned(8 * 14, W1).reshape(8, 14)
-    patches2 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
-    a2 = aligned(8 * 8, W1).reshape(8, 8)
-    h2 = aligned(8 * 8, W1).reshape(8, 8)
-    flat3 = aligned(64, W1)
-    a3 = aligned(3, W1)
-    e = aligned(3, W1)
-    f = aligned(3, W1)
-    da3 = aligned(3, W1)
-    dflat3 = aligned(64, W1)
-    dh2 = aligned(8 * 8, W1).reshape(8, 8)
-    da2 = aligned(8 * 8, W1).reshape(8, 8)
-    dh1 = aligned(8 * 14, W1).reshape(8, 14)
-    dpatches2 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
-    da1 = aligned(8 * 14, W1).reshape(8, 14)
-    sum_W1 = aligned(8 * 2 * 5, W1).reshape(8, 2, 5)
-    sum_b1 = aligned(8, W1)
-    sum_W2 = aligned(8 * 8 * 3, W1).reshape(8, 8, 3)
-    sum_b2 = aligned(8, W1)
-    sum_W3 = aligned(3 * 64, W1).reshape(3, 64)
-    sum_b3 = aligned(3, W1)
+    patches1, a1 = aligned(2 * 5 * 14, W1).reshape(2, 5, 14), aligned(8 * 14, W1).reshape(8, 14)
+    h1, patches2 = aligned(8 * 14, W1).reshape(8, 14), aligned(8 * 3 * 8, W1).reshape(8, 3, 8)
+    a2, h2 = aligned(8 * 8, W1).reshape(8, 8), aligned(8 * 8, W1).reshape(8, 8)
+    flat3, a3, e, f = aligned(64, W1), aligned(3, W1), aligned(3, W1), aligned(3, W1)
+    da3, dflat3, dh2 = aligned(3, W1), aligned(64, W1), aligned(8 * 8, W1).reshape(8, 8)
+    da2, dh1 = aligned(8 * 8, W1).reshape(8, 8), aligned(8 * 14, W1).reshape(8, 14)
+    dpatches2, da1 = aligned(8 * 3 * 8, W1).reshape(8, 3, 8), aligned(8 * 14, W1).reshape(8, 14)
+    sum_W1, sum_b1 = aligned(8 * 2 * 5, W1).reshape(8, 2, 5), aligned(8, W1)
+    sum_W2, sum_b2 = aligned(8 * 8 * 3, W1).reshape(8, 8, 3), aligned(8, W1)
+    sum_W3, sum_b3 = aligned(3 * 64, W1).reshape(3, 64), aligned(3, W1)
     losses = zero
     update = 0
     done = 0
@@ -941,68 +855,61 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
         count = min(batch, updates - start)
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
-        # sum_W1[i,j,k] = 0; sum_b1[i] = 0; sum_W2[i,j,k] = 0; sum_b2[i] = 0
         for i in range(8):
+            # sum_W1[i,j,k] = 0
             for j in range(2):
                 for k in range(5):
-                    sum_W1[i, j, k] = zero
+                    sum_W1[i,j,k] = zero
+            # sum_b1[i] = 0
             sum_b1[i] = zero
+            # sum_W2[i,j,k] = 0
             for j in range(8):
                 for k in range(3):
-                    sum_W2[i, j, k] = zero
+                    sum_W2[i,j,k] = zero
+            # sum_b2[i] = 0
             sum_b2[i] = zero
         # sum_W3[i,j] = 0; sum_b3[i] = 0
         for i in range(3):
             for j in range(64):
-                sum_W3[i, j] = zero
+                sum_W3[i,j] = zero
             sum_b3[i] = zero
         total_l = zero
         for r in range(count):
-            row = order[r + start]
-            x = X[row]
-            y = Y[row]
-            m, z = forward_of_example(
-                x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2, h2,
-                flat3, a3, e, f
-            )
+            row = order[r+start]
+            x, y = X[row], Y[row]
+            m, z = forward_of_example(x, W1, b1, W2, b2, W3, b3, patches1, a1, h1, patches2, a2,
+                    h2, flat3, a3, e, f)
             # l = m + log(z) - a3[y]
             l = m + log(z) - a3[y]
             total_l += l
-            backward_of_example(
-                y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatches2, da1
-            )
-            # sum_W1[o,c,v] ← sum_W1[o,c,v] - step Σ_i<14 patches1[c,v,i] da1[o,i]
-            add_pk_qk(
-                sum_W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14),
-                8, 10, 14, -step
-            )
-            # sum_b1[o] ← sum_b1[o] - step Σ_i<14 da1[o,i]
+            backward_of_example(y, W2, W3, a1, a2, f, da3, dflat3, dh2, da2, dh1, dpatches2, da1)
+            # sum_W1[o,c,v] ← sum_W1[o,c,v] - step Σ_q<14 patches1[c,v,q] da1[o,q]
+            add_rows_x_rows(sum_W1.reshape(8, 10), da1.reshape(8, 14), patches1.reshape(10, 14), 8,
+                    10, 14, -step)
+            # sum_b1[o] ← sum_b1[o] - step Σ_q<14 da1[o,q]
             for o in range(8):
                 total = zero
-                for i in range(14):
-                    total += da1[o, i]
+                for q in range(14):
+                    total += da1[o,q]
                 sum_b1[o] -= step * total
-            # sum_W2[o,c,u] ← sum_W2[o,c,u] - step Σ_i<8 patches2[c,u,i] da2[o,i]
-            add_pk_qk(
-                sum_W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8),
-                8, 24, 8, -step
-            )
-            # sum_b2[o] ← sum_b2[o] - step Σ_i<8 da2[o,i]
+            # sum_W2[o,c,u] ← sum_W2[o,c,u] - step Σ_p<8 patches2[c,u,p] da2[o,p]
+            add_rows_x_rows(sum_W2.reshape(8, 24), da2.reshape(8, 8), patches2.reshape(24, 8), 8,
+                    24, 8, -step)
+            # sum_b2[o] ← sum_b2[o] - step Σ_p<8 da2[o,p]
             for o in range(8):
                 total = zero
-                for i in range(8):
-                    total += da2[o, i]
+                for p in range(8):
+                    total += da2[o,p]
                 sum_b2[o] -= step * total
-            # sum_W3[i,j] ← sum_W3[i,j] - step da3[i] flat3[j]; sum_b3[i] ← sum_b3[i] - step
-            #     da3[i]
+            # sum_W3[i,j] ← sum_W3[i,j] - step da3[i] flat3[j]; sum_b3[i] ← sum_b3[i] - step da3[i]
             step_da3_0 = step * da3[0]
             step_da3_1 = step * da3[1]
             step_da3_2 = step * da3[2]
             for j in range(64):
                 flat3_j = flat3[j]
-                sum_W3[0, j] -= flat3_j * step_da3_0
-                sum_W3[1, j] -= flat3_j * step_da3_1
-                sum_W3[2, j] -= flat3_j * step_da3_2
+                sum_W3[0,j] -= flat3_j * step_da3_0
+                sum_W3[1,j] -= flat3_j * step_da3_1
+                sum_W3[2,j] -= flat3_j * step_da3_2
             sum_b3[0] -= step * da3[0]
             sum_b3[1] -= step * da3[1]
             sum_b3[2] -= step * da3[2]
@@ -1010,22 +917,23 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, t, 
         if not isfinite(total_l):
             break
         losses += total_l
-        # W1[o,c,v] ← W1[o,c,v] + sum_W1[o,c,v]/count; b1[o] ← b1[o] + sum_b1[o]/count;
-        #     W2[o,c,u] ← W2[o,c,u] + sum_W2[o,c,u]/count; b2[o] ← b2[o] + sum_b2[o]/count
         per_count = one / real(count)
         for o in range(8):
             for c in range(2):
                 for v in range(5):
-                    W1[o, c, v] += per_count * sum_W1[o, c, v]
+                    W1[o,c,v] += per_count * sum_W1[o,c,v]
+            # b1[o] ← b1[o] + sum_b1[o]/count
             b1[o] += per_count * sum_b1[o]
+            # W2[o,c,u] ← W2[o,c,u] + sum_W2[o,c,u]/count
             for c in range(8):
                 for u in range(3):
-                    W2[o, c, u] += per_count * sum_W2[o, c, u]
+                    W2[o,c,u] += per_count * sum_W2[o,c,u]
+            # b2[o] ← b2[o] + sum_b2[o]/count
             b2[o] += per_count * sum_b2[o]
         # W3[i,j] ← W3[i,j] + sum_W3[i,j]/count; b3[i] ← b3[i] + sum_b3[i]/count
         for i in range(3):
             for j in range(64):
-                W3[i, j] += per_count * sum_W3[i, j]
+                W3[i,j] += per_count * sum_W3[i,j]
             b3[i] += per_count * sum_b3[i]
         update += 1
         done += count
@@ -1037,88 +945,45 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 # --- what they call: products of arrays, functions of all elements ---
 
-
 @kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
+def rows_x_columns(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            C[p,q] = C[p+1,q] = C[p+2,q] = C[p+3,q] = C[p+4,q] = C[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
+            A_pk_00, A_pk_01, A_pk_02, A_pk_03 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k]
+            A_pk_04, A_pk_05, A_pk_10, A_pk_11 = A[p+4,k], A[p+5,k], A[p,k+1], A[p+1,k+1]
+            A_pk_12, A_pk_13, A_pk_14, A_pk_15 = A[p+2,k+1], A[p+3,k+1], A[p+4,k+1], A[p+5,k+1]
+            A_pk_20, A_pk_21, A_pk_22, A_pk_23 = A[p,k+2], A[p+1,k+2], A[p+2,k+2], A[p+3,k+2]
+            A_pk_24, A_pk_25, A_pk_30, A_pk_31 = A[p+4,k+2], A[p+5,k+2], A[p,k+3], A[p+1,k+3]
+            A_pk_32, A_pk_33, A_pk_34, A_pk_35 = A[p+2,k+3], A[p+3,k+3], A[p+4,k+3], A[p+5,k+3]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += A_pk_00 * B_kq + A_pk_10 * B_k1q + A_pk_20 * B_k2q + A_pk_30 * B_k3q
+                C[p+1,q] += A_pk_01 * B_kq + A_pk_11 * B_k1q + A_pk_21 * B_k2q + A_pk_31 * B_k3q
+                C[p+2,q] += A_pk_02 * B_kq + A_pk_12 * B_k1q + A_pk_22 * B_k2q + A_pk_32 * B_k3q
+                C[p+3,q] += A_pk_03 * B_kq + A_pk_13 * B_k1q + A_pk_23 * B_k2q + A_pk_33 * B_k3q
+                C[p+4,q] += A_pk_04 * B_kq + A_pk_14 * B_k1q + A_pk_24 * B_k2q + A_pk_34 * B_k3q
+                C[p+5,q] += A_pk_05 * B_kq + A_pk_15 * B_k1q + A_pk_25 * B_k2q + A_pk_35 * B_k3q
         for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
+            A_pk_0, A_pk_1, A_pk_2, A_pk_3, A_pk_4 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k], A[p+4,k]
+            A_pk_5 = A[p+5,k]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_pk_0 * B_kq
+                C[p+1,q] += A_pk_1 * B_kq
+                C[p+2,q] += A_pk_2 * B_kq
+                C[p+3,q] += A_pk_3 * B_kq
+                C[p+4,q] += A_pk_4 * B_kq
+                C[p+5,q] += A_pk_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            C[p,q] = zero
         for k in range(terms):
-            A_p_k = A[p, k]
+            A_pk = A[p,k]
             for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
+                C[p,q] += A_pk * B[k,q]
 
 
 @kernel
@@ -1129,7 +994,7 @@ def each_tanh(A, B, count):
 
 
 @kernel
-def each_decay_2d8b(A, B, C, count):
+def each_da2_da1(A, B, C, count):
     """Set A[i] = 4 C[i] exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
     for i in range(count):
         shared = exp(-abs(B[i]))
@@ -1138,182 +1003,140 @@ def each_decay_2d8b(A, B, C, count):
 
 
 @kernel
-def contract_kp_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[k,p] B[k,q], tile by tile."""
+def W2_x_da2(dpatches2, W2, da2, rows, columns, terms):
+    """Set dpatches2[p,q] = Σ_k W2[k,p] da2[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            dpatches2[p,q] = dpatches2[p+1,q] = dpatches2[p+2,q] = dpatches2[p+3,q] = \
+                dpatches2[p+4,q] = dpatches2[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_k_p_0_0 = A[k, p]
-            A_k_p_0_1 = A[k, p + 1]
-            A_k_p_0_2 = A[k, p + 2]
-            A_k_p_0_3 = A[k, p + 3]
-            A_k_p_0_4 = A[k, p + 4]
-            A_k_p_0_5 = A[k, p + 5]
-            A_k_p_1_0 = A[k + 1, p]
-            A_k_p_1_1 = A[k + 1, p + 1]
-            A_k_p_1_2 = A[k + 1, p + 2]
-            A_k_p_1_3 = A[k + 1, p + 3]
-            A_k_p_1_4 = A[k + 1, p + 4]
-            A_k_p_1_5 = A[k + 1, p + 5]
-            A_k_p_2_0 = A[k + 2, p]
-            A_k_p_2_1 = A[k + 2, p + 1]
-            A_k_p_2_2 = A[k + 2, p + 2]
-            A_k_p_2_3 = A[k + 2, p + 3]
-            A_k_p_2_4 = A[k + 2, p + 4]
-            A_k_p_2_5 = A[k + 2, p + 5]
-            A_k_p_3_0 = A[k + 3, p]
-            A_k_p_3_1 = A[k + 3, p + 1]
-            A_k_p_3_2 = A[k + 3, p + 2]
-            A_k_p_3_3 = A[k + 3, p + 3]
-            A_k_p_3_4 = A[k + 3, p + 4]
-            A_k_p_3_5 = A[k + 3, p + 5]
+            W2_kp_00, W2_kp_01, W2_kp_02, W2_kp_03 = W2[k,p], W2[k,p+1], W2[k,p+2], W2[k,p+3]
+            W2_kp_04, W2_kp_05, W2_kp_10, W2_kp_11 = W2[k,p+4], W2[k,p+5], W2[k+1,p], W2[k+1,p+1]
+            W2_kp_12, W2_kp_13, W2_kp_14 = W2[k+1,p+2], W2[k+1,p+3], W2[k+1,p+4]
+            W2_kp_15, W2_kp_20, W2_kp_21 = W2[k+1,p+5], W2[k+2,p], W2[k+2,p+1]
+            W2_kp_22, W2_kp_23, W2_kp_24 = W2[k+2,p+2], W2[k+2,p+3], W2[k+2,p+4]
+            W2_kp_25, W2_kp_30, W2_kp_31 = W2[k+2,p+5], W2[k+3,p], W2[k+3,p+1]
+            W2_kp_32, W2_kp_33, W2_kp_34 = W2[k+3,p+2], W2[k+3,p+3], W2[k+3,p+4]
+            W2_kp_35 = W2[k+3,p+5]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_0_0 * B_k_q + A_k_p_1_0 * B_k1_q + A_k_p_2_0 * B_k2_q + A_k_p_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_0_1 * B_k_q + A_k_p_1_1 * B_k1_q + A_k_p_2_1 * B_k2_q + A_k_p_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_0_2 * B_k_q + A_k_p_1_2 * B_k1_q + A_k_p_2_2 * B_k2_q + A_k_p_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_0_3 * B_k_q + A_k_p_1_3 * B_k1_q + A_k_p_2_3 * B_k2_q + A_k_p_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_0_4 * B_k_q + A_k_p_1_4 * B_k1_q + A_k_p_2_4 * B_k2_q + A_k_p_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_0_5 * B_k_q + A_k_p_1_5 * B_k1_q + A_k_p_2_5 * B_k2_q + A_k_p_3_5 * B_k3_q
-                )
+                da2_kq, da2_k1q, da2_k2q, da2_k3q = da2[k,q], da2[k+1,q], da2[k+2,q], da2[k+3,q]
+                dpatches2[p,q] += (W2_kp_00 * da2_kq + W2_kp_10 * da2_k1q + W2_kp_20 * da2_k2q
+                    + W2_kp_30 * da2_k3q)
+                dpatches2[p+1,q] += (W2_kp_01 * da2_kq + W2_kp_11 * da2_k1q + W2_kp_21 * da2_k2q
+                    + W2_kp_31 * da2_k3q)
+                dpatches2[p+2,q] += (W2_kp_02 * da2_kq + W2_kp_12 * da2_k1q + W2_kp_22 * da2_k2q
+                    + W2_kp_32 * da2_k3q)
+                dpatches2[p+3,q] += (W2_kp_03 * da2_kq + W2_kp_13 * da2_k1q + W2_kp_23 * da2_k2q
+                    + W2_kp_33 * da2_k3q)
+                dpatches2[p+4,q] += (W2_kp_04 * da2_kq + W2_kp_14 * da2_k1q + W2_kp_24 * da2_k2q
+                    + W2_kp_34 * da2_k3q)
+                dpatches2[p+5,q] += (W2_kp_05 * da2_kq + W2_kp_15 * da2_k1q + W2_kp_25 * da2_k2q
+                    + W2_kp_35 * da2_k3q)
         for k in range(terms - (terms % 4), terms):
-            A_k_p_0 = A[k, p]
-            A_k_p_1 = A[k, p + 1]
-            A_k_p_2 = A[k, p + 2]
-            A_k_p_3 = A[k, p + 3]
-            A_k_p_4 = A[k, p + 4]
-            A_k_p_5 = A[k, p + 5]
+            W2_kp_0, W2_kp_1, W2_kp_2, W2_kp_3 = W2[k,p], W2[k,p+1], W2[k,p+2], W2[k,p+3]
+            W2_kp_4, W2_kp_5 = W2[k,p+4], W2[k,p+5]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_0 * B_k_q
-                C[p + 1, q] += A_k_p_1 * B_k_q
-                C[p + 2, q] += A_k_p_2 * B_k_q
-                C[p + 3, q] += A_k_p_3 * B_k_q
-                C[p + 4, q] += A_k_p_4 * B_k_q
-                C[p + 5, q] += A_k_p_5 * B_k_q
+                da2_kq = da2[k,q]
+                dpatches2[p,q] += W2_kp_0 * da2_kq
+                dpatches2[p+1,q] += W2_kp_1 * da2_kq
+                dpatches2[p+2,q] += W2_kp_2 * da2_kq
+                dpatches2[p+3,q] += W2_kp_3 * da2_kq
+                dpatches2[p+4,q] += W2_kp_4 * da2_kq
+                dpatches2[p+5,q] += W2_kp_5 * da2_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            dpatches2[p,q] = zero
         for k in range(terms):
-            A_k_p = A[k, p]
+            W2_kp = W2[k,p]
             for q in range(columns):
-                C[p, q] += A_k_p * B[k, q]
+                dpatches2[p,q] += W2_kp * da2[k,q]
 
 
 @kernel
-def add_pk_qk(C, A, B, rows, columns, terms, factor):
+def add_rows_x_rows(C, A, B, rows, columns, terms, factor):
     """Update C[p,q] ← C[p,q] + factor Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] += factor * total_0_0
-            C[p, q + 1] += factor * total_0_1
-            C[p, q + 2] += factor * total_0_2
-            C[p, q + 3] += factor * total_0_3
-            C[p, q + 4] += factor * total_0_4
-            C[p, q + 5] += factor * total_0_5
-            C[p + 1, q] += factor * total_1_0
-            C[p + 1, q + 1] += factor * total_1_1
-            C[p + 1, q + 2] += factor * total_1_2
-            C[p + 1, q + 3] += factor * total_1_3
-            C[p + 1, q + 4] += factor * total_1_4
-            C[p + 1, q + 5] += factor * total_1_5
-            C[p + 2, q] += factor * total_2_0
-            C[p + 2, q + 1] += factor * total_2_1
-            C[p + 2, q + 2] += factor * total_2_2
-            C[p + 2, q + 3] += factor * total_2_3
-            C[p + 2, q + 4] += factor * total_2_4
-            C[p + 2, q + 5] += factor * total_2_5
-            C[p + 3, q] += factor * total_3_0
-            C[p + 3, q + 1] += factor * total_3_1
-            C[p + 3, q + 2] += factor * total_3_2
-            C[p + 3, q + 3] += factor * total_3_3
-            C[p + 3, q + 4] += factor * total_3_4
-            C[p + 3, q + 5] += factor * total_3_5
+                A_pk, B_qk, B_q1k, B_q2k, B_q3k = A[p,k], B[q,k], B[q+1,k], B[q+2,k], B[q+3,k]
+                B_q4k, B_q5k, A_p1k, A_p2k, A_p3k = B[q+4,k], B[q+5,k], A[p+1,k], A[p+2,k], A[p+3,k]
+                total_00 += A_pk * B_qk
+                total_01 += A_pk * B_q1k
+                total_02 += A_pk * B_q2k
+                total_03 += A_pk * B_q3k
+                total_04 += A_pk * B_q4k
+                total_05 += A_pk * B_q5k
+                total_10 += A_p1k * B_qk
+                total_11 += A_p1k * B_q1k
+                total_12 += A_p1k * B_q2k
+                total_13 += A_p1k * B_q3k
+                total_14 += A_p1k * B_q4k
+                total_15 += A_p1k * B_q5k
+                total_20 += A_p2k * B_qk
+                total_21 += A_p2k * B_q1k
+                total_22 += A_p2k * B_q2k
+                total_23 += A_p2k * B_q3k
+                total_24 += A_p2k * B_q4k
+                total_25 += A_p2k * B_q5k
+                total_30 += A_p3k * B_qk
+                total_31 += A_p3k * B_q1k
+                total_32 += A_p3k * B_q2k
+                total_33 += A_p3k * B_q3k
+                total_34 += A_p3k * B_q4k
+                total_35 += A_p3k * B_q5k
+            C[p,q] += factor * total_00
+            C[p,q+1] += factor * total_01
+            C[p,q+2] += factor * total_02
+            C[p,q+3] += factor * total_03
+            C[p,q+4] += factor * total_04
+            C[p,q+5] += factor * total_05
+            C[p+1,q] += factor * total_10
+            C[p+1,q+1] += factor * total_11
+            C[p+1,q+2] += factor * total_12
+            C[p+1,q+3] += factor * total_13
+            C[p+1,q+4] += factor * total_14
+            C[p+1,q+5] += factor * total_15
+            C[p+2,q] += factor * total_20
+            C[p+2,q+1] += factor * total_21
+            C[p+2,q+2] += factor * total_22
+            C[p+2,q+3] += factor * total_23
+            C[p+2,q+4] += factor * total_24
+            C[p+2,q+5] += factor * total_25
+            C[p+3,q] += factor * total_30
+            C[p+3,q+1] += factor * total_31
+            C[p+3,q+2] += factor * total_32
+            C[p+3,q+3] += factor * total_33
+            C[p+3,q+4] += factor * total_34
+            C[p+3,q+5] += factor * total_35
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] += factor * total_0
-            C[p, q + 1] += factor * total_1
-            C[p, q + 2] += factor * total_2
-            C[p, q + 3] += factor * total_3
-            C[p, q + 4] += factor * total_4
-            C[p, q + 5] += factor * total_5
+                A_pk = A[p,k]
+                total_0 += A_pk * B[q,k]
+                total_1 += A_pk * B[q+1,k]
+                total_2 += A_pk * B[q+2,k]
+                total_3 += A_pk * B[q+3,k]
+                total_4 += A_pk * B[q+4,k]
+                total_5 += A_pk * B[q+5,k]
+            C[p,q] += factor * total_0
+            C[p,q+1] += factor * total_1
+            C[p,q+2] += factor * total_2
+            C[p,q+3] += factor * total_3
+            C[p,q+4] += factor * total_4
+            C[p,q+5] += factor * total_5
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] += factor * total
+                total += A[p,k] * B[q,k]
+            C[p,q] += factor * total
 
 
 # --- elementary functions of this precision ---
-
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
 
@@ -1326,9 +1149,9 @@ def exp(x):
     Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, real(-105.35837)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1345,13 +1168,12 @@ def exp(x):
 def expm1(x):
     """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
 
-    Max error 1.7 ULP (every float32). Overflow gives inf.
-    Subnormals and ±0 are returned as they are.
+    Max error 1.7 ULP (every float32). Overflow gives inf. Subnormals and ±0 stay.
     """
     t = min(max(x, real(-18.021826)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1369,8 +1191,7 @@ def log(x):
     """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
-    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
-    Subnormals are scaled first and lose nothing.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN. Subnormals are scaled first.
     """
     small = x < real(1.1754944e-38)
     i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
@@ -1384,7 +1205,8 @@ def log(x):
     p1 = real(0.3998878)
     p = p1 * z + p0
     h = real(0.5) * f * f
-    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    low = s * (h + z * p) + e * real(1.4286068e-06)
+    y = e * real(0.69314575) - ((h - low) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
 
@@ -1400,7 +1222,6 @@ def tanh(x):
 
 
 # --- machine code on disk ---
-
 
 def keep_machine_code(*kernels):
     """Keep what the first calls compile on disk, where there is a place; return the kernels."""
@@ -1439,7 +1260,5 @@ def tolerate_failures(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-KEPT = keep_machine_code(
-    contract_pk_kq, each_tanh, forward_of_example, forward, loss, each_decay_2d8b,
-    contract_kp_kq, backward_of_example, backward, sgd, add_pk_qk, sgd_overlapped, sgd_minibatch
-)
+KEPT = keep_machine_code(rows_x_columns, each_tanh, forward_of_example, forward, loss, each_da2_da1,
+    W2_x_da2, backward_of_example, backward, sgd, add_rows_x_rows, sgd_overlapped, sgd_minibatch)

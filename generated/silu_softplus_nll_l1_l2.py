@@ -9,7 +9,7 @@ Contents:
     forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
-    contract_pk_qk, ...: what they call: products of arrays, functions of all elements
+    rows_x_rows, rows_x_columns, ...: what they call: products of arrays, functions of all elements
     exp, expm1, log, log1p, scaled: elementary functions of this precision
     keep_machine_code: machine code on disk
 
@@ -88,7 +88,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-The digest of what follows: 56bbe7d8240c7ac5.
+The digest of what follows: 6f44319e6594b5e9.
 """
 
 import hashlib
@@ -145,51 +145,35 @@ inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their
-    losses."""
-    n0 = X.shape[1]
-    updates = order.shape[0]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    n3 = W3.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    a2 = np.empty_like(b2)
-    h2 = np.empty_like(b2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
-    da3 = np.empty_like(b3)
-    dh2 = np.empty_like(b2)
-    da2 = np.empty_like(b2)
-    dh1 = np.empty_like(b1)
-    da1 = np.empty_like(b1)
+    """Update after each example of X[order]; return how many, and the sum of their losses."""
+    n0, updates, n1, n2, n3 = X.shape[1], order.shape[0], W1.shape[0], W2.shape[0], W3.shape[0]
+    a1, h1, a2, h2 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b2)
+    a3, e, f, da3 = np.empty_like(b3), np.empty_like(b3), np.empty_like(b3), np.empty_like(b3)
+    dh2, da2, dh1, da1 = np.empty_like(b2), np.empty_like(b2), np.empty_like(b1), np.empty_like(b1)
     losses = zero
     done = 0
     l2_x2 = real(2) * l2
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
         for i in range(n1):
             total = zero
             for j in range(n0):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
-        #     + exp(-|a1[j]|/2)²) otherwise}
+        # h1[j] = {0 if a1[j] = -∞
+        # {a1[j] if a1[j] > 0
+        # a1[j] exp(-|a1[j]|/2)² otherwise}/(1 + exp(-|a1[j]|/2)²) otherwise}
         for j in range(n1):
             shared = exp(-abs(real(0.5) * a1[j]))
-            h1[j] = (
-                zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
-                else scaled(a1[j], shared)) / (one + shared * shared)
-            )
+            h1[j] = (zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
+                else scaled(a1[j], shared)) / (one + shared * shared))
         # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
         for i in range(n2):
             total = zero
             for j in range(n1):
-                total += W2[i, j] * h1[j]
+                total += W2[i,j] * h1[j]
             a2[i] = b2[i] + total
         # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
         for j in range(n2):
@@ -199,7 +183,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
         for i in range(n3):
             total = zero
             for j in range(n2):
-                total += W3[i, j] * h2[j]
+                total += W3[i,j] * h2[j]
             a3[i] = b3[i] + total
         # m = max_i a3[i]
         m = a3[0]
@@ -227,7 +211,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
         for i in range(n3):
             da3_i = da3[i]
             for j in range(n2):
-                dh2[j] += da3_i * W3[i, j]
+                dh2[j] += da3_i * W3[i,j]
         # da2[i] = -dh2[i] expm1(-h2[i])
         for i in range(n2):
             da2[i] = -dh2[i] * expm1(-h2[i])
@@ -237,59 +221,55 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
         for i in range(n2):
             da2_i = da2[i]
             for j in range(n1):
-                dh1[j] += da2_i * W2[i, j]
-        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-        #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-        #     exp(-|a1[i]|/2)²)² otherwise}
+                dh1[j] += da2_i * W2[i,j]
+        # da1[i] = dh1[i] {1 if a1[i] = ∞
+        # 0 if a1[i] = -∞
+        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
+        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+        #     otherwise}
         for i in range(n1):
             shared = exp(-abs(real(0.5) * a1[i]))
-            da1[i] = (
-                dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+            da1[i] = (dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
                 else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
-                + shared * shared, shared)) / ((one + shared * shared) * (one
-                + shared * shared)))
-            )
+                + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j] - l1 {-1 if W1[i,j] < 0; 1 if
-        #     W1[i,j] > 0; 0 otherwise})
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j] - l1 {-1 if W1[i,j] < 0
+        # 1 if W1[i,j] > 0
+        # 0 otherwise})
         step_l1 = step * l1
         step_l2_x2 = l2_x2 * step
         for i in range(n1):
             step_da1 = step * da1[i]
             for j in range(n0):
-                W1[i, j] -= (
-                    step_da1 * x[j] + step_l2_x2 * W1[i, j] + step_l1 * (-one if W1[i, j] < zero
-                    else one if W1[i, j] > zero else zero)
-                )
+                W1[i,j] -= (step_da1 * x[j] + step_l2_x2 * W1[i,j] + step_l1 * (-one
+                    if W1[i,j] < zero else one if W1[i,j] > zero else zero))
         # b1[i] ← b1[i] - step da1[i]
         for i in range(n1):
             b1[i] -= step * da1[i]
-        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j] - l1 {-1 if W2[i,j] < 0; 1 if
-        #     W2[i,j] > 0; 0 otherwise})
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j] - l1 {-1 if W2[i,j] < 0
+        # 1 if W2[i,j] > 0
+        # 0 otherwise})
         for i in range(n2):
             step_da2 = step * da2[i]
             for j in range(n1):
-                W2[i, j] -= (
-                    step_da2 * h1[j] + step_l2_x2 * W2[i, j] + step_l1 * (-one if W2[i, j] < zero
-                    else one if W2[i, j] > zero else zero)
-                )
+                W2[i,j] -= (step_da2 * h1[j] + step_l2_x2 * W2[i,j] + step_l1 * (-one
+                    if W2[i,j] < zero else one if W2[i,j] > zero else zero))
         # b2[i] ← b2[i] - step da2[i]
         for i in range(n2):
             b2[i] -= step * da2[i]
-        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j] - l1 {-1 if W3[i,j] < 0; 1 if
-        #     W3[i,j] > 0; 0 otherwise})
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j] - l1 {-1 if W3[i,j] < 0
+        # 1 if W3[i,j] > 0
+        # 0 otherwise})
         for i in range(n3):
             step_da3 = step * da3[i]
             for j in range(n2):
-                W3[i, j] -= (
-                    step_da3 * h2[j] + step_l2_x2 * W3[i, j] + step_l1 * (-one if W3[i, j] < zero
-                    else one if W3[i, j] > zero else zero)
-                )
+                W3[i,j] -= (step_da3 * h2[j] + step_l2_x2 * W3[i,j] + step_l1 * (-one
+                    if W3[i,j] < zero else one if W3[i,j] > zero else zero))
         # b3[i] ← b3[i] - step da3[i]
         for i in range(n3):
             b3[i] -= step * da3[i]
@@ -300,25 +280,16 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
 @kernel
 def forward(X, W1, b1, W2, b2, W3, b3, F):
     """Write the outputs of every example of X to F."""
-    N = X.shape[0]
-    n0 = X.shape[1]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    n3 = W3.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    a2 = np.empty_like(b2)
-    h2 = np.empty_like(b2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
+    N, n0, n1, n2, n3 = X.shape[0], X.shape[1], W1.shape[0], W2.shape[0], W3.shape[0]
+    a1, h1, a2, h2 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b2)
+    a3, e = np.empty_like(b3), np.empty_like(b3)
     for n in range(N):
-        x = X[n]
-        f = F[n]
+        x, f = X[n], F[n]
         # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
         for i in range(n1):
             total = zero
             for j in range(n0):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
         forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
 
@@ -326,27 +297,17 @@ def forward(X, W1, b1, W2, b2, W3, b3, F):
 @kernel
 def loss(X, Y, W1, b1, W2, b2, W3, b3):
     """Return the mean loss of the examples, without the penalty."""
-    N = X.shape[0]
-    n0 = X.shape[1]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    n3 = W3.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    a2 = np.empty_like(b2)
-    h2 = np.empty_like(b2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
+    N, n0, n1, n2, n3 = X.shape[0], X.shape[1], W1.shape[0], W2.shape[0], W3.shape[0]
+    a1, h1, a2, h2 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b2)
+    a3, e, f = np.empty_like(b3), np.empty_like(b3), np.empty_like(b3)
     mean = zero
     for n in range(N):
-        x = X[n]
-        y = Y[n]
+        x, y = X[n], Y[n]
         # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
         for i in range(n1):
             total = zero
             for j in range(n0):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
         m, z = forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
         # l = m + log(z) - a3[y]
@@ -358,27 +319,15 @@ def loss(X, Y, W1, b1, W2, b2, W3, b3):
 @kernel
 def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    n0 = x.shape[0]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    n3 = W3.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    a2 = np.empty_like(b2)
-    h2 = np.empty_like(b2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
-    da3 = np.empty_like(b3)
-    dh2 = np.empty_like(b2)
-    da2 = np.empty_like(b2)
-    dh1 = np.empty_like(b1)
-    da1 = np.empty_like(b1)
+    n0, n1, n2, n3 = x.shape[0], W1.shape[0], W2.shape[0], W3.shape[0]
+    a1, h1, a2, h2 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b2)
+    a3, e, f, da3 = np.empty_like(b3), np.empty_like(b3), np.empty_like(b3), np.empty_like(b3)
+    dh2, da2, dh1, da1 = np.empty_like(b2), np.empty_like(b2), np.empty_like(b1), np.empty_like(b1)
     # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
     for i in range(n1):
         total = zero
         for j in range(n0):
-            total += W1[i, j] * x[j]
+            total += W1[i,j] * x[j]
         a1[i] = b1[i] + total
     m, z = forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
     # l = m + log(z) - a3[y]
@@ -392,7 +341,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
     for i in range(n3):
         da3_i = da3[i]
         for j in range(n2):
-            dh2[j] += da3_i * W3[i, j]
+            dh2[j] += da3_i * W3[i,j]
     # da2[i] = -dh2[i] expm1(-h2[i])
     for i in range(n2):
         da2[i] = -dh2[i] * expm1(-h2[i])
@@ -402,46 +351,45 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
     for i in range(n2):
         da2_i = da2[i]
         for j in range(n1):
-            dh1[j] += da2_i * W2[i, j]
-    # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-    #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-    #     exp(-|a1[i]|/2)²)² otherwise}; dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j] + l1 {-1 if
-    #     W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}; db1[i] = da1[i]
+            dh1[j] += da2_i * W2[i,j]
+    # da1[i] = dh1[i] {1 if a1[i] = ∞
+    # 0 if a1[i] = -∞
+    # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
+    # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)² otherwise}
+    # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j] + l1 {-1 if W1[i,j] < 0
+    # 1 if W1[i,j] > 0
+    # 0 otherwise}
+    # db1[i] = da1[i]
     l2_x2 = real(2) * l2
     for i in range(n1):
         shared = exp(-abs(real(0.5) * a1[i]))
-        da1[i] = (
-            dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
+        da1[i] = (dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
             else (one + scaled(one + a1[i], shared) if a1[i] > zero else scaled(one + a1[i]
-            + shared * shared, shared)) / ((one + shared * shared) * (one
-            + shared * shared)))
-        )
+            + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
         da1_i = da1[i]
         for j in range(n0):
-            dW1[i, j] = (
-                da1_i * x[j] + l2_x2 * W1[i, j] + l1 * (-one if W1[i, j] < zero else one
-                if W1[i, j] > zero else zero)
-            )
+            dW1[i,j] = (da1_i * x[j] + l2_x2 * W1[i,j] + l1 * (-one if W1[i,j] < zero else one
+                if W1[i,j] > zero else zero))
         db1[i] = da1[i]
-    # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j] + l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0
-    #     otherwise}; db2[i] = da2[i]
+    # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j] + l1 {-1 if W2[i,j] < 0
+    # 1 if W2[i,j] > 0
+    # 0 otherwise}
+    # db2[i] = da2[i]
     for i in range(n2):
         da2_i2 = da2[i]
         for j in range(n1):
-            dW2[i, j] = (
-                da2_i2 * h1[j] + l2_x2 * W2[i, j] + l1 * (-one if W2[i, j] < zero else one
-                if W2[i, j] > zero else zero)
-            )
+            dW2[i,j] = (da2_i2 * h1[j] + l2_x2 * W2[i,j] + l1 * (-one if W2[i,j] < zero else one
+                if W2[i,j] > zero else zero))
         db2[i] = da2[i]
-    # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j] + l1 {-1 if W3[i,j] < 0; 1 if W3[i,j] > 0; 0
-    #     otherwise}; db3[i] = da3[i]
+    # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j] + l1 {-1 if W3[i,j] < 0
+    # 1 if W3[i,j] > 0
+    # 0 otherwise}
+    # db3[i] = da3[i]
     for i in range(n3):
         da3_i2 = da3[i]
         for j in range(n2):
-            dW3[i, j] = (
-                da3_i2 * h2[j] + l2_x2 * W3[i, j] + l1 * (-one if W3[i, j] < zero else one
-                if W3[i, j] > zero else zero)
-            )
+            dW3[i,j] = (da3_i2 * h2[j] + l2_x2 * W3[i,j] + l1 * (-one if W3[i,j] < zero else one
+                if W3[i,j] > zero else zero))
         db3[i] = da3[i]
     return l
 
@@ -449,23 +397,20 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
 @inlined
 def forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f):
     """Compute h1, a2, h2, a3, e, f of one example from a1; return m, z."""
-    n2 = W2.shape[0]
-    n1 = W2.shape[1]
-    n3 = W3.shape[0]
-    # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1
-    #     + exp(-|a1[j]|/2)²) otherwise}
+    n2, n1, n3 = W2.shape[0], W2.shape[1], W3.shape[0]
+    # h1[j] = {0 if a1[j] = -∞
+    # {a1[j] if a1[j] > 0
+    # a1[j] exp(-|a1[j]|/2)² otherwise}/(1 + exp(-|a1[j]|/2)²) otherwise}
     for j in range(n1):
         a1_j = a1[j]
         shared = exp(-abs(real(0.5) * a1_j))
-        h1[j] = (
-            zero if a1_j == -real(np.inf) else (a1_j if a1_j > zero
-            else scaled(a1_j, shared)) / (one + shared * shared)
-        )
+        h1[j] = (zero if a1_j == -real(np.inf) else (a1_j if a1_j > zero
+            else scaled(a1_j, shared)) / (one + shared * shared))
     # a2[i] = b2[i] + Σ_j W2[i,j] h1[j]
     for i in range(n2):
         total = zero
         for j in range(n1):
-            total += W2[i, j] * h1[j]
+            total += W2[i,j] * h1[j]
         a2[i] = b2[i] + total
     # h2[j] = {a2[j] + log1p(exp(-|a2[j]|)) if a2[j] > 0; log1p(exp(-|a2[j]|)) otherwise}
     for j in range(n2):
@@ -476,15 +421,14 @@ def forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f):
     for i in range(n3):
         total2 = zero
         for j in range(n2):
-            total2 += W3[i, j] * h2[j]
+            total2 += W3[i,j] * h2[j]
         a3[i] = b3[i] + total2
     # m = max_i a3[i]
     m = a3[0]
     for i in range(n3):
         m = max(m, a3[i])
-    # z = Σ_i e[i]
+    # e[i] = exp(a3[i] - m); z = Σ_i e[i]
     z = zero
-    # e[i] = exp(a3[i] - m)
     for i in range(n3):
         e[i] = exp(a3[i] - m)
         z += e[i]
@@ -531,10 +475,7 @@ class Trainer:
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
         self.state = {}
 
-    def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
-        **hyperparameters,
-    ):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
@@ -786,11 +727,10 @@ def initial_scale(fan_in, fan_out):
 
 def step_size(learning_rate, decay, l1, l2, t):
     """Return the step size of update t."""
-    return learning_rate / (one + real(t) * decay)
+    return learning_rate/(decay*t + 1)
 
 
 # --- faster orders, same updates ---
-
 
 def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
@@ -805,23 +745,10 @@ aligned = njit(at_cache_line)
 @kernel
 def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
     """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
-    n0 = X.shape[1]
-    updates = order.shape[0]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    n3 = W3.shape[0]
-    a1 = aligned(n1, W1)
-    h1 = aligned(n1, W1)
-    a2 = aligned(n2, W1)
-    h2 = aligned(n2, W1)
-    a3 = aligned(n3, W1)
-    e = aligned(n3, W1)
-    f = aligned(n3, W1)
-    da3 = aligned(n3, W1)
-    dh2 = aligned(n2, W1)
-    da2 = aligned(n2, W1)
-    dh1 = aligned(n1, W1)
-    da1 = aligned(n1, W1)
+    n0, updates, n1, n2, n3 = X.shape[1], order.shape[0], W1.shape[0], W2.shape[0], W3.shape[0]
+    a1, h1, a2, h2 = aligned(n1, W1), aligned(n1, W1), aligned(n2, W1), aligned(n2, W1)
+    a3, e, f, da3 = aligned(n3, W1), aligned(n3, W1), aligned(n3, W1), aligned(n3, W1)
+    dh2, da2, dh1, da1 = aligned(n2, W1), aligned(n2, W1), aligned(n1, W1), aligned(n1, W1)
     losses = zero
     done = 0
     row = order[0]
@@ -830,12 +757,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
     for i in range(n1):
         total = zero
         for j in range(n0):
-            total += W1[i, j] * x[j]
+            total += W1[i,j] * x[j]
         a1[i] = b1[i] + total
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         m, z = forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
@@ -850,167 +776,121 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             da3[i] = f[i] - (one if i == y else zero)
             b3[i] -= step * da3[i]
         # dh2[j] = Σ_i W3[i,j] da3[i]
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j] - l1 {-1 if W3[i,j] < 0
+        # 1 if W3[i,j] > 0
+        # 0 otherwise})
         for j in range(n2):
             dh2[j] = zero
-        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j] - l1 {-1 if W3[i,j] < 0; 1 if
-        #     W3[i,j] > 0; 0 otherwise})
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         for i in range(n3 - (n3 % 3), n3):
             da3_i = da3[i]
             step_da3 = step * da3[i]
             for j in range(n2):
-                W3_i_j = W3[i, j]
-                dh2[j] += W3_i_j * da3_i
-                W3_i_j -= (
-                    W3_i_j * step_l2_x2 + step_da3 * h2[j] + step_l1 * (-one if W3_i_j < zero
-                    else one if W3_i_j > zero else zero)
-                )
-                W3[i, j] = W3_i_j
+                W3_ij = W3[i,j]
+                dh2[j] += W3_ij * da3_i
+                W3_ij -= (W3_ij * step_l2_x2 + step_da3 * h2[j] + step_l1 * (-one if W3_ij < zero
+                    else one if W3_ij > zero else zero))
+                W3[i,j] = W3_ij
         for i in range(n3 - 3 - (n3 % 3), -1, -3):
-            da3_i_0 = da3[i]
-            da3_i_1 = da3[i + 1]
-            da3_i_2 = da3[i + 2]
-            step_da3_0 = step * da3[i]
-            step_da3_1 = step * da3[i + 1]
-            step_da3_2 = step * da3[i + 2]
+            da3_i_0, da3_i_1, da3_i_2, step_da3_0 = da3[i], da3[i+1], da3[i+2], step * da3[i]
+            step_da3_1, step_da3_2 = step * da3[i+1], step * da3[i+2]
             for j in range(n2):
-                W3_i1_j = W3[i + 1, j]
-                W3_i2_j = W3[i + 2, j]
-                W3_i_j = W3[i, j]
-                h2_j = h2[j]
-                dh2[j] += W3_i1_j * da3_i_1 + W3_i2_j * da3_i_2 + W3_i_j * da3_i_0
-                W3_i_j -= (
-                    W3_i_j * step_l2_x2 + h2_j * step_da3_0 + step_l1 * (-one if W3_i_j < zero
-                    else one if W3_i_j > zero else zero)
-                )
-                W3_i1_j -= (
-                    W3_i1_j * step_l2_x2 + h2_j * step_da3_1 + step_l1 * (-one if W3_i1_j < zero
-                    else one if W3_i1_j > zero else zero)
-                )
-                W3_i2_j -= (
-                    W3_i2_j * step_l2_x2 + h2_j * step_da3_2 + step_l1 * (-one if W3_i2_j < zero
-                    else one if W3_i2_j > zero else zero)
-                )
-                W3[i, j] = W3_i_j
-                W3[i + 1, j] = W3_i1_j
-                W3[i + 2, j] = W3_i2_j
+                W3_ij, W3_i1j, W3_i2j, h2_j = W3[i,j], W3[i+1,j], W3[i+2,j], h2[j]
+                dh2[j] += W3_i1j * da3_i_1 + W3_i2j * da3_i_2 + W3_ij * da3_i_0
+                W3_ij -= (W3_ij * step_l2_x2 + h2_j * step_da3_0 + step_l1 * (-one if W3_ij < zero
+                    else one if W3_ij > zero else zero))
+                W3_i1j -= (W3_i1j * step_l2_x2 + h2_j * step_da3_1 + step_l1 * (-one
+                    if W3_i1j < zero else one if W3_i1j > zero else zero))
+                W3_i2j -= (W3_i2j * step_l2_x2 + h2_j * step_da3_2 + step_l1 * (-one
+                    if W3_i2j < zero else one if W3_i2j > zero else zero))
+                W3[i,j], W3[i+1,j], W3[i+2,j] = W3_ij, W3_i1j, W3_i2j
         # da2[i] = -dh2[i] expm1(-h2[i]); b2[i] ← b2[i] - step da2[i]
         for i in range(n2):
             da2[i] = -dh2[i] * expm1(-h2[i])
             b2[i] -= step * da2[i]
         # dh1[j] = Σ_i W2[i,j] da2[i]
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j] - l1 {-1 if W2[i,j] < 0
+        # 1 if W2[i,j] > 0
+        # 0 otherwise})
         for j in range(n1):
             dh1[j] = zero
-        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j] - l1 {-1 if W2[i,j] < 0; 1 if
-        #     W2[i,j] > 0; 0 otherwise})
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         for i in range(n2 - (n2 % 3), n2):
             da2_i = da2[i]
             step_da2 = step * da2[i]
             for j in range(n1):
-                W2_i_j = W2[i, j]
-                dh1[j] += W2_i_j * da2_i
-                W2_i_j -= (
-                    W2_i_j * step_l2_x2 + step_da2 * h1[j] + step_l1 * (-one if W2_i_j < zero
-                    else one if W2_i_j > zero else zero)
-                )
-                W2[i, j] = W2_i_j
+                W2_ij = W2[i,j]
+                dh1[j] += W2_ij * da2_i
+                W2_ij -= (W2_ij * step_l2_x2 + step_da2 * h1[j] + step_l1 * (-one if W2_ij < zero
+                    else one if W2_ij > zero else zero))
+                W2[i,j] = W2_ij
         for i in range(n2 - 3 - (n2 % 3), -1, -3):
-            da2_i_0 = da2[i]
-            da2_i_1 = da2[i + 1]
-            da2_i_2 = da2[i + 2]
-            step_da2_0 = step * da2[i]
-            step_da2_1 = step * da2[i + 1]
-            step_da2_2 = step * da2[i + 2]
+            da2_i_0, da2_i_1, da2_i_2, step_da2_0 = da2[i], da2[i+1], da2[i+2], step * da2[i]
+            step_da2_1, step_da2_2 = step * da2[i+1], step * da2[i+2]
             for j in range(n1):
-                W2_i1_j = W2[i + 1, j]
-                W2_i2_j = W2[i + 2, j]
-                W2_i_j = W2[i, j]
-                h1_j = h1[j]
-                dh1[j] += W2_i1_j * da2_i_1 + W2_i2_j * da2_i_2 + W2_i_j * da2_i_0
-                W2_i_j -= (
-                    W2_i_j * step_l2_x2 + h1_j * step_da2_0 + step_l1 * (-one if W2_i_j < zero
-                    else one if W2_i_j > zero else zero)
-                )
-                W2_i1_j -= (
-                    W2_i1_j * step_l2_x2 + h1_j * step_da2_1 + step_l1 * (-one if W2_i1_j < zero
-                    else one if W2_i1_j > zero else zero)
-                )
-                W2_i2_j -= (
-                    W2_i2_j * step_l2_x2 + h1_j * step_da2_2 + step_l1 * (-one if W2_i2_j < zero
-                    else one if W2_i2_j > zero else zero)
-                )
-                W2[i, j] = W2_i_j
-                W2[i + 1, j] = W2_i1_j
-                W2[i + 2, j] = W2_i2_j
-        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)²
-        #     if a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
-        #     exp(-|a1[i]|/2)²)² otherwise}
+                W2_ij, W2_i1j, W2_i2j, h1_j = W2[i,j], W2[i+1,j], W2[i+2,j], h1[j]
+                dh1[j] += W2_i1j * da2_i_1 + W2_i2j * da2_i_2 + W2_ij * da2_i_0
+                W2_ij -= (W2_ij * step_l2_x2 + h1_j * step_da2_0 + step_l1 * (-one if W2_ij < zero
+                    else one if W2_ij > zero else zero))
+                W2_i1j -= (W2_i1j * step_l2_x2 + h1_j * step_da2_1 + step_l1 * (-one
+                    if W2_i1j < zero else one if W2_i1j > zero else zero))
+                W2_i2j -= (W2_i2j * step_l2_x2 + h1_j * step_da2_2 + step_l1 * (-one
+                    if W2_i2j < zero else one if W2_i2j > zero else zero))
+                W2[i,j], W2[i+1,j], W2[i+2,j] = W2_ij, W2_i1j, W2_i2j
+        # da1[i] = dh1[i] {1 if a1[i] = ∞
+        # 0 if a1[i] = -∞
+        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
+        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+        #     otherwise}
         for i in range(n1):
             a1_i = a1[i]
             shared = exp(-abs(real(0.5) * a1_i))
-            da1[i] = (
-                dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
+            da1[i] = (dh1[i] * (one if a1_i == real(np.inf) else zero if a1_i == -real(np.inf)
                 else (one + scaled(one + a1_i, shared) if a1_i > zero else scaled(one + a1_i
-                + shared * shared, shared)) / ((one + shared * shared) * (one
-                + shared * shared)))
-            )
-        row = order[min(n + 1, updates - 1)]
+                + shared * shared, shared)) / ((one + shared * shared) * (one + shared * shared))))
+        row = order[min(n+1,updates-1)]
         x_next = X[row]
-        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j] -
-        #     l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}); a1[i] = b1[i] + Σ_j
-        #     W1[i,j] x_next[j]
+        # b1[i] ← b1[i] - step da1[i]
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j] - l1 {-1 if W1[i,j] < 0
+        # 1 if W1[i,j] > 0
+        # 0 otherwise})
+        # a1[i] = b1[i] + Σ_j W1[i,j] x_next[j]
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         for i in range(0, n1 - (n1 % 3), 3):
             b1[i] -= step * da1[i]
-            b1[i + 1] -= step * da1[i + 1]
-            b1[i + 2] -= step * da1[i + 2]
+            b1[i+1] -= step * da1[i+1]
+            b1[i+2] -= step * da1[i+2]
             total_0 = total_1 = total_2 = zero
-            step_da1_0 = step * da1[i]
-            step_da1_1 = step * da1[i + 1]
-            step_da1_2 = step * da1[i + 2]
+            step_da1_0, step_da1_1, step_da1_2 = step * da1[i], step * da1[i+1], step * da1[i+2]
             for j in range(n0):
-                W1_i_j = W1[i, j]
-                x_j = x[j]
-                W1_i1_j = W1[i + 1, j]
-                W1_i2_j = W1[i + 2, j]
+                W1_ij, x_j, W1_i1j, W1_i2j = W1[i,j], x[j], W1[i+1,j], W1[i+2,j]
                 x_next_j = x_next[j]
-                W1_i_j -= (
-                    W1_i_j * step_l2_x2 + step_da1_0 * x_j + step_l1 * (-one if W1_i_j < zero
-                    else one if W1_i_j > zero else zero)
-                )
-                W1_i1_j -= (
-                    W1_i1_j * step_l2_x2 + step_da1_1 * x_j + step_l1 * (-one if W1_i1_j < zero
-                    else one if W1_i1_j > zero else zero)
-                )
-                W1_i2_j -= (
-                    W1_i2_j * step_l2_x2 + step_da1_2 * x_j + step_l1 * (-one if W1_i2_j < zero
-                    else one if W1_i2_j > zero else zero)
-                )
-                total_0 += W1_i_j * x_next_j
-                total_1 += W1_i1_j * x_next_j
-                total_2 += W1_i2_j * x_next_j
-                W1[i, j] = W1_i_j
-                W1[i + 1, j] = W1_i1_j
-                W1[i + 2, j] = W1_i2_j
+                W1_ij -= (W1_ij * step_l2_x2 + step_da1_0 * x_j + step_l1 * (-one if W1_ij < zero
+                    else one if W1_ij > zero else zero))
+                W1_i1j -= (W1_i1j * step_l2_x2 + step_da1_1 * x_j + step_l1 * (-one
+                    if W1_i1j < zero else one if W1_i1j > zero else zero))
+                W1_i2j -= (W1_i2j * step_l2_x2 + step_da1_2 * x_j + step_l1 * (-one
+                    if W1_i2j < zero else one if W1_i2j > zero else zero))
+                total_0 += W1_ij * x_next_j
+                total_1 += W1_i1j * x_next_j
+                total_2 += W1_i2j * x_next_j
+                W1[i,j], W1[i+1,j], W1[i+2,j] = W1_ij, W1_i1j, W1_i2j
             a1[i] = b1[i] + total_0
-            a1[i + 1] = total_1 + b1[i + 1]
-            a1[i + 2] = total_2 + b1[i + 2]
+            a1[i+1] = total_1 + b1[i+1]
+            a1[i+2] = total_2 + b1[i+2]
         for i in range(n1 - (n1 % 3), n1):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
             for j in range(n0):
-                W1_i_j = W1[i, j]
-                W1_i_j -= (
-                    W1_i_j * step_l2_x2 + step_da1 * x[j] + step_l1 * (-one if W1_i_j < zero
-                    else one if W1_i_j > zero else zero)
-                )
-                total += W1_i_j * x_next[j]
-                W1[i, j] = W1_i_j
+                W1_ij = W1[i,j]
+                W1_ij -= (W1_ij * step_l2_x2 + step_da1 * x[j] + step_l1 * (-one if W1_ij < zero
+                    else one if W1_ij > zero else zero))
+                total += W1_ij * x_next[j]
+                W1[i,j] = W1_ij
             a1[i] = b1[i] + total
         done += 1
     return done, losses
@@ -1019,23 +899,13 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
 @kernel
 def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t, batch):
     """Update after every `batch` examples of X[order], by the mean of their gradients."""
-    n0 = X.shape[1]
-    updates = order.shape[0]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    n3 = W3.shape[0]
-    x = aligned(batch * n0, W1).reshape(batch, n0)
-    y = np.empty(batch, np.int64)
-    a1 = aligned(batch * n1, W1).reshape(batch, n1)
-    h1 = aligned(batch * n1, W1).reshape(batch, n1)
-    a2 = aligned(batch * n2, W1).reshape(batch, n2)
-    h2 = aligned(batch * n2, W1).reshape(batch, n2)
-    a3 = aligned(batch * n3, W1).reshape(batch, n3)
-    m = aligned(batch, W1)
-    e = aligned(batch * n3, W1).reshape(batch, n3)
-    z = aligned(batch, W1)
-    f = aligned(batch * n3, W1).reshape(batch, n3)
-    l = aligned(batch, W1)
+    n0, updates, n1, n2, n3 = X.shape[1], order.shape[0], W1.shape[0], W2.shape[0], W3.shape[0]
+    x, y = aligned(batch * n0, W1).reshape(batch, n0), np.empty(batch, np.int64)
+    a1, h1 = aligned(batch * n1, W1).reshape(batch, n1), aligned(batch * n1, W1).reshape(batch, n1)
+    a2, h2 = aligned(batch * n2, W1).reshape(batch, n2), aligned(batch * n2, W1).reshape(batch, n2)
+    a3, m = aligned(batch * n3, W1).reshape(batch, n3), aligned(batch, W1)
+    e, z = aligned(batch * n3, W1).reshape(batch, n3), aligned(batch, W1)
+    f, l = aligned(batch * n3, W1).reshape(batch, n3), aligned(batch, W1)
     da3 = aligned(batch * n3, W1).reshape(batch, n3)
     dh2 = aligned(batch * n2, W1).reshape(batch, n2)
     da2 = aligned(batch * n2, W1).reshape(batch, n2)
@@ -1048,94 +918,93 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         count = min(batch, updates - start)
         # the examples of the batch, row by row
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             for j in range(n0):
-                x[r, j] = X[row, j]
+                x[r,j] = X[row,j]
             y[r] = Y[row]
         # a1[r,i] = Σ_j W1[i,j] x[r,j]
-        contract_pk_qk(a1, x, W1, count, n1, n0)
+        rows_x_rows(a1, x, W1, count, n1, n0)
         # a1[r,i] ← a1[r,i] + b1[i]
         for r in range(count):
             for i in range(n1):
-                a1[r, i] += b1[i]
-        # h1[r,j] = {0 if a1[r,j] = -∞; {a1[r,j] if a1[r,j] > 0; a1[r,j] exp(-|a1[r,j]|/2)²
-        #     otherwise}/(1 + exp(-|a1[r,j]|/2)²) otherwise}
+                a1[r,i] += b1[i]
+        # h1[r,j] = {0 if a1[r,j] = -∞
+        # {a1[r,j] if a1[r,j] > 0
+        # a1[r,j] exp(-|a1[r,j]|/2)² otherwise}/(1 + exp(-|a1[r,j]|/2)²) otherwise}
         for r in range(count):
             for j in range(n1):
-                a1_r_j = a1[r, j]
-                shared = exp(-abs(real(0.5) * a1_r_j))
-                h1[r, j] = (
-                    zero if a1_r_j == -real(np.inf) else (a1_r_j if a1_r_j > zero
-                    else scaled(a1_r_j, shared)) / (one + shared * shared)
-                )
+                a1_rj = a1[r,j]
+                shared = exp(-abs(real(0.5) * a1_rj))
+                h1[r,j] = (zero if a1_rj == -real(np.inf) else (a1_rj if a1_rj > zero
+                    else scaled(a1_rj, shared)) / (one + shared * shared))
         # a2[r,i] = Σ_j W2[i,j] h1[r,j]
-        contract_pk_qk(a2, h1, W2, count, n2, n1)
+        rows_x_rows(a2, h1, W2, count, n2, n1)
         # a2[r,i] ← a2[r,i] + b2[i]
         for r in range(count):
             for i in range(n2):
-                a2[r, i] += b2[i]
-        # h2[r,j] = {a2[r,j] + log1p(exp(-|a2[r,j]|)) if a2[r,j] > 0; log1p(exp(-|a2[r,j]|))
-        #     otherwise}
+                a2[r,i] += b2[i]
+        # h2[r,j] = {a2[r,j] + log1p(exp(-|a2[r,j]|)) if a2[r,j] > 0
+        # log1p(exp(-|a2[r,j]|)) otherwise}
         for r in range(count):
             for j in range(n2):
-                a2_r_j = a2[r, j]
-                shared = log1p(exp(-abs(a2_r_j)))
-                h2[r, j] = a2_r_j + shared if a2_r_j > zero else shared
+                a2_rj = a2[r,j]
+                shared = log1p(exp(-abs(a2_rj)))
+                h2[r,j] = a2_rj + shared if a2_rj > zero else shared
         # a3[r,i] = Σ_j W3[i,j] h2[r,j]
-        contract_pk_qk(a3, h2, W3, count, n3, n2)
+        rows_x_rows(a3, h2, W3, count, n3, n2)
         # a3[r,i] ← a3[r,i] + b3[i]
         for r in range(count):
             for i in range(n3):
-                a3[r, i] += b3[i]
+                a3[r,i] += b3[i]
         # m[r] = max_i a3[r,i]
         for r in range(count):
-            total = a3[r, 0]
+            total = a3[r,0]
             for i in range(n3):
-                total = max(total, a3[r, i])
+                total = max(total, a3[r,i])
             m[r] = total
         # e[r,i] = exp(a3[r,i] - m[r])
         for r in range(count):
             for i in range(n3):
-                e[r, i] = exp(a3[r, i] - m[r])
+                e[r,i] = exp(a3[r,i] - m[r])
         # z[r] = Σ_i e[r,i]
         for r in range(count):
             total = zero
             for i in range(n3):
-                total += e[r, i]
+                total += e[r,i]
             z[r] = total
         # f[r,i] = e[r,i]/z[r]
         for r in range(count):
             per_z_r = one / z[r]
             for i in range(n3):
-                f[r, i] = per_z_r * e[r, i]
+                f[r,i] = per_z_r * e[r,i]
         # l[r] = m[r] + log(z[r]) - a3[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(z[r]) - a3[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a3[r,y[r]]
         # da3[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(n3):
-                da3[r, i] = f[r, i] - (one if i == y[r] else zero)
+                da3[r,i] = f[r,i] - (one if i == y[r] else zero)
         # dh2[r,j] = Σ_i W3[i,j] da3[r,i]
-        contract_pk_kq(dh2, da3, W3, count, n2, n3)
+        rows_x_columns(dh2, da3, W3, count, n2, n3)
         # da2[r,i] = -dh2[r,i] expm1(-h2[r,i])
         for r in range(count):
             for i in range(n2):
-                da2[r, i] = -dh2[r, i] * expm1(-h2[r, i])
+                da2[r,i] = -dh2[r,i] * expm1(-h2[r,i])
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
-        contract_pk_kq(dh1, da2, W2, count, n1, n2)
-        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
-        #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
-        #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
+        rows_x_columns(dh1, da2, W2, count, n1, n2)
+        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞
+        # 0 if a1[r,i] = -∞
+        # {1 + (1 + a1[r,i]) exp(-|a1[r,i]|/2)² if a1[r,i] > 0
+        # (1 + a1[r,i] + exp(-|a1[r,i]|/2)²) exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)²
+        #     otherwise}
         for r in range(count):
             for i in range(n1):
-                a1_r_i = a1[r, i]
-                shared = exp(-abs(real(0.5) * a1_r_i))
-                da1[r, i] = (
-                    dh1[r, i] * (one if a1_r_i == real(np.inf) else zero if a1_r_i == -real(np.inf)
-                    else (one + scaled(one + a1_r_i, shared) if a1_r_i > zero else scaled(one
-                    + a1_r_i + shared * shared, shared)) / ((one + shared * shared) * (one
-                    + shared * shared)))
-                )
+                a1_ri = a1[r,i]
+                shared = exp(-abs(real(0.5) * a1_ri))
+                da1[r,i] = (dh1[r,i] * (one if a1_ri == real(np.inf) else zero
+                    if a1_ri == -real(np.inf) else (one + scaled(one + a1_ri, shared)
+                    if a1_ri > zero else scaled(one + a1_ri + shared * shared, shared)) / ((one
+                    + shared * shared) * (one + shared * shared))))
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):
@@ -1146,63 +1015,54 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         losses += total_l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
-        # W1[i,j] ← W1[i,j] - 2 step l2 W1[i,j] - step l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] >
-        #     0; 0 otherwise}
+        # W1[i,j] ← W1[i,j] - 2 step l2 W1[i,j] - step l1 {-1 if W1[i,j] < 0
+        # 1 if W1[i,j] > 0
+        # 0 otherwise}
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         for i in range(n1):
             for j in range(n0):
-                W1_i_j = W1[i, j]
-                W1_i_j -= (
-                    W1_i_j * step_l2_x2 + step_l1 * (-one if W1_i_j < zero else one if W1_i_j > zero
-                    else zero)
-                )
-                W1[i, j] = W1_i_j
+                W1[i,j] -= (step_l2_x2 * W1[i,j] + step_l1 * (-one if W1[i,j] < zero else one
+                    if W1[i,j] > zero else zero))
         # W1[i,j] ← W1[i,j] - step Σ_r (-step x[r,j] da1[r,i]/count)/count
-        add_kp_kq(W1, da1, x, n1, n0, count, -step / real(count))
+        add_columns_x_columns(W1, da1, x, n1, n0, count, -step / real(count))
         # b1[i] ← b1[i] + Σ_r (-step da1[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(n1):
-                b1[i] -= step_per_count * da1[r, i]
-        # W2[i,j] ← W2[i,j] - 2 step l2 W2[i,j] - step l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] >
-        #     0; 0 otherwise}
+                b1[i] -= step_per_count * da1[r,i]
+        # W2[i,j] ← W2[i,j] - 2 step l2 W2[i,j] - step l1 {-1 if W2[i,j] < 0
+        # 1 if W2[i,j] > 0
+        # 0 otherwise}
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         for i in range(n2):
             for j in range(n1):
-                W2_i_j = W2[i, j]
-                W2_i_j -= (
-                    W2_i_j * step_l2_x2 + step_l1 * (-one if W2_i_j < zero else one if W2_i_j > zero
-                    else zero)
-                )
-                W2[i, j] = W2_i_j
+                W2[i,j] -= (step_l2_x2 * W2[i,j] + step_l1 * (-one if W2[i,j] < zero else one
+                    if W2[i,j] > zero else zero))
         # W2[i,j] ← W2[i,j] - step Σ_r (-step h1[r,j] da2[r,i]/count)/count
-        add_kp_kq(W2, da2, h1, n2, n1, count, -step / real(count))
+        add_columns_x_columns(W2, da2, h1, n2, n1, count, -step / real(count))
         # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(n2):
-                b2[i] -= step_per_count * da2[r, i]
-        # W3[i,j] ← W3[i,j] - 2 step l2 W3[i,j] - step l1 {-1 if W3[i,j] < 0; 1 if W3[i,j] >
-        #     0; 0 otherwise}
+                b2[i] -= step_per_count * da2[r,i]
+        # W3[i,j] ← W3[i,j] - 2 step l2 W3[i,j] - step l1 {-1 if W3[i,j] < 0
+        # 1 if W3[i,j] > 0
+        # 0 otherwise}
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         for i in range(n3):
             for j in range(n2):
-                W3_i_j = W3[i, j]
-                W3_i_j -= (
-                    W3_i_j * step_l2_x2 + step_l1 * (-one if W3_i_j < zero else one if W3_i_j > zero
-                    else zero)
-                )
-                W3[i, j] = W3_i_j
+                W3[i,j] -= (step_l2_x2 * W3[i,j] + step_l1 * (-one if W3[i,j] < zero else one
+                    if W3[i,j] > zero else zero))
         # W3[i,j] ← W3[i,j] - step Σ_r (-step h2[r,j] da3[r,i]/count)/count
-        add_kp_kq(W3, da3, h2, n3, n2, count, -step / real(count))
+        add_columns_x_columns(W3, da3, h2, n3, n2, count, -step / real(count))
         # b3[i] ← b3[i] + Σ_r (-step da3[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(n3):
-                b3[i] -= step_per_count * da3[r, i]
+                b3[i] -= step_per_count * da3[r,i]
         update += 1
         done += count
     return done, losses
@@ -1213,264 +1073,160 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 # --- what they call: products of arrays, functions of all elements ---
 
-
 @kernel
-def contract_pk_qk(C, A, B, rows, columns, terms):
+def rows_x_rows(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] = total_0_0
-            C[p, q + 1] = total_0_1
-            C[p, q + 2] = total_0_2
-            C[p, q + 3] = total_0_3
-            C[p, q + 4] = total_0_4
-            C[p, q + 5] = total_0_5
-            C[p + 1, q] = total_1_0
-            C[p + 1, q + 1] = total_1_1
-            C[p + 1, q + 2] = total_1_2
-            C[p + 1, q + 3] = total_1_3
-            C[p + 1, q + 4] = total_1_4
-            C[p + 1, q + 5] = total_1_5
-            C[p + 2, q] = total_2_0
-            C[p + 2, q + 1] = total_2_1
-            C[p + 2, q + 2] = total_2_2
-            C[p + 2, q + 3] = total_2_3
-            C[p + 2, q + 4] = total_2_4
-            C[p + 2, q + 5] = total_2_5
-            C[p + 3, q] = total_3_0
-            C[p + 3, q + 1] = total_3_1
-            C[p + 3, q + 2] = total_3_2
-            C[p + 3, q + 3] = total_3_3
-            C[p + 3, q + 4] = total_3_4
-            C[p + 3, q + 5] = total_3_5
+                A_pk, B_qk, B_q1k, B_q2k, B_q3k = A[p,k], B[q,k], B[q+1,k], B[q+2,k], B[q+3,k]
+                B_q4k, B_q5k, A_p1k, A_p2k, A_p3k = B[q+4,k], B[q+5,k], A[p+1,k], A[p+2,k], A[p+3,k]
+                total_00 += A_pk * B_qk
+                total_01 += A_pk * B_q1k
+                total_02 += A_pk * B_q2k
+                total_03 += A_pk * B_q3k
+                total_04 += A_pk * B_q4k
+                total_05 += A_pk * B_q5k
+                total_10 += A_p1k * B_qk
+                total_11 += A_p1k * B_q1k
+                total_12 += A_p1k * B_q2k
+                total_13 += A_p1k * B_q3k
+                total_14 += A_p1k * B_q4k
+                total_15 += A_p1k * B_q5k
+                total_20 += A_p2k * B_qk
+                total_21 += A_p2k * B_q1k
+                total_22 += A_p2k * B_q2k
+                total_23 += A_p2k * B_q3k
+                total_24 += A_p2k * B_q4k
+                total_25 += A_p2k * B_q5k
+                total_30 += A_p3k * B_qk
+                total_31 += A_p3k * B_q1k
+                total_32 += A_p3k * B_q2k
+                total_33 += A_p3k * B_q3k
+                total_34 += A_p3k * B_q4k
+                total_35 += A_p3k * B_q5k
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_00, total_01, total_02, total_03
+            C[p,q+4], C[p,q+5], C[p+1,q], C[p+1,q+1] = total_04, total_05, total_10, total_11
+            C[p+1,q+2], C[p+1,q+3], C[p+1,q+4], C[p+1,q+5] = total_12, total_13, total_14, total_15
+            C[p+2,q], C[p+2,q+1], C[p+2,q+2], C[p+2,q+3] = total_20, total_21, total_22, total_23
+            C[p+2,q+4], C[p+2,q+5], C[p+3,q], C[p+3,q+1] = total_24, total_25, total_30, total_31
+            C[p+3,q+2], C[p+3,q+3], C[p+3,q+4], C[p+3,q+5] = total_32, total_33, total_34, total_35
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] = total_0
-            C[p, q + 1] = total_1
-            C[p, q + 2] = total_2
-            C[p, q + 3] = total_3
-            C[p, q + 4] = total_4
-            C[p, q + 5] = total_5
+                A_pk = A[p,k]
+                total_0 += A_pk * B[q,k]
+                total_1 += A_pk * B[q+1,k]
+                total_2 += A_pk * B[q+2,k]
+                total_3 += A_pk * B[q+3,k]
+                total_4 += A_pk * B[q+4,k]
+                total_5 += A_pk * B[q+5,k]
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_0, total_1, total_2, total_3
+            C[p,q+4], C[p,q+5] = total_4, total_5
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] = total
+                total += A[p,k] * B[q,k]
+            C[p,q] = total
 
 
 @kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
+def rows_x_columns(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            C[p,q] = C[p+1,q] = C[p+2,q] = C[p+3,q] = C[p+4,q] = C[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
+            A_pk_00, A_pk_01, A_pk_02, A_pk_03 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k]
+            A_pk_04, A_pk_05, A_pk_10, A_pk_11 = A[p+4,k], A[p+5,k], A[p,k+1], A[p+1,k+1]
+            A_pk_12, A_pk_13, A_pk_14, A_pk_15 = A[p+2,k+1], A[p+3,k+1], A[p+4,k+1], A[p+5,k+1]
+            A_pk_20, A_pk_21, A_pk_22, A_pk_23 = A[p,k+2], A[p+1,k+2], A[p+2,k+2], A[p+3,k+2]
+            A_pk_24, A_pk_25, A_pk_30, A_pk_31 = A[p+4,k+2], A[p+5,k+2], A[p,k+3], A[p+1,k+3]
+            A_pk_32, A_pk_33, A_pk_34, A_pk_35 = A[p+2,k+3], A[p+3,k+3], A[p+4,k+3], A[p+5,k+3]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += A_pk_00 * B_kq + A_pk_10 * B_k1q + A_pk_20 * B_k2q + A_pk_30 * B_k3q
+                C[p+1,q] += A_pk_01 * B_kq + A_pk_11 * B_k1q + A_pk_21 * B_k2q + A_pk_31 * B_k3q
+                C[p+2,q] += A_pk_02 * B_kq + A_pk_12 * B_k1q + A_pk_22 * B_k2q + A_pk_32 * B_k3q
+                C[p+3,q] += A_pk_03 * B_kq + A_pk_13 * B_k1q + A_pk_23 * B_k2q + A_pk_33 * B_k3q
+                C[p+4,q] += A_pk_04 * B_kq + A_pk_14 * B_k1q + A_pk_24 * B_k2q + A_pk_34 * B_k3q
+                C[p+5,q] += A_pk_05 * B_kq + A_pk_15 * B_k1q + A_pk_25 * B_k2q + A_pk_35 * B_k3q
         for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
+            A_pk_0, A_pk_1, A_pk_2, A_pk_3, A_pk_4 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k], A[p+4,k]
+            A_pk_5 = A[p+5,k]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_pk_0 * B_kq
+                C[p+1,q] += A_pk_1 * B_kq
+                C[p+2,q] += A_pk_2 * B_kq
+                C[p+3,q] += A_pk_3 * B_kq
+                C[p+4,q] += A_pk_4 * B_kq
+                C[p+5,q] += A_pk_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            C[p,q] = zero
         for k in range(terms):
-            A_p_k = A[p, k]
+            A_pk = A[p,k]
             for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
+                C[p,q] += A_pk * B[k,q]
 
 
 @kernel
-def add_kp_kq(C, A, B, rows, columns, terms, factor):
+def add_columns_x_columns(C, A, B, rows, columns, terms, factor):
     """Update C[p,q] ← C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for k in range(0, terms - (terms % 4), 4):
-            A_k_p_factor_0_0 = factor * A[k, p]
-            A_k_p_factor_0_1 = factor * A[k, p + 1]
-            A_k_p_factor_0_2 = factor * A[k, p + 2]
-            A_k_p_factor_0_3 = factor * A[k, p + 3]
-            A_k_p_factor_0_4 = factor * A[k, p + 4]
-            A_k_p_factor_0_5 = factor * A[k, p + 5]
-            A_k_p_factor_1_0 = factor * A[k + 1, p]
-            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
-            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
-            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
-            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
-            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
-            A_k_p_factor_2_0 = factor * A[k + 2, p]
-            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
-            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
-            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
-            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
-            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
-            A_k_p_factor_3_0 = factor * A[k + 3, p]
-            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
-            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
-            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
-            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
-            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
+            A_kp_factor_00, A_kp_factor_01 = factor * A[k,p], factor * A[k,p+1]
+            A_kp_factor_02, A_kp_factor_03 = factor * A[k,p+2], factor * A[k,p+3]
+            A_kp_factor_04, A_kp_factor_05 = factor * A[k,p+4], factor * A[k,p+5]
+            A_kp_factor_10, A_kp_factor_11 = factor * A[k+1,p], factor * A[k+1,p+1]
+            A_kp_factor_12, A_kp_factor_13 = factor * A[k+1,p+2], factor * A[k+1,p+3]
+            A_kp_factor_14, A_kp_factor_15 = factor * A[k+1,p+4], factor * A[k+1,p+5]
+            A_kp_factor_20, A_kp_factor_21 = factor * A[k+2,p], factor * A[k+2,p+1]
+            A_kp_factor_22, A_kp_factor_23 = factor * A[k+2,p+2], factor * A[k+2,p+3]
+            A_kp_factor_24, A_kp_factor_25 = factor * A[k+2,p+4], factor * A[k+2,p+5]
+            A_kp_factor_30, A_kp_factor_31 = factor * A[k+3,p], factor * A[k+3,p+1]
+            A_kp_factor_32, A_kp_factor_33 = factor * A[k+3,p+2], factor * A[k+3,p+3]
+            A_kp_factor_34, A_kp_factor_35 = factor * A[k+3,p+4], factor * A[k+3,p+5]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
-                    + A_k_p_factor_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
-                    + A_k_p_factor_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
-                    + A_k_p_factor_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
-                    + A_k_p_factor_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
-                    + A_k_p_factor_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
-                    + A_k_p_factor_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += (A_kp_factor_00 * B_kq + A_kp_factor_10 * B_k1q + A_kp_factor_20 * B_k2q
+                    + A_kp_factor_30 * B_k3q)
+                C[p+1,q] += (A_kp_factor_01 * B_kq + A_kp_factor_11 * B_k1q
+                    + A_kp_factor_21 * B_k2q + A_kp_factor_31 * B_k3q)
+                C[p+2,q] += (A_kp_factor_02 * B_kq + A_kp_factor_12 * B_k1q
+                    + A_kp_factor_22 * B_k2q + A_kp_factor_32 * B_k3q)
+                C[p+3,q] += (A_kp_factor_03 * B_kq + A_kp_factor_13 * B_k1q
+                    + A_kp_factor_23 * B_k2q + A_kp_factor_33 * B_k3q)
+                C[p+4,q] += (A_kp_factor_04 * B_kq + A_kp_factor_14 * B_k1q
+                    + A_kp_factor_24 * B_k2q + A_kp_factor_34 * B_k3q)
+                C[p+5,q] += (A_kp_factor_05 * B_kq + A_kp_factor_15 * B_k1q
+                    + A_kp_factor_25 * B_k2q + A_kp_factor_35 * B_k3q)
         for k in range(terms - (terms % 4), terms):
-            A_k_p_factor_0 = factor * A[k, p]
-            A_k_p_factor_1 = factor * A[k, p + 1]
-            A_k_p_factor_2 = factor * A[k, p + 2]
-            A_k_p_factor_3 = factor * A[k, p + 3]
-            A_k_p_factor_4 = factor * A[k, p + 4]
-            A_k_p_factor_5 = factor * A[k, p + 5]
+            A_kp_factor_0, A_kp_factor_1 = factor * A[k,p], factor * A[k,p+1]
+            A_kp_factor_2, A_kp_factor_3 = factor * A[k,p+2], factor * A[k,p+3]
+            A_kp_factor_4, A_kp_factor_5 = factor * A[k,p+4], factor * A[k,p+5]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_factor_0 * B_k_q
-                C[p + 1, q] += A_k_p_factor_1 * B_k_q
-                C[p + 2, q] += A_k_p_factor_2 * B_k_q
-                C[p + 3, q] += A_k_p_factor_3 * B_k_q
-                C[p + 4, q] += A_k_p_factor_4 * B_k_q
-                C[p + 5, q] += A_k_p_factor_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_kp_factor_0 * B_kq
+                C[p+1,q] += A_kp_factor_1 * B_kq
+                C[p+2,q] += A_kp_factor_2 * B_kq
+                C[p+3,q] += A_kp_factor_3 * B_kq
+                C[p+4,q] += A_kp_factor_4 * B_kq
+                C[p+5,q] += A_kp_factor_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for k in range(terms):
-            A_k_p_factor = factor * A[k, p]
+            A_kp_factor = factor * A[k,p]
             for q in range(columns):
-                C[p, q] += A_k_p_factor * B[k, q]
+                C[p,q] += A_kp_factor * B[k,q]
 
 
 # --- elementary functions of this precision ---
-
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
 
@@ -1483,9 +1239,9 @@ def exp(x):
     Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, real(-105.35837)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1502,13 +1258,12 @@ def exp(x):
 def expm1(x):
     """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
 
-    Max error 1.7 ULP (every float32). Overflow gives inf.
-    Subnormals and ±0 are returned as they are.
+    Max error 1.7 ULP (every float32). Overflow gives inf. Subnormals and ±0 stay.
     """
     t = min(max(x, real(-18.021826)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1526,8 +1281,7 @@ def log(x):
     """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
-    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
-    Subnormals are scaled first and lose nothing.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN. Subnormals are scaled first.
     """
     small = x < real(1.1754944e-38)
     i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
@@ -1541,7 +1295,8 @@ def log(x):
     p1 = real(0.3998878)
     p = p1 * z + p0
     h = real(0.5) * f * f
-    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    low = s * (h + z * p) + e * real(1.4286068e-06)
+    y = e * real(0.69314575) - ((h - low) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
 
@@ -1567,7 +1322,8 @@ def log1p(x):
     p1 = real(0.3998878)
     p = p1 * z + p0
     h = real(0.5) * f * f
-    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    low = s * (h + z * p) + e * real(1.4286068e-06)
+    y = e * real(0.69314575) - ((h - low) - f)
     y = y if x > -real(1.0) else (-real(np.inf) if x == -real(1.0) else real(np.nan))
     y = y if x < real(np.inf) else x
     return y if abs(x) > real(5.9604645e-08) else x
@@ -1580,7 +1336,6 @@ def scaled(m, h):
 
 
 # --- machine code on disk ---
-
 
 def keep_machine_code(*kernels):
     """Keep what the first calls compile on disk, where there is a place; return the kernels."""
@@ -1619,7 +1374,5 @@ def tolerate_failures(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-KEPT = keep_machine_code(
-    forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, contract_pk_kq, add_kp_kq,
-    sgd_minibatch
-)
+KEPT = keep_machine_code(forward, loss, backward, sgd, sgd_overlapped, rows_x_rows, rows_x_columns,
+    add_columns_x_columns, sgd_minibatch)

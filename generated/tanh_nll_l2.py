@@ -9,7 +9,7 @@ Contents:
     forward, loss, backward, forward_from_a1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_deferred, sgd_minibatch: faster orders, same updates
-    contract_pk_qk, ...: what they call: products of arrays, functions of all elements
+    rows_x_rows, ...: what they call: products of arrays, functions of all elements
     exp, expm1, log, tanh: elementary functions of this precision
     keep_machine_code: machine code on disk
 
@@ -79,7 +79,7 @@ Regenerate with:
     symbackprop generate --activation tanh --hidden-layers 1 --loss nll --penalty l2
         --initializer glorot --step-size inverse --dtype float32 -o tanh_nll_l2.py
 
-The digest of what follows: 46b94e7478269e27.
+The digest of what follows: 9cf83ac7457a1219.
 """
 
 import hashlib
@@ -129,33 +129,22 @@ inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 
 @kernel
 def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
-    """Update after each example of X[order]; return how many were done and the sum of their
-    losses."""
-    n0 = X.shape[1]
-    updates = order.shape[0]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    dh1_da1 = np.empty_like(b1)
-    a2 = np.empty_like(b2)
-    e = np.empty_like(b2)
-    f = np.empty_like(b2)
-    da2 = np.empty_like(b2)
-    dh1 = np.empty_like(b1)
+    """Update after each example of X[order]; return how many, and the sum of their losses."""
+    n0, updates, n1, n2 = X.shape[1], order.shape[0], W1.shape[0], W2.shape[0]
+    a1, h1, dh1_da1, a2 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b2)
+    e, f, da2, dh1 = np.empty_like(b2), np.empty_like(b2), np.empty_like(b2), np.empty_like(b1)
     da1 = np.empty_like(b1)
     losses = zero
     done = 0
     l2_x2 = real(2) * l2
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
         for i in range(n1):
             total = zero
             for j in range(n0):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
         # h1[j] = tanh(a1[j])
         for j in range(n1):
@@ -169,7 +158,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for i in range(n2):
             total = zero
             for j in range(n1):
-                total += W2[i, j] * h1[j]
+                total += W2[i,j] * h1[j]
             a2[i] = b2[i] + total
         # m = max_i a2[i]
         m = a2[0]
@@ -197,7 +186,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for i in range(n2):
             da2_i = da2[i]
             for j in range(n1):
-                dh1[j] += da2_i * W2[i, j]
+                dh1[j] += da2_i * W2[i,j]
         # da1[i] = dh1_da1[i] dh1[i]
         for i in range(n1):
             da1[i] = dh1_da1[i] * dh1[i]
@@ -212,7 +201,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for i in range(n1):
             step_da1 = step * da1[i]
             for j in range(n0):
-                W1[i, j] -= step_da1 * x[j] + step_l2_x2 * W1[i, j]
+                W1[i,j] -= step_da1 * x[j] + step_l2_x2 * W1[i,j]
         # b1[i] ← b1[i] - step da1[i]
         for i in range(n1):
             b1[i] -= step * da1[i]
@@ -220,7 +209,7 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for i in range(n2):
             step_da2 = step * da2[i]
             for j in range(n1):
-                W2[i, j] -= step_da2 * h1[j] + step_l2_x2 * W2[i, j]
+                W2[i,j] -= step_da2 * h1[j] + step_l2_x2 * W2[i,j]
         # b2[i] ← b2[i] - step da2[i]
         for i in range(n2):
             b2[i] -= step * da2[i]
@@ -231,22 +220,15 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
 @kernel
 def forward(X, W1, b1, W2, b2, F):
     """Write the outputs of every example of X to F."""
-    N = X.shape[0]
-    n0 = X.shape[1]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    a2 = np.empty_like(b2)
-    e = np.empty_like(b2)
+    N, n0, n1, n2 = X.shape[0], X.shape[1], W1.shape[0], W2.shape[0]
+    a1, h1, a2, e = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b2)
     for n in range(N):
-        x = X[n]
-        f = F[n]
+        x, f = X[n], F[n]
         # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
         for i in range(n1):
             total = zero
             for j in range(n0):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
         forward_from_a1(W2, b2, a1, h1, a2, e, f)
 
@@ -254,24 +236,17 @@ def forward(X, W1, b1, W2, b2, F):
 @kernel
 def loss(X, Y, W1, b1, W2, b2):
     """Return the mean loss of the examples, without the penalty."""
-    N = X.shape[0]
-    n0 = X.shape[1]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    a2 = np.empty_like(b2)
-    e = np.empty_like(b2)
+    N, n0, n1, n2 = X.shape[0], X.shape[1], W1.shape[0], W2.shape[0]
+    a1, h1, a2, e = np.empty_like(b1), np.empty_like(b1), np.empty_like(b2), np.empty_like(b2)
     f = np.empty_like(b2)
     mean = zero
     for n in range(N):
-        x = X[n]
-        y = Y[n]
+        x, y = X[n], Y[n]
         # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
         for i in range(n1):
             total = zero
             for j in range(n0):
-                total += W1[i, j] * x[j]
+                total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
         m, z = forward_from_a1(W2, b2, a1, h1, a2, e, f)
         # l = m + log(z) - a2[y]
@@ -283,23 +258,15 @@ def loss(X, Y, W1, b1, W2, b2):
 @kernel
 def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    n0 = x.shape[0]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    a1 = np.empty_like(b1)
-    h1 = np.empty_like(b1)
-    dh1_da1 = np.empty_like(b1)
-    a2 = np.empty_like(b2)
-    e = np.empty_like(b2)
-    f = np.empty_like(b2)
-    da2 = np.empty_like(b2)
-    dh1 = np.empty_like(b1)
+    n0, n1, n2 = x.shape[0], W1.shape[0], W2.shape[0]
+    a1, h1, dh1_da1, a2 = np.empty_like(b1), np.empty_like(b1), np.empty_like(b1), np.empty_like(b2)
+    e, f, da2, dh1 = np.empty_like(b2), np.empty_like(b2), np.empty_like(b2), np.empty_like(b1)
     da1 = np.empty_like(b1)
     # a1[i] = b1[i] + Σ_j W1[i,j] x[j]
     for i in range(n1):
         total = zero
         for j in range(n0):
-            total += W1[i, j] * x[j]
+            total += W1[i,j] * x[j]
         a1[i] = b1[i] + total
     m, z = forward_from_a1(W2, b2, a1, h1, a2, e, f)
     # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
@@ -318,20 +285,20 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
     for i in range(n2):
         da2_i = da2[i]
         for j in range(n1):
-            dh1[j] += da2_i * W2[i, j]
+            dh1[j] += da2_i * W2[i,j]
     # da1[i] = dh1_da1[i] dh1[i]; dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j]; db1[i] = da1[i]
     l2_x2 = real(2) * l2
     for i in range(n1):
         da1[i] = dh1_da1[i] * dh1[i]
         da1_i = da1[i]
         for j in range(n0):
-            dW1[i, j] = da1_i * x[j] + l2_x2 * W1[i, j]
+            dW1[i,j] = da1_i * x[j] + l2_x2 * W1[i,j]
         db1[i] = da1[i]
     # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j]; db2[i] = da2[i]
     for i in range(n2):
         da2_i2 = da2[i]
         for j in range(n1):
-            dW2[i, j] = da2_i2 * h1[j] + l2_x2 * W2[i, j]
+            dW2[i,j] = da2_i2 * h1[j] + l2_x2 * W2[i,j]
         db2[i] = da2[i]
     return l
 
@@ -339,8 +306,7 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l2):
 @inlined
 def forward_from_a1(W2, b2, a1, h1, a2, e, f):
     """Compute h1, a2, e, f of one example from a1; return m, z."""
-    n2 = W2.shape[0]
-    n1 = W2.shape[1]
+    n2, n1 = W2.shape[0], W2.shape[1]
     # h1[j] = tanh(a1[j])
     for j in range(n1):
         h1[j] = tanh(a1[j])
@@ -348,15 +314,14 @@ def forward_from_a1(W2, b2, a1, h1, a2, e, f):
     for i in range(n2):
         total = zero
         for j in range(n1):
-            total += W2[i, j] * h1[j]
+            total += W2[i,j] * h1[j]
         a2[i] = b2[i] + total
     # m = max_i a2[i]
     m = a2[0]
     for i in range(n2):
         m = max(m, a2[i])
-    # z = Σ_i e[i]
+    # e[i] = exp(a2[i] - m); z = Σ_i e[i]
     z = zero
-    # e[i] = exp(a2[i] - m)
     for i in range(n2):
         e[i] = exp(a2[i] - m)
         z += e[i]
@@ -403,10 +368,7 @@ class Trainer:
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
         self.state = {}
 
-    def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
-        **hyperparameters,
-    ):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
@@ -667,11 +629,10 @@ def initial_scale(fan_in, fan_out):
 
 def step_size(learning_rate, decay, l2, t):
     """Return the step size of update t."""
-    return learning_rate / (one + real(t) * decay)
+    return learning_rate/(decay*t + 1)
 
 
 # --- faster orders, same updates ---
-
 
 def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
@@ -686,18 +647,9 @@ aligned = njit(at_cache_line)
 @kernel
 def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
     """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
-    n0 = X.shape[1]
-    updates = order.shape[0]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    a1 = aligned(n1, W1)
-    h1 = aligned(n1, W1)
-    dh1_da1 = aligned(n1, W1)
-    a2 = aligned(n2, W1)
-    e = aligned(n2, W1)
-    f = aligned(n2, W1)
-    da2 = aligned(n2, W1)
-    dh1 = aligned(n1, W1)
+    n0, updates, n1, n2 = X.shape[1], order.shape[0], W1.shape[0], W2.shape[0]
+    a1, h1, dh1_da1, a2 = aligned(n1, W1), aligned(n1, W1), aligned(n1, W1), aligned(n2, W1)
+    e, f, da2, dh1 = aligned(n2, W1), aligned(n2, W1), aligned(n2, W1), aligned(n1, W1)
     da1 = aligned(n1, W1)
     losses = zero
     done = 0
@@ -707,12 +659,11 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
     for i in range(n1):
         total = zero
         for j in range(n0):
-            total += W1[i, j] * x[j]
+            total += W1[i,j] * x[j]
         a1[i] = b1[i] + total
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         m, z = forward_from_a1(W2, b2, a1, h1, a2, e, f)
         # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
         for j in range(n1):
@@ -731,36 +682,36 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
         for i in range(n2):
             da2[i] = f[i] - (one if i == y else zero)
             b2[i] -= step * da2[i]
-        # dh1[j] = Σ_i W2[i,j] da2[i]
+        # dh1[j] = Σ_i W2[i,j] da2[i]; W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
         for j in range(n1):
             dh1[j] = zero
-        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
         step_l2_x2 = real(2) * step * l2
         for i in range(n2):
             da2_i = da2[i]
             step_da2 = step * da2[i]
             for j in range(n1):
-                W2_i_j = W2[i, j]
-                dh1[j] += W2_i_j * da2_i
-                W2_i_j -= W2_i_j * step_l2_x2 + step_da2 * h1[j]
-                W2[i, j] = W2_i_j
+                W2_ij = W2[i,j]
+                dh1[j] += W2_ij * da2_i
+                W2_ij -= W2_ij * step_l2_x2 + step_da2 * h1[j]
+                W2[i,j] = W2_ij
         # da1[i] = dh1_da1[i] dh1[i]
         for i in range(n1):
             da1[i] = dh1_da1[i] * dh1[i]
-        row = order[min(n + 1, updates - 1)]
+        row = order[min(n+1,updates-1)]
         x_next = X[row]
-        # b1[i] ← b1[i] - step da1[i]; W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j]);
-        #     a1[i] = b1[i] + Σ_j W1[i,j] x_next[j]
+        # b1[i] ← b1[i] - step da1[i]
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j])
+        # a1[i] = b1[i] + Σ_j W1[i,j] x_next[j]
         step_l2_x2 = real(2) * step * l2
         for i in range(n1):
             b1[i] -= step * da1[i]
             total = zero
             step_da1 = step * da1[i]
             for j in range(n0):
-                W1_i_j = W1[i, j]
-                W1_i_j -= W1_i_j * step_l2_x2 + step_da1 * x[j]
-                total += W1_i_j * x_next[j]
-                W1[i, j] = W1_i_j
+                W1_ij = W1[i,j]
+                W1_ij -= W1_ij * step_l2_x2 + step_da1 * x[j]
+                total += W1_ij * x_next[j]
+                W1[i,j] = W1_ij
             a1[i] = b1[i] + total
         done += 1
     return done, losses
@@ -768,26 +719,17 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t):
 
 @kernel
 def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block):
-    """As `sgd`, the first layer's weights updated once a block: the same updates, see the
-    header."""
-    n0 = X.shape[1]
-    updates = order.shape[0]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    a1 = aligned(n1, W1)
-    h1 = aligned(n1, W1)
-    dh1_da1 = aligned(n1, W1)
-    a2 = aligned(n2, W1)
-    e = aligned(n2, W1)
-    f = aligned(n2, W1)
-    da2 = aligned(n2, W1)
-    dh1 = aligned(n1, W1)
-    da1 = aligned(n1, W1)
-    H1 = aligned(block * n0, W1).reshape(block, n0)
+    """As `sgd`, the first layer's weights updated once a block, with the same result. H1: its
+    inputs; A1: these times the weights from before it; G1: these times one another; D1: its da1;
+    K1: how much of each da1 xᵀ the weights have by now; p1: how much of those from before, less 1;
+    E1: how much of each da1 they have in the end."""
+    n0, updates, n1, n2 = X.shape[1], order.shape[0], W1.shape[0], W2.shape[0]
+    a1, h1, dh1_da1, a2 = aligned(n1, W1), aligned(n1, W1), aligned(n1, W1), aligned(n2, W1)
+    e, f, da2, dh1 = aligned(n2, W1), aligned(n2, W1), aligned(n2, W1), aligned(n1, W1)
+    da1, H1 = aligned(n1, W1), aligned(block * n0, W1).reshape(block, n0)
     A1 = aligned(block * n1, W1).reshape(block, n1)
     G1 = aligned(block * block, W1).reshape(block, block)
-    D1 = aligned(block * n1, W1).reshape(block, n1)
-    K1 = aligned(block, W1)
+    D1, K1 = aligned(block * n1, W1).reshape(block, n1), aligned(block, W1)
     E1 = aligned(block * n1, W1).reshape(block, n1)
     losses = zero
     done = 0
@@ -795,35 +737,33 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
         count = min(block, updates - start)
         # H1[r,j] = x[j] of example r of the block
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             for j in range(n0):
-                H1[r, j] = X[row, j]
+                H1[r,j] = X[row,j]
         # p1 = 0
         p1 = zero
         # A1[r,i] = Σ_j H1[r,j] W1[i,j]
-        contract_pk_qk(A1, H1, W1, count, n1, n0)
+        rows_x_rows(A1, H1, W1, count, n1, n0)
         # G1[r,s] = Σ_j H1[r,j] H1[s,j]
-        contract_pk_qk(G1, H1, H1, count, count, n0)
+        rows_x_rows(G1, H1, H1, count, count, n0)
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             y = Y[row]
             # a1[i] = A1[r,i] + b1[i] + p1 A1[r,i] + Σ_s<r D1[s,i] G1[r,s] K1[s]
             for i in range(n1):
-                a1[i] = A1[r, i] + b1[i] + p1 * A1[r, i]
+                a1[i] = A1[r,i] + b1[i] + p1 * A1[r,i]
             for s in range(0, r - (r % 4), 4):
-                G1_r_s_K1_s_0 = G1[r, s] * K1[s]
-                G1_r_s_K1_s_1 = G1[r, s + 1] * K1[s + 1]
-                G1_r_s_K1_s_2 = G1[r, s + 2] * K1[s + 2]
-                G1_r_s_K1_s_3 = G1[r, s + 3] * K1[s + 3]
+                G1_rs_K1_s_0 = G1[r,s] * K1[s]
+                G1_rs_K1_s_1 = G1[r,s+1] * K1[s+1]
+                G1_rs_K1_s_2 = G1[r,s+2] * K1[s+2]
+                G1_rs_K1_s_3 = G1[r,s+3] * K1[s+3]
                 for i in range(n1):
-                    a1[i] += (
-                        G1_r_s_K1_s_0 * D1[s, i] + G1_r_s_K1_s_1 * D1[s + 1, i]
-                        + G1_r_s_K1_s_2 * D1[s + 2, i] + G1_r_s_K1_s_3 * D1[s + 3, i]
-                    )
+                    a1[i] += (G1_rs_K1_s_0 * D1[s,i] + G1_rs_K1_s_1 * D1[s+1,i]
+                        + G1_rs_K1_s_2 * D1[s+2,i] + G1_rs_K1_s_3 * D1[s+3,i])
             for s in range(r - (r % 4), r):
-                G1_r_s_K1_s = G1[r, s] * K1[s]
+                G1_rs_K1_s = G1[r,s] * K1[s]
                 for i in range(n1):
-                    a1[i] += G1_r_s_K1_s * D1[s, i]
+                    a1[i] += G1_rs_K1_s * D1[s,i]
             m, z = forward_from_a1(W2, b2, a1, h1, a2, e, f)
             # dh1_da1[j] = 4 exp(-|a1[j]|)²/(1 + exp(-|a1[j]|)²)²
             for j in range(n1):
@@ -842,38 +782,28 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
             for i in range(n2):
                 da2[i] = f[i] - (one if i == y else zero)
                 b2[i] -= step * da2[i]
-            # dh1[j] = Σ_i W2[i,j] da2[i]
+            # dh1[j] = Σ_i W2[i,j] da2[i]; W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
             for j in range(n1):
                 dh1[j] = zero
-            # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j])
             step_l2_x2 = real(2) * step * l2
             for i in range(n2 - (n2 % 3), n2):
                 da2_i = da2[i]
                 step_da2 = step * da2[i]
                 for j in range(n1):
-                    W2_i_j = W2[i, j]
-                    dh1[j] += W2_i_j * da2_i
-                    W2_i_j -= W2_i_j * step_l2_x2 + step_da2 * h1[j]
-                    W2[i, j] = W2_i_j
+                    W2_ij = W2[i,j]
+                    dh1[j] += W2_ij * da2_i
+                    W2_ij -= W2_ij * step_l2_x2 + step_da2 * h1[j]
+                    W2[i,j] = W2_ij
             for i in range(n2 - 3 - (n2 % 3), -1, -3):
-                da2_i_0 = da2[i]
-                da2_i_1 = da2[i + 1]
-                da2_i_2 = da2[i + 2]
-                step_da2_0 = step * da2[i]
-                step_da2_1 = step * da2[i + 1]
-                step_da2_2 = step * da2[i + 2]
+                da2_i_0, da2_i_1, da2_i_2, step_da2_0 = da2[i], da2[i+1], da2[i+2], step * da2[i]
+                step_da2_1, step_da2_2 = step * da2[i+1], step * da2[i+2]
                 for j in range(n1):
-                    W2_i1_j = W2[i + 1, j]
-                    W2_i2_j = W2[i + 2, j]
-                    W2_i_j = W2[i, j]
-                    h1_j = h1[j]
-                    dh1[j] += W2_i1_j * da2_i_1 + W2_i2_j * da2_i_2 + W2_i_j * da2_i_0
-                    W2_i_j -= W2_i_j * step_l2_x2 + h1_j * step_da2_0
-                    W2_i1_j -= W2_i1_j * step_l2_x2 + h1_j * step_da2_1
-                    W2_i2_j -= W2_i2_j * step_l2_x2 + h1_j * step_da2_2
-                    W2[i, j] = W2_i_j
-                    W2[i + 1, j] = W2_i1_j
-                    W2[i + 2, j] = W2_i2_j
+                    W2_ij, W2_i1j, W2_i2j, h1_j = W2[i,j], W2[i+1,j], W2[i+2,j], h1[j]
+                    dh1[j] += W2_i1j * da2_i_1 + W2_i2j * da2_i_2 + W2_ij * da2_i_0
+                    W2_ij -= W2_ij * step_l2_x2 + h1_j * step_da2_0
+                    W2_i1j -= W2_i1j * step_l2_x2 + h1_j * step_da2_1
+                    W2_i2j -= W2_i2j * step_l2_x2 + h1_j * step_da2_2
+                    W2[i,j], W2[i+1,j], W2[i+2,j] = W2_ij, W2_i1j, W2_i2j
             # da1[i] = dh1_da1[i] dh1[i]
             for i in range(n1):
                 da1[i] = dh1_da1[i] * dh1[i]
@@ -881,7 +811,7 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
             for i in range(n1):
                 da1_i = da1[i]
                 b1[i] -= da1_i * step
-                D1[r, i] = da1_i
+                D1[r,i] = da1_i
             # K1[s] ← K1[s] (1 - 2 step l2)
             constant = one - real(2) * step * l2
             for s in range(r):
@@ -896,10 +826,10 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
         for r in range(count):
             K1_r = K1[r]
             for i in range(n1):
-                E1[r, i] = K1_r * D1[r, i]
+                E1[r,i] = K1_r * D1[r,i]
         # W1[i,j] ← W1[i,j] + p1 W1[i,j] + Σ_r E1[r,i] H1[r,j]
-        scale_and_add_kp_kq(W1, E1, H1, n1, n0, count, p1, one)
-        if min(block + start, updates) > done:
+        scale_and_add_columns_x_columns(W1, E1, H1, n1, n0, count, p1, one)
+        if done < min(block + start, updates):
             break
     return done, losses
 
@@ -907,21 +837,13 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, block
 @kernel
 def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batch):
     """Update after every `batch` examples of X[order], by the mean of their gradients."""
-    n0 = X.shape[1]
-    updates = order.shape[0]
-    n1 = W1.shape[0]
-    n2 = W2.shape[0]
-    x = aligned(batch * n0, W1).reshape(batch, n0)
-    y = np.empty(batch, np.int64)
-    a1 = aligned(batch * n1, W1).reshape(batch, n1)
-    h1 = aligned(batch * n1, W1).reshape(batch, n1)
+    n0, updates, n1, n2 = X.shape[1], order.shape[0], W1.shape[0], W2.shape[0]
+    x, y = aligned(batch * n0, W1).reshape(batch, n0), np.empty(batch, np.int64)
+    a1, h1 = aligned(batch * n1, W1).reshape(batch, n1), aligned(batch * n1, W1).reshape(batch, n1)
     dh1_da1 = aligned(batch * n1, W1).reshape(batch, n1)
-    a2 = aligned(batch * n2, W1).reshape(batch, n2)
-    m = aligned(batch, W1)
-    e = aligned(batch * n2, W1).reshape(batch, n2)
-    z = aligned(batch, W1)
-    f = aligned(batch * n2, W1).reshape(batch, n2)
-    l = aligned(batch, W1)
+    a2, m = aligned(batch * n2, W1).reshape(batch, n2), aligned(batch, W1)
+    e, z = aligned(batch * n2, W1).reshape(batch, n2), aligned(batch, W1)
+    f, l = aligned(batch * n2, W1).reshape(batch, n2), aligned(batch, W1)
     da2 = aligned(batch * n2, W1).reshape(batch, n2)
     dh1 = aligned(batch * n1, W1).reshape(batch, n1)
     da1 = aligned(batch * n1, W1).reshape(batch, n1)
@@ -932,66 +854,66 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
         count = min(batch, updates - start)
         # the examples of the batch, row by row
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             for j in range(n0):
-                x[r, j] = X[row, j]
+                x[r,j] = X[row,j]
             y[r] = Y[row]
         # a1[r,i] = Σ_j W1[i,j] x[r,j]
-        contract_pk_qk(a1, x, W1, count, n1, n0)
+        rows_x_rows(a1, x, W1, count, n1, n0)
         # a1[r,i] ← a1[r,i] + b1[i]
         for r in range(count):
             for i in range(n1):
-                a1[r, i] += b1[i]
+                a1[r,i] += b1[i]
         # h1[r,j] = tanh(a1[r,j])
         for r in range(count):
             for j in range(n1):
-                h1[r, j] = tanh(a1[r, j])
+                h1[r,j] = tanh(a1[r,j])
         # dh1_da1[r,j] = 4 exp(-|a1[r,j]|)²/(1 + exp(-|a1[r,j]|)²)²
         for r in range(count):
             for j in range(n1):
-                shared = exp(-abs(a1[r, j]))
+                shared = exp(-abs(a1[r,j]))
                 shared2 = shared * shared
-                dh1_da1[r, j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
+                dh1_da1[r,j] = shared2 * real(4) / ((one + shared2) * (one + shared2))
         # a2[r,i] = Σ_j W2[i,j] h1[r,j]
-        contract_pk_qk(a2, h1, W2, count, n2, n1)
+        rows_x_rows(a2, h1, W2, count, n2, n1)
         # a2[r,i] ← a2[r,i] + b2[i]
         for r in range(count):
             for i in range(n2):
-                a2[r, i] += b2[i]
+                a2[r,i] += b2[i]
         # m[r] = max_i a2[r,i]
         for r in range(count):
-            total = a2[r, 0]
+            total = a2[r,0]
             for i in range(n2):
-                total = max(total, a2[r, i])
+                total = max(total, a2[r,i])
             m[r] = total
         # e[r,i] = exp(a2[r,i] - m[r])
         for r in range(count):
             for i in range(n2):
-                e[r, i] = exp(a2[r, i] - m[r])
+                e[r,i] = exp(a2[r,i] - m[r])
         # z[r] = Σ_i e[r,i]
         for r in range(count):
             total = zero
             for i in range(n2):
-                total += e[r, i]
+                total += e[r,i]
             z[r] = total
         # f[r,i] = e[r,i]/z[r]
         for r in range(count):
             per_z_r = one / z[r]
             for i in range(n2):
-                f[r, i] = per_z_r * e[r, i]
+                f[r,i] = per_z_r * e[r,i]
         # l[r] = m[r] + log(z[r]) - a2[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(z[r]) - a2[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a2[r,y[r]]
         # da2[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(n2):
-                da2[r, i] = f[r, i] - (one if i == y[r] else zero)
+                da2[r,i] = f[r,i] - (one if i == y[r] else zero)
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
-        contract_pk_kq(dh1, da2, W2, count, n1, n2)
+        da2_x_W2(dh1, da2, W2, count, n1, n2)
         # da1[r,i] = dh1_da1[r,i] dh1[r,i]
         for r in range(count):
             for i in range(n1):
-                da1[r, i] = dh1_da1[r, i] * dh1[r, i]
+                da1[r,i] = dh1_da1[r,i] * dh1[r,i]
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):
@@ -1003,24 +925,21 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l2, t, batc
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
         # W1[i,j] ← W1[i,j] + Σ_r (-step x[r,j] da1[r,i]/count) - 2 step l2 W1[i,j]
-        scale_and_add_kp_kq(
-            W1, da1, x, n1, n0, count, -real(2) * step * l2, -step / real(count)
-        )
+        scale_and_add_columns_x_columns(W1, da1, x, n1, n0, count, -real(2) * step * l2,
+                -step / real(count))
         # b1[i] ← b1[i] + Σ_r (-step da1[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(n1):
-                b1[i] -= step_per_count * da1[r, i]
+                b1[i] -= step_per_count * da1[r,i]
         # W2[i,j] ← W2[i,j] + Σ_r (-step h1[r,j] da2[r,i]/count) - 2 step l2 W2[i,j]
-        scale_and_add_kp_kq(
-            W2, da2, h1, n2, n1, count, -real(2) * step * l2, -step /
-            real(count)
-        )
+        scale_and_add_columns_x_columns(W2, da2, h1, n2, n1, count, -real(2) * step * l2,
+                -step / real(count))
         # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(n2):
-                b2[i] -= step_per_count * da2[r, i]
+                b2[i] -= step_per_count * da2[r,i]
         update += 1
         done += count
     return done, losses
@@ -1031,287 +950,177 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped, "deferred": sgd_deferre
 
 # --- what they call: products of arrays, functions of all elements ---
 
-
 @kernel
-def contract_pk_qk(C, A, B, rows, columns, terms):
+def rows_x_rows(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] = total_0_0
-            C[p, q + 1] = total_0_1
-            C[p, q + 2] = total_0_2
-            C[p, q + 3] = total_0_3
-            C[p, q + 4] = total_0_4
-            C[p, q + 5] = total_0_5
-            C[p + 1, q] = total_1_0
-            C[p + 1, q + 1] = total_1_1
-            C[p + 1, q + 2] = total_1_2
-            C[p + 1, q + 3] = total_1_3
-            C[p + 1, q + 4] = total_1_4
-            C[p + 1, q + 5] = total_1_5
-            C[p + 2, q] = total_2_0
-            C[p + 2, q + 1] = total_2_1
-            C[p + 2, q + 2] = total_2_2
-            C[p + 2, q + 3] = total_2_3
-            C[p + 2, q + 4] = total_2_4
-            C[p + 2, q + 5] = total_2_5
-            C[p + 3, q] = total_3_0
-            C[p + 3, q + 1] = total_3_1
-            C[p + 3, q + 2] = total_3_2
-            C[p + 3, q + 3] = total_3_3
-            C[p + 3, q + 4] = total_3_4
-            C[p + 3, q + 5] = total_3_5
+                A_pk, B_qk, B_q1k, B_q2k, B_q3k = A[p,k], B[q,k], B[q+1,k], B[q+2,k], B[q+3,k]
+                B_q4k, B_q5k, A_p1k, A_p2k, A_p3k = B[q+4,k], B[q+5,k], A[p+1,k], A[p+2,k], A[p+3,k]
+                total_00 += A_pk * B_qk
+                total_01 += A_pk * B_q1k
+                total_02 += A_pk * B_q2k
+                total_03 += A_pk * B_q3k
+                total_04 += A_pk * B_q4k
+                total_05 += A_pk * B_q5k
+                total_10 += A_p1k * B_qk
+                total_11 += A_p1k * B_q1k
+                total_12 += A_p1k * B_q2k
+                total_13 += A_p1k * B_q3k
+                total_14 += A_p1k * B_q4k
+                total_15 += A_p1k * B_q5k
+                total_20 += A_p2k * B_qk
+                total_21 += A_p2k * B_q1k
+                total_22 += A_p2k * B_q2k
+                total_23 += A_p2k * B_q3k
+                total_24 += A_p2k * B_q4k
+                total_25 += A_p2k * B_q5k
+                total_30 += A_p3k * B_qk
+                total_31 += A_p3k * B_q1k
+                total_32 += A_p3k * B_q2k
+                total_33 += A_p3k * B_q3k
+                total_34 += A_p3k * B_q4k
+                total_35 += A_p3k * B_q5k
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_00, total_01, total_02, total_03
+            C[p,q+4], C[p,q+5], C[p+1,q], C[p+1,q+1] = total_04, total_05, total_10, total_11
+            C[p+1,q+2], C[p+1,q+3], C[p+1,q+4], C[p+1,q+5] = total_12, total_13, total_14, total_15
+            C[p+2,q], C[p+2,q+1], C[p+2,q+2], C[p+2,q+3] = total_20, total_21, total_22, total_23
+            C[p+2,q+4], C[p+2,q+5], C[p+3,q], C[p+3,q+1] = total_24, total_25, total_30, total_31
+            C[p+3,q+2], C[p+3,q+3], C[p+3,q+4], C[p+3,q+5] = total_32, total_33, total_34, total_35
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] = total_0
-            C[p, q + 1] = total_1
-            C[p, q + 2] = total_2
-            C[p, q + 3] = total_3
-            C[p, q + 4] = total_4
-            C[p, q + 5] = total_5
+                A_pk = A[p,k]
+                total_0 += A_pk * B[q,k]
+                total_1 += A_pk * B[q+1,k]
+                total_2 += A_pk * B[q+2,k]
+                total_3 += A_pk * B[q+3,k]
+                total_4 += A_pk * B[q+4,k]
+                total_5 += A_pk * B[q+5,k]
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_0, total_1, total_2, total_3
+            C[p,q+4], C[p,q+5] = total_4, total_5
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] = total
+                total += A[p,k] * B[q,k]
+            C[p,q] = total
 
 
 @kernel
-def scale_and_add_kp_kq(C, A, B, rows, columns, terms, scale, factor):
+def scale_and_add_columns_x_columns(C, A, B, rows, columns, terms, scale, factor):
     """Update C[p,q] ← C[p,q] + scale C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C_p_q = C[p, q]
-            C_p1_q = C[p + 1, q]
-            C_p2_q = C[p + 2, q]
-            C_p3_q = C[p + 3, q]
-            C_p4_q = C[p + 4, q]
-            C_p5_q = C[p + 5, q]
-            C_p_q += C_p_q * scale
-            C_p1_q += C_p1_q * scale
-            C_p2_q += C_p2_q * scale
-            C_p3_q += C_p3_q * scale
-            C_p4_q += C_p4_q * scale
-            C_p5_q += C_p5_q * scale
-            C[p, q] = C_p_q
-            C[p + 1, q] = C_p1_q
-            C[p + 2, q] = C_p2_q
-            C[p + 3, q] = C_p3_q
-            C[p + 4, q] = C_p4_q
-            C[p + 5, q] = C_p5_q
+            C[p,q] += scale * C[p,q]
+            C[p+1,q] += scale * C[p+1,q]
+            C[p+2,q] += scale * C[p+2,q]
+            C[p+3,q] += scale * C[p+3,q]
+            C[p+4,q] += scale * C[p+4,q]
+            C[p+5,q] += scale * C[p+5,q]
         for k in range(0, terms - (terms % 4), 4):
-            A_k_p_factor_0_0 = factor * A[k, p]
-            A_k_p_factor_0_1 = factor * A[k, p + 1]
-            A_k_p_factor_0_2 = factor * A[k, p + 2]
-            A_k_p_factor_0_3 = factor * A[k, p + 3]
-            A_k_p_factor_0_4 = factor * A[k, p + 4]
-            A_k_p_factor_0_5 = factor * A[k, p + 5]
-            A_k_p_factor_1_0 = factor * A[k + 1, p]
-            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
-            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
-            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
-            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
-            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
-            A_k_p_factor_2_0 = factor * A[k + 2, p]
-            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
-            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
-            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
-            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
-            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
-            A_k_p_factor_3_0 = factor * A[k + 3, p]
-            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
-            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
-            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
-            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
-            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
+            A_kp_factor_00, A_kp_factor_01 = factor * A[k,p], factor * A[k,p+1]
+            A_kp_factor_02, A_kp_factor_03 = factor * A[k,p+2], factor * A[k,p+3]
+            A_kp_factor_04, A_kp_factor_05 = factor * A[k,p+4], factor * A[k,p+5]
+            A_kp_factor_10, A_kp_factor_11 = factor * A[k+1,p], factor * A[k+1,p+1]
+            A_kp_factor_12, A_kp_factor_13 = factor * A[k+1,p+2], factor * A[k+1,p+3]
+            A_kp_factor_14, A_kp_factor_15 = factor * A[k+1,p+4], factor * A[k+1,p+5]
+            A_kp_factor_20, A_kp_factor_21 = factor * A[k+2,p], factor * A[k+2,p+1]
+            A_kp_factor_22, A_kp_factor_23 = factor * A[k+2,p+2], factor * A[k+2,p+3]
+            A_kp_factor_24, A_kp_factor_25 = factor * A[k+2,p+4], factor * A[k+2,p+5]
+            A_kp_factor_30, A_kp_factor_31 = factor * A[k+3,p], factor * A[k+3,p+1]
+            A_kp_factor_32, A_kp_factor_33 = factor * A[k+3,p+2], factor * A[k+3,p+3]
+            A_kp_factor_34, A_kp_factor_35 = factor * A[k+3,p+4], factor * A[k+3,p+5]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
-                    + A_k_p_factor_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
-                    + A_k_p_factor_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
-                    + A_k_p_factor_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
-                    + A_k_p_factor_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
-                    + A_k_p_factor_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
-                    + A_k_p_factor_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += (A_kp_factor_00 * B_kq + A_kp_factor_10 * B_k1q + A_kp_factor_20 * B_k2q
+                    + A_kp_factor_30 * B_k3q)
+                C[p+1,q] += (A_kp_factor_01 * B_kq + A_kp_factor_11 * B_k1q
+                    + A_kp_factor_21 * B_k2q + A_kp_factor_31 * B_k3q)
+                C[p+2,q] += (A_kp_factor_02 * B_kq + A_kp_factor_12 * B_k1q
+                    + A_kp_factor_22 * B_k2q + A_kp_factor_32 * B_k3q)
+                C[p+3,q] += (A_kp_factor_03 * B_kq + A_kp_factor_13 * B_k1q
+                    + A_kp_factor_23 * B_k2q + A_kp_factor_33 * B_k3q)
+                C[p+4,q] += (A_kp_factor_04 * B_kq + A_kp_factor_14 * B_k1q
+                    + A_kp_factor_24 * B_k2q + A_kp_factor_34 * B_k3q)
+                C[p+5,q] += (A_kp_factor_05 * B_kq + A_kp_factor_15 * B_k1q
+                    + A_kp_factor_25 * B_k2q + A_kp_factor_35 * B_k3q)
         for k in range(terms - (terms % 4), terms):
-            A_k_p_factor_0 = factor * A[k, p]
-            A_k_p_factor_1 = factor * A[k, p + 1]
-            A_k_p_factor_2 = factor * A[k, p + 2]
-            A_k_p_factor_3 = factor * A[k, p + 3]
-            A_k_p_factor_4 = factor * A[k, p + 4]
-            A_k_p_factor_5 = factor * A[k, p + 5]
+            A_kp_factor_0, A_kp_factor_1 = factor * A[k,p], factor * A[k,p+1]
+            A_kp_factor_2, A_kp_factor_3 = factor * A[k,p+2], factor * A[k,p+3]
+            A_kp_factor_4, A_kp_factor_5 = factor * A[k,p+4], factor * A[k,p+5]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_factor_0 * B_k_q
-                C[p + 1, q] += A_k_p_factor_1 * B_k_q
-                C[p + 2, q] += A_k_p_factor_2 * B_k_q
-                C[p + 3, q] += A_k_p_factor_3 * B_k_q
-                C[p + 4, q] += A_k_p_factor_4 * B_k_q
-                C[p + 5, q] += A_k_p_factor_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_kp_factor_0 * B_kq
+                C[p+1,q] += A_kp_factor_1 * B_kq
+                C[p+2,q] += A_kp_factor_2 * B_kq
+                C[p+3,q] += A_kp_factor_3 * B_kq
+                C[p+4,q] += A_kp_factor_4 * B_kq
+                C[p+5,q] += A_kp_factor_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C_p_q = C[p, q]
-            C_p_q += C_p_q * scale
-            C[p, q] = C_p_q
+            C[p,q] += scale * C[p,q]
         for k in range(terms):
-            A_k_p_factor = factor * A[k, p]
+            A_kp_factor = factor * A[k,p]
             for q in range(columns):
-                C[p, q] += A_k_p_factor * B[k, q]
+                C[p,q] += A_kp_factor * B[k,q]
 
 
 @kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
-    """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
+def da2_x_W2(dh1, da2, W2, rows, columns, terms):
+    """Set dh1[p,q] = Σ_k da2[p,k] W2[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            dh1[p,q] = dh1[p+1,q] = dh1[p+2,q] = dh1[p+3,q] = dh1[p+4,q] = dh1[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
+            da2_pk_00, da2_pk_01, da2_pk_02 = da2[p,k], da2[p+1,k], da2[p+2,k]
+            da2_pk_03, da2_pk_04, da2_pk_05 = da2[p+3,k], da2[p+4,k], da2[p+5,k]
+            da2_pk_10, da2_pk_11, da2_pk_12 = da2[p,k+1], da2[p+1,k+1], da2[p+2,k+1]
+            da2_pk_13, da2_pk_14, da2_pk_15 = da2[p+3,k+1], da2[p+4,k+1], da2[p+5,k+1]
+            da2_pk_20, da2_pk_21, da2_pk_22 = da2[p,k+2], da2[p+1,k+2], da2[p+2,k+2]
+            da2_pk_23, da2_pk_24, da2_pk_25 = da2[p+3,k+2], da2[p+4,k+2], da2[p+5,k+2]
+            da2_pk_30, da2_pk_31, da2_pk_32 = da2[p,k+3], da2[p+1,k+3], da2[p+2,k+3]
+            da2_pk_33, da2_pk_34, da2_pk_35 = da2[p+3,k+3], da2[p+4,k+3], da2[p+5,k+3]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
+                W2_kq, W2_k1q, W2_k2q, W2_k3q = W2[k,q], W2[k+1,q], W2[k+2,q], W2[k+3,q]
+                dh1[p,q] += (W2_k1q * da2_pk_10 + W2_k2q * da2_pk_20 + W2_k3q * da2_pk_30
+                    + W2_kq * da2_pk_00)
+                dh1[p+1,q] += (W2_k1q * da2_pk_11 + W2_k2q * da2_pk_21 + W2_k3q * da2_pk_31
+                    + W2_kq * da2_pk_01)
+                dh1[p+2,q] += (W2_k1q * da2_pk_12 + W2_k2q * da2_pk_22 + W2_k3q * da2_pk_32
+                    + W2_kq * da2_pk_02)
+                dh1[p+3,q] += (W2_k1q * da2_pk_13 + W2_k2q * da2_pk_23 + W2_k3q * da2_pk_33
+                    + W2_kq * da2_pk_03)
+                dh1[p+4,q] += (W2_k1q * da2_pk_14 + W2_k2q * da2_pk_24 + W2_k3q * da2_pk_34
+                    + W2_kq * da2_pk_04)
+                dh1[p+5,q] += (W2_k1q * da2_pk_15 + W2_k2q * da2_pk_25 + W2_k3q * da2_pk_35
+                    + W2_kq * da2_pk_05)
         for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
+            da2_pk_0, da2_pk_1, da2_pk_2, da2_pk_3 = da2[p,k], da2[p+1,k], da2[p+2,k], da2[p+3,k]
+            da2_pk_4, da2_pk_5 = da2[p+4,k], da2[p+5,k]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
+                W2_kq = W2[k,q]
+                dh1[p,q] += W2_kq * da2_pk_0
+                dh1[p+1,q] += W2_kq * da2_pk_1
+                dh1[p+2,q] += W2_kq * da2_pk_2
+                dh1[p+3,q] += W2_kq * da2_pk_3
+                dh1[p+4,q] += W2_kq * da2_pk_4
+                dh1[p+5,q] += W2_kq * da2_pk_5
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            dh1[p,q] = zero
         for k in range(terms):
-            A_p_k = A[p, k]
+            da2_pk = da2[p,k]
             for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
+                dh1[p,q] += da2_pk * W2[k,q]
 
 
 # --- elementary functions of this precision ---
-
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
 
@@ -1324,9 +1133,9 @@ def exp(x):
     Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, real(-105.35837)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1343,13 +1152,12 @@ def exp(x):
 def expm1(x):
     """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
 
-    Max error 1.7 ULP (every float32). Overflow gives inf.
-    Subnormals and ±0 are returned as they are.
+    Max error 1.7 ULP (every float32). Overflow gives inf. Subnormals and ±0 stay.
     """
     t = min(max(x, real(-18.021826)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1367,8 +1175,7 @@ def log(x):
     """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
-    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
-    Subnormals are scaled first and lose nothing.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN. Subnormals are scaled first.
     """
     small = x < real(1.1754944e-38)
     i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
@@ -1382,7 +1189,8 @@ def log(x):
     p1 = real(0.3998878)
     p = p1 * z + p0
     h = real(0.5) * f * f
-    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    low = s * (h + z * p) + e * real(1.4286068e-06)
+    y = e * real(0.69314575) - ((h - low) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
 
@@ -1398,7 +1206,6 @@ def tanh(x):
 
 
 # --- machine code on disk ---
-
 
 def keep_machine_code(*kernels):
     """Keep what the first calls compile on disk, where there is a place; return the kernels."""
@@ -1437,7 +1244,5 @@ def tolerate_failures(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-KEPT = keep_machine_code(
-    forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, scale_and_add_kp_kq,
-    sgd_deferred, contract_pk_kq, sgd_minibatch
-)
+KEPT = keep_machine_code(forward, loss, backward, sgd, sgd_overlapped, rows_x_rows,
+    scale_and_add_columns_x_columns, sgd_deferred, da2_x_W2, sgd_minibatch)

@@ -9,14 +9,14 @@ Contents:
     forward, loss, backward, forward_from_h1: outputs, the mean loss, the gradients of one example
     Trainer: parameters, the data looked at, files of models
     sgd_overlapped, sgd_minibatch: faster orders, same updates
-    contract_pk_qk, each_tanh, ...: what they call: products of arrays, functions of all elements
+    rows_x_rows, each_tanh, ...: what they call: products of arrays, functions of all elements
     exp, expm1, log, tanh: elementary functions of this precision
     keep_machine_code: machine code on disk
 
 Given:
 
     h1[j,d] = E1[x[j],d]
-    flat2[p + 16 c] = h1[c,p]
+    flat2[p+16c] = h1[c,p]
     a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]
     h2[i] = tanh(a2[i])
     a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
@@ -29,9 +29,9 @@ Derived:
     dh2[i] = Σ_j<4 W3[j,i] da3[j]
     da2[i] = dh2[i] (1 - h2[i]²)
     dflat2[i] = Σ_j<32 W2[j,i] da2[j]
-    dh1[j,d] = dflat2[d + 16 j]
+    dh1[j,d] = dflat2[d+16j]
     dE1[i,j] = 0
-    dE1[x[i],d] ← dE1[x[i],d] + dh1[i,d]
+    dE1[x[j],d] ← dE1[x[j],d] + dh1[j,d]
     dW2[i,j] = da2[i] flat2[j]
     db2[i] = da2[i]
     dW3[i,j] = da3[i] h2[j]
@@ -40,7 +40,7 @@ Derived:
 Update after each example:
 
     step = learning_rate/(1 + t decay)
-    E1[x[i],d] ← E1[x[i],d] - step dh1[i,d]
+    E1[x[j],d] ← E1[x[j],d] - step dh1[j,d]
     W2[i,j] ← W2[i,j] - step da2[i] flat2[j]
     b2[i] ← b2[i] - step da2[i]
     W3[i,j] ← W3[i,j] - step da3[i] h2[j]
@@ -71,7 +71,7 @@ Regenerate with:
     symbackprop generate --network words.toml -o words.py, or build(Network([...])) in
         Python
 
-The digest of what follows: 1baa3f7d282a3f5c.
+The digest of what follows: e8513cc165645281.
 """
 
 import hashlib
@@ -136,41 +136,30 @@ inlined = njit(nogil=True, error_model="numpy", fastmath=FAST, forceinline=True)
 
 @kernel
 def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
-    """Update after each example of X[order]; return how many were done and the sum of their
-    losses."""
+    """Update after each example of X[order]; return how many, and the sum of their losses."""
     updates = order.shape[0]
-    h1 = np.empty((8, 16), E1.dtype)
-    flat2 = np.empty(128, E1.dtype)
-    a2 = np.empty_like(b2)
-    h2 = np.empty_like(b2)
-    dh2_da2 = np.empty_like(b2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
-    da3 = np.empty_like(b3)
-    dh2 = np.empty_like(b2)
-    da2 = np.empty_like(b2)
-    dflat2 = np.empty(128, E1.dtype)
-    dh1 = np.empty((8, 16), E1.dtype)
+    h1, flat2, a2 = np.empty((8, 16), E1.dtype), np.empty(128, E1.dtype), np.empty_like(b2)
+    h2, dh2_da2, a3, e = np.empty_like(b2), np.empty_like(b2), np.empty_like(b3), np.empty_like(b3)
+    f, da3, dh2, da2 = np.empty_like(b3), np.empty_like(b3), np.empty_like(b2), np.empty_like(b2)
+    dflat2, dh1 = np.empty(128, E1.dtype), np.empty((8, 16), E1.dtype)
     losses = zero
     done = 0
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         # h1[j,d] = E1[x[j],d]
         for j in range(8):
             for d in range(16):
-                h1[j, d] = E1[x[j], d]
-        # flat2[p + 16 c] = h1[c,p]
+                h1[j,d] = E1[x[j],d]
+        # flat2[p+16c] = h1[c,p]
         for c in range(8):
             for p in range(16):
-                flat2[16 * c + p] = h1[c, p]
+                flat2[16*c+p] = h1[c,p]
         # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]
         for i in range(32):
             total = zero
             for j in range(128):
-                total += W2[i, j] * flat2[j]
+                total += W2[i,j] * flat2[j]
             a2[i] = b2[i] + total
         # h2[i] = tanh(a2[i])
         for i in range(32):
@@ -184,7 +173,7 @@ def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         for i in range(4):
             total = zero
             for j in range(32):
-                total += W3[i, j] * h2[j]
+                total += W3[i,j] * h2[j]
             a3[i] = b3[i] + total
         # m = max_i<4 a3[i]
         m = a3[0]
@@ -212,7 +201,7 @@ def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         for j in range(4):
             da3_j = da3[j]
             for i in range(32):
-                dh2[i] += da3_j * W3[j, i]
+                dh2[i] += da3_j * W3[j,i]
         # da2[i] = dh2_da2[i] dh2[i]
         for i in range(32):
             da2[i] = dh2_da2[i] * dh2[i]
@@ -222,26 +211,26 @@ def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         for j in range(32):
             da2_j = da2[j]
             for i in range(128):
-                dflat2[i] += da2_j * W2[j, i]
-        # dh1[j,d] = dflat2[d + 16 j]
+                dflat2[i] += da2_j * W2[j,i]
+        # dh1[j,d] = dflat2[d+16j]
         for j in range(8):
             for d in range(16):
-                dh1[j, d] = dflat2[16 * j + d]
+                dh1[j,d] = dflat2[16*j+d]
         # nothing is learnt from a loss that is not finite
         if not isfinite(l):
             break
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # E1[x[i],d] ← E1[x[i],d] - step dh1[i,d]
-        for i in range(8):
+        # E1[x[j],d] ← E1[x[j],d] - step dh1[j,d]
+        for j in range(8):
             for d in range(16):
-                E1[x[i], d] -= step * dh1[i, d]
+                E1[x[j],d] -= step * dh1[j,d]
         # W2[i,j] ← W2[i,j] - step da2[i] flat2[j]
         for i in range(32):
             step_da2 = step * da2[i]
             for j in range(128):
-                W2[i, j] -= step_da2 * flat2[j]
+                W2[i,j] -= step_da2 * flat2[j]
         # b2[i] ← b2[i] - step da2[i]
         for i in range(32):
             b2[i] -= step * da2[i]
@@ -249,7 +238,7 @@ def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         for i in range(4):
             step_da3 = step * da3[i]
             for j in range(32):
-                W3[i, j] -= step_da3 * h2[j]
+                W3[i,j] -= step_da3 * h2[j]
         # b3[i] ← b3[i] - step da3[i]
         for i in range(4):
             b3[i] -= step * da3[i]
@@ -261,19 +250,14 @@ def sgd(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
 def forward(X, E1, W2, b2, W3, b3, F):
     """Write the outputs of every example of X to F."""
     N = X.shape[0]
-    h1 = np.empty((8, 16), E1.dtype)
-    flat2 = np.empty(128, E1.dtype)
-    a2 = np.empty_like(b2)
-    h2 = np.empty_like(b2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
+    h1, flat2, a2 = np.empty((8, 16), E1.dtype), np.empty(128, E1.dtype), np.empty_like(b2)
+    h2, a3, e = np.empty_like(b2), np.empty_like(b3), np.empty_like(b3)
     for n in range(N):
-        x = X[n]
-        f = F[n]
+        x, f = X[n], F[n]
         # h1[j,d] = E1[x[j],d]
         for j in range(8):
             for d in range(16):
-                h1[j, d] = E1[x[j], d]
+                h1[j,d] = E1[x[j],d]
         forward_from_h1(W2, b2, W3, b3, h1, flat2, a2, h2, a3, e, f)
 
 
@@ -281,21 +265,15 @@ def forward(X, E1, W2, b2, W3, b3, F):
 def loss(X, Y, E1, W2, b2, W3, b3):
     """Return the mean loss of the examples, without the penalty."""
     N = X.shape[0]
-    h1 = np.empty((8, 16), E1.dtype)
-    flat2 = np.empty(128, E1.dtype)
-    a2 = np.empty_like(b2)
-    h2 = np.empty_like(b2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
+    h1, flat2, a2 = np.empty((8, 16), E1.dtype), np.empty(128, E1.dtype), np.empty_like(b2)
+    h2, a3, e, f = np.empty_like(b2), np.empty_like(b3), np.empty_like(b3), np.empty_like(b3)
     mean = zero
     for n in range(N):
-        x = X[n]
-        y = Y[n]
+        x, y = X[n], Y[n]
         # h1[j,d] = E1[x[j],d]
         for j in range(8):
             for d in range(16):
-                h1[j, d] = E1[x[j], d]
+                h1[j,d] = E1[x[j],d]
         m, z = forward_from_h1(W2, b2, W3, b3, h1, flat2, a2, h2, a3, e, f)
         # l = m + log(z) - a3[y]
         l = m + log(z) - a3[y]
@@ -306,23 +284,14 @@ def loss(X, Y, E1, W2, b2, W3, b3):
 @kernel
 def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
     """Write the gradient of l + λΩ for one example to the arrays dW1, db1, ...; return l."""
-    h1 = np.empty((8, 16), E1.dtype)
-    flat2 = np.empty(128, E1.dtype)
-    a2 = np.empty_like(b2)
-    h2 = np.empty_like(b2)
-    dh2_da2 = np.empty_like(b2)
-    a3 = np.empty_like(b3)
-    e = np.empty_like(b3)
-    f = np.empty_like(b3)
-    da3 = np.empty_like(b3)
-    dh2 = np.empty_like(b2)
-    da2 = np.empty_like(b2)
-    dflat2 = np.empty(128, E1.dtype)
-    dh1 = np.empty((8, 16), E1.dtype)
+    h1, flat2, a2 = np.empty((8, 16), E1.dtype), np.empty(128, E1.dtype), np.empty_like(b2)
+    h2, dh2_da2, a3, e = np.empty_like(b2), np.empty_like(b2), np.empty_like(b3), np.empty_like(b3)
+    f, da3, dh2, da2 = np.empty_like(b3), np.empty_like(b3), np.empty_like(b2), np.empty_like(b2)
+    dflat2, dh1 = np.empty(128, E1.dtype), np.empty((8, 16), E1.dtype)
     # h1[j,d] = E1[x[j],d]
     for j in range(8):
         for d in range(16):
-            h1[j, d] = E1[x[j], d]
+            h1[j,d] = E1[x[j],d]
     m, z = forward_from_h1(W2, b2, W3, b3, h1, flat2, a2, h2, a3, e, f)
     # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
     for i in range(32):
@@ -340,7 +309,7 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
     for j in range(4):
         da3_j = da3[j]
         for i in range(32):
-            dh2[i] += da3_j * W3[j, i]
+            dh2[i] += da3_j * W3[j,i]
     # da2[i] = dh2_da2[i] dh2[i]
     for i in range(32):
         da2[i] = dh2_da2[i] * dh2[i]
@@ -350,30 +319,30 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
     for j in range(32):
         da2_j = da2[j]
         for i in range(128):
-            dflat2[i] += da2_j * W2[j, i]
-    # dh1[j,d] = dflat2[d + 16 j]
+            dflat2[i] += da2_j * W2[j,i]
+    # dh1[j,d] = dflat2[d+16j]
     for j in range(8):
         for d in range(16):
-            dh1[j, d] = dflat2[16 * j + d]
+            dh1[j,d] = dflat2[16*j+d]
     # dE1[i,j] = 0
     for i in range(5000):
         for j in range(16):
-            dE1[i, j] = zero
-    # dE1[x[i],d] ← dE1[x[i],d] + dh1[i,d]
-    for i in range(8):
+            dE1[i,j] = zero
+    # dE1[x[j],d] ← dE1[x[j],d] + dh1[j,d]
+    for j in range(8):
         for d in range(16):
-            dE1[x[i], d] += dh1[i, d]
+            dE1[x[j],d] += dh1[j,d]
     # dW2[i,j] = da2[i] flat2[j]; db2[i] = da2[i]
     for i in range(32):
         da2_i = da2[i]
         for j in range(128):
-            dW2[i, j] = da2_i * flat2[j]
+            dW2[i,j] = da2_i * flat2[j]
         db2[i] = da2[i]
     # dW3[i,j] = da3[i] h2[j]; db3[i] = da3[i]
     for i in range(4):
         da3_i = da3[i]
         for j in range(32):
-            dW3[i, j] = da3_i * h2[j]
+            dW3[i,j] = da3_i * h2[j]
         db3[i] = da3[i]
     return l
 
@@ -381,30 +350,29 @@ def backward(x, y, E1, W2, b2, W3, b3, dE1, dW2, db2, dW3, db3):
 @inlined
 def forward_from_h1(W2, b2, W3, b3, h1, flat2, a2, h2, a3, e, f):
     """Compute flat2, a2, h2, a3, e, f of one example from h1; return m, z."""
-    # flat2[p + 16 c] = h1[c,p]
+    # flat2[p+16c] = h1[c,p]
     for c in range(8):
         for p in range(16):
-            flat2[16 * c + p] = h1[c, p]
+            flat2[16*c+p] = h1[c,p]
     # a2[i] = b2[i] + Σ_j<128 W2[i,j] flat2[j]; h2[i] = tanh(a2[i])
     for i in range(32):
         total = zero
         for j in range(128):
-            total += W2[i, j] * flat2[j]
+            total += W2[i,j] * flat2[j]
         a2[i] = b2[i] + total
         h2[i] = tanh(a2[i])
     # a3[i] = b3[i] + Σ_j<32 W3[i,j] h2[j]
     for i in range(4):
         total2 = zero
         for j in range(32):
-            total2 += W3[i, j] * h2[j]
+            total2 += W3[i,j] * h2[j]
         a3[i] = b3[i] + total2
     # m = max_i<4 a3[i]
     m = a3[0]
     for i in range(4):
         m = max(m, a3[i])
-    # z = Σ_i<4 e[i]
+    # e[i] = exp(a3[i] - m); z = Σ_i<4 e[i]
     z = zero
-    # e[i] = exp(a3[i] - m)
     for i in range(4):
         e[i] = exp(a3[i] - m)
         z += e[i]
@@ -452,10 +420,7 @@ class Trainer:
             self.parameters[name] = _initial(generator, name, _shape(axes, self.sizes), scales)
         self.state = {}
 
-    def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1,
-        **hyperparameters,
-    ):
+    def sgd(self, X, y, *, order=None, learning_rate=0.1, batch_size=1, **hyperparameters):
         """Update after each example of X[order]; return their mean loss, each before its update.
 
         Parameters
@@ -706,11 +671,10 @@ def initial_scale(fan_in, fan_out):
 
 def step_size(learning_rate, decay, t):
     """Return the step size of update t."""
-    return learning_rate / (one + real(t) * decay)
+    return learning_rate/(decay*t + 1)
 
 
 # --- faster orders, same updates ---
-
 
 def at_cache_line(size, like):
     """Return an array of `size` elements that begins at a whole cache line of 64 bytes."""
@@ -726,19 +690,10 @@ aligned = njit(at_cache_line)
 def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
     """As `sgd`, the first layer's update and its next use in one sweep: the same updates."""
     updates = order.shape[0]
-    h1 = aligned(8 * 16, E1).reshape(8, 16)
-    flat2 = aligned(128, E1)
-    a2 = aligned(32, E1)
-    h2 = aligned(32, E1)
-    dh2_da2 = aligned(32, E1)
-    a3 = aligned(4, E1)
-    e = aligned(4, E1)
-    f = aligned(4, E1)
-    da3 = aligned(4, E1)
-    dh2 = aligned(32, E1)
-    da2 = aligned(32, E1)
-    dflat2 = aligned(128, E1)
-    dh1 = aligned(8 * 16, E1).reshape(8, 16)
+    h1, flat2, a2 = aligned(8 * 16, E1).reshape(8, 16), aligned(128, E1), aligned(32, E1)
+    h2, dh2_da2, a3, e = aligned(32, E1), aligned(32, E1), aligned(4, E1), aligned(4, E1)
+    f, da3, dh2, da2 = aligned(4, E1), aligned(4, E1), aligned(32, E1), aligned(32, E1)
+    dflat2, dh1 = aligned(128, E1), aligned(8 * 16, E1).reshape(8, 16)
     losses = zero
     done = 0
     row = order[0]
@@ -746,11 +701,10 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
     # h1[j,d] = E1[x[j],d]
     for j in range(8):
         for d in range(16):
-            h1[j, d] = E1[x[j], d]
+            h1[j,d] = E1[x[j],d]
     for n in range(updates):
         row = order[n]
-        x = X[row]
-        y = Y[row]
+        x, y = X[row], Y[row]
         m, z = forward_from_h1(W2, b2, W3, b3, h1, flat2, a2, h2, a3, e, f)
         # dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²
         for i in range(32):
@@ -775,19 +729,17 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         for j in range(4):
             da3_j = da3[j]
             for i in range(32):
-                dh2[i] += da3_j * W3[j, i]
+                dh2[i] += da3_j * W3[j,i]
         # W3[i,j] ← W3[i,j] - step da3[i] h2[j]
         step_da3 = step * da3[3]
         for j in range(32):
-            W3[3, j] -= step_da3 * h2[j]
-        step_da3_0 = step * da3[0]
-        step_da3_1 = step * da3[1]
-        step_da3_2 = step * da3[2]
+            W3[3,j] -= step_da3 * h2[j]
+        step_da3_0, step_da3_1, step_da3_2 = step * da3[0], step * da3[1], step * da3[2]
         for j in range(32):
             h2_j = h2[j]
-            W3[0, j] -= h2_j * step_da3_0
-            W3[1, j] -= h2_j * step_da3_1
-            W3[2, j] -= h2_j * step_da3_2
+            W3[0,j] -= h2_j * step_da3_0
+            W3[1,j] -= h2_j * step_da3_1
+            W3[2,j] -= h2_j * step_da3_2
         # da2[i] = dh2_da2[i] dh2[i]; b2[i] ← b2[i] - step da2[i]
         for i in range(32):
             da2[i] = dh2_da2[i] * dh2[i]
@@ -798,40 +750,33 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
         for j in range(32):
             da2_j = da2[j]
             for i in range(128):
-                dflat2[i] += da2_j * W2[j, i]
+                dflat2[i] += da2_j * W2[j,i]
         # W2[i,j] ← W2[i,j] - step da2[i] flat2[j]
         for i in range(30, 32):
             step_da2 = step * da2[i]
             for j in range(128):
-                W2[i, j] -= step_da2 * flat2[j]
+                W2[i,j] -= step_da2 * flat2[j]
         for i in range(27, -1, -3):
-            step_da2_0 = step * da2[i]
-            step_da2_1 = step * da2[i + 1]
-            step_da2_2 = step * da2[i + 2]
+            step_da2_0, step_da2_1, step_da2_2 = step * da2[i], step * da2[i+1], step * da2[i+2]
             for j in range(128):
                 flat2_j = flat2[j]
-                W2[i, j] -= flat2_j * step_da2_0
-                W2[i + 1, j] -= flat2_j * step_da2_1
-                W2[i + 2, j] -= flat2_j * step_da2_2
-        # dh1[j,d] = dflat2[d + 16 j]
+                W2[i,j] -= flat2_j * step_da2_0
+                W2[i+1,j] -= flat2_j * step_da2_1
+                W2[i+2,j] -= flat2_j * step_da2_2
+        # dh1[j,d] = dflat2[d+16j]
         for j in range(8):
             for d in range(16):
-                dh1[j, d] = dflat2[16 * j + d]
-        row = order[min(n + 1, updates - 1)]
+                dh1[j,d] = dflat2[16*j+d]
+        row = order[min(n+1,updates-1)]
         x_next = X[row]
-        # E1[x[i],d] ← E1[x[i],d] - step dh1[i,d]
-        for i in range(0, 6, 3):
+        # E1[x[j],d] ← E1[x[j],d] - step dh1[j,d]
+        for j in range(8):
             for d in range(16):
-                E1[x[i], d] -= step * dh1[i, d]
-                E1[x[i + 1], d] -= step * dh1[i + 1, d]
-                E1[x[i + 2], d] -= step * dh1[i + 2, d]
-        for i in range(6, 8):
-            for d in range(16):
-                E1[x[i], d] -= step * dh1[i, d]
+                E1[x[j],d] -= step * dh1[j,d]
         # h1[j,d] = E1[x_next[j],d]
         for j in range(8):
             for d in range(16):
-                h1[j, d] = E1[x_next[j], d]
+                h1[j,d] = E1[x_next[j],d]
         done += 1
     return done, losses
 
@@ -840,21 +785,15 @@ def sgd_overlapped(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t):
 def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batch):
     """Update after every `batch` examples of X[order], by the mean of their gradients."""
     updates = order.shape[0]
-    x = np.empty((batch, 8), np.int64)
-    y = np.empty(batch, np.int64)
+    x, y = np.empty((batch, 8), np.int64), np.empty(batch, np.int64)
     h1 = aligned(batch * 8 * 16, E1).reshape(batch, 8, 16)
     flat2 = aligned(batch * 128, E1).reshape(batch, 128)
-    a2 = aligned(batch * 32, E1).reshape(batch, 32)
-    h2 = aligned(batch * 32, E1).reshape(batch, 32)
+    a2, h2 = aligned(batch * 32, E1).reshape(batch, 32), aligned(batch * 32, E1).reshape(batch, 32)
     dh2_da2 = aligned(batch * 32, E1).reshape(batch, 32)
-    a3 = aligned(batch * 4, E1).reshape(batch, 4)
-    m = aligned(batch, E1)
-    e = aligned(batch * 4, E1).reshape(batch, 4)
-    z = aligned(batch, E1)
-    f = aligned(batch * 4, E1).reshape(batch, 4)
-    l = aligned(batch, E1)
-    da3 = aligned(batch * 4, E1).reshape(batch, 4)
-    dh2 = aligned(batch * 32, E1).reshape(batch, 32)
+    a3, m = aligned(batch * 4, E1).reshape(batch, 4), aligned(batch, E1)
+    e, z = aligned(batch * 4, E1).reshape(batch, 4), aligned(batch, E1)
+    f, l = aligned(batch * 4, E1).reshape(batch, 4), aligned(batch, E1)
+    da3, dh2 = aligned(batch * 4, E1).reshape(batch, 4), aligned(batch * 32, E1).reshape(batch, 32)
     da2 = aligned(batch * 32, E1).reshape(batch, 32)
     dflat2 = aligned(batch * 128, E1).reshape(batch, 128)
     dh1 = aligned(batch * 8 * 16, E1).reshape(batch, 8, 16)
@@ -865,77 +804,77 @@ def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batc
         count = min(batch, updates - start)
         # the examples of the batch, row by row
         for r in range(count):
-            row = order[r + start]
+            row = order[r+start]
             for j in range(8):
-                x[r, j] = X[row, j]
+                x[r,j] = X[row,j]
             y[r] = Y[row]
         # h1[r,j,d] = E1[x[r,j],d]
         for r in range(count):
             for j in range(8):
                 for d in range(16):
-                    h1[r, j, d] = E1[x[r, j], d]
-        # flat2[r,p + 16 c] = h1[r,c,p]
+                    h1[r,j,d] = E1[x[r,j],d]
+        # flat2[r,p+16c] = h1[r,c,p]
         for r in range(count):
             for c in range(8):
                 for p in range(16):
-                    flat2[r, 16 * c + p] = h1[r, c, p]
+                    flat2[r,16*c+p] = h1[r,c,p]
         # a2[r,i] = Σ_j<128 W2[i,j] flat2[r,j]
-        contract_pk_qk(a2, flat2, W2, count, 32, 128)
+        rows_x_rows(a2, flat2, W2, count, 32, 128)
         # a2[r,i] ← a2[r,i] + b2[i]
         for r in range(count):
             for i in range(32):
-                a2[r, i] += b2[i]
+                a2[r,i] += b2[i]
         # h2[r,i] = tanh(a2[r,i])
         each_tanh(h2.reshape(-1), a2.reshape(-1), 32 * count)
         # dh2_da2[r,i] = 4 exp(-|a2[r,i]|)²/(1 + exp(-|a2[r,i]|)²)²
-        each_decay_0b9b(dh2_da2.reshape(-1), a2.reshape(-1), 32 * count)
+        each_dh2_da2(dh2_da2.reshape(-1), a2.reshape(-1), 32 * count)
         # a3[r,i] = Σ_j<32 W3[i,j] h2[r,j]
-        contract_pk_qk(a3, h2, W3, count, 4, 32)
+        rows_x_rows(a3, h2, W3, count, 4, 32)
         # a3[r,i] ← a3[r,i] + b3[i]
         for r in range(count):
             for i in range(4):
-                a3[r, i] += b3[i]
+                a3[r,i] += b3[i]
         # m[r] = max_i<4 a3[r,i]
         for r in range(count):
-            total = a3[r, 0]
+            total = a3[r,0]
             for i in range(4):
-                total = max(total, a3[r, i])
+                total = max(total, a3[r,i])
             m[r] = total
         # e[r,i] = exp(a3[r,i] - m[r])
         for r in range(count):
             for i in range(4):
-                e[r, i] = exp(a3[r, i] - m[r])
+                e[r,i] = exp(a3[r,i] - m[r])
         # z[r] = Σ_i<4 e[r,i]
         for r in range(count):
             total = zero
             for i in range(4):
-                total += e[r, i]
+                total += e[r,i]
             z[r] = total
         # f[r,i] = e[r,i]/z[r]
         for r in range(count):
             per_z_r = one / z[r]
             for i in range(4):
-                f[r, i] = per_z_r * e[r, i]
+                f[r,i] = per_z_r * e[r,i]
         # l[r] = m[r] + log(z[r]) - a3[r,y[r]]
         for r in range(count):
-            l[r] = m[r] + log(z[r]) - a3[r, y[r]]
+            l[r] = m[r] + log(z[r]) - a3[r,y[r]]
         # da3[r,i] = f[r,i] - 1[i=y[r]]
         for r in range(count):
             for i in range(4):
-                da3[r, i] = f[r, i] - (one if i == y[r] else zero)
+                da3[r,i] = f[r,i] - (one if i == y[r] else zero)
         # dh2[r,i] = Σ_j<4 W3[j,i] da3[r,j]
-        contract_pk_kq(dh2, da3, W3, count, 32, 4)
+        rows_x_columns(dh2, da3, W3, count, 32, 4)
         # da2[r,i] = dh2_da2[r,i] dh2[r,i]
         for r in range(count):
             for i in range(32):
-                da2[r, i] = dh2_da2[r, i] * dh2[r, i]
+                da2[r,i] = dh2_da2[r,i] * dh2[r,i]
         # dflat2[r,i] = Σ_j<32 W2[j,i] da2[r,j]
-        contract_pk_kq(dflat2, da2, W2, count, 128, 32)
-        # dh1[r,j,d] = dflat2[r,d + 16 j]
+        rows_x_columns(dflat2, da2, W2, count, 128, 32)
+        # dh1[r,j,d] = dflat2[r,d+16j]
         for r in range(count):
             for j in range(8):
                 for d in range(16):
-                    dh1[r, j, d] = dflat2[r, 16 * j + d]
+                    dh1[r,j,d] = dflat2[r,16*j+d]
         # total_l = Σ_r l[r]
         total_l = zero
         for r in range(count):
@@ -946,26 +885,26 @@ def sgd_minibatch(X, Y, order, E1, W2, b2, W3, b3, learning_rate, decay, t, batc
         losses += total_l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
-        # E1[x[r,i],d] ← E1[x[r,i],d] - step dh1[r,i,d]/count
+        # E1[x[r,j],d] ← E1[x[r,j],d] - step dh1[r,j,d]/count
         step_per_count = step / real(count)
         for r in range(count):
-            for i in range(8):
+            for j in range(8):
                 for d in range(16):
-                    E1[x[r, i], d] -= step_per_count * dh1[r, i, d]
+                    E1[x[r,j],d] -= step_per_count * dh1[r,j,d]
         # W2[i,j] ← W2[i,j] + Σ_r (-step flat2[r,j] da2[r,i]/count)
-        add_kp_kq(W2, da2, flat2, 32, 128, count, -step / real(count))
+        add_columns_x_columns(W2, da2, flat2, 32, 128, count, -step / real(count))
         # b2[i] ← b2[i] + Σ_r (-step da2[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(32):
-                b2[i] -= step_per_count * da2[r, i]
+                b2[i] -= step_per_count * da2[r,i]
         # W3[i,j] ← W3[i,j] + Σ_r (-step h2[r,j] da3[r,i]/count)
-        add_kp_kq(W3, da3, h2, 4, 32, count, -step / real(count))
+        add_columns_x_columns(W3, da3, h2, 4, 32, count, -step / real(count))
         # b3[i] ← b3[i] + Σ_r (-step da3[r,i]/count)
         step_per_count = step / real(count)
         for r in range(count):
             for i in range(4):
-                b3[i] -= step_per_count * da3[r, i]
+                b3[i] -= step_per_count * da3[r,i]
         update += 1
         done += count
     return done, losses
@@ -976,97 +915,66 @@ SCHEDULES = {"plain": sgd, "overlapped": sgd_overlapped}
 
 # --- what they call: products of arrays, functions of all elements ---
 
-
 @kernel
-def contract_pk_qk(C, A, B, rows, columns, terms):
+def rows_x_rows(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[q,k], tile by tile."""
     for q in range(0, columns - (columns % 6), 6):
         for p in range(0, rows - (rows % 4), 4):
-            total_0_0 = total_0_1 = total_0_2 = total_0_3 = total_0_4 = total_0_5 = total_1_0 = \
-                total_1_1 = total_1_2 = total_1_3 = total_1_4 = total_1_5 = total_2_0 = \
-                total_2_1 = total_2_2 = total_2_3 = total_2_4 = total_2_5 = total_3_0 = \
-                total_3_1 = total_3_2 = total_3_3 = total_3_4 = total_3_5 = zero
+            total_00 = total_01 = total_02 = total_03 = total_04 = total_05 = total_10 = \
+                total_11 = total_12 = total_13 = total_14 = total_15 = total_20 = total_21 = \
+                total_22 = total_23 = total_24 = total_25 = total_30 = total_31 = total_32 = \
+                total_33 = total_34 = total_35 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                B_q_k = B[q, k]
-                B_q1_k = B[q + 1, k]
-                B_q2_k = B[q + 2, k]
-                B_q3_k = B[q + 3, k]
-                B_q4_k = B[q + 4, k]
-                B_q5_k = B[q + 5, k]
-                A_p1_k = A[p + 1, k]
-                A_p2_k = A[p + 2, k]
-                A_p3_k = A[p + 3, k]
-                total_0_0 += A_p_k * B_q_k
-                total_0_1 += A_p_k * B_q1_k
-                total_0_2 += A_p_k * B_q2_k
-                total_0_3 += A_p_k * B_q3_k
-                total_0_4 += A_p_k * B_q4_k
-                total_0_5 += A_p_k * B_q5_k
-                total_1_0 += A_p1_k * B_q_k
-                total_1_1 += A_p1_k * B_q1_k
-                total_1_2 += A_p1_k * B_q2_k
-                total_1_3 += A_p1_k * B_q3_k
-                total_1_4 += A_p1_k * B_q4_k
-                total_1_5 += A_p1_k * B_q5_k
-                total_2_0 += A_p2_k * B_q_k
-                total_2_1 += A_p2_k * B_q1_k
-                total_2_2 += A_p2_k * B_q2_k
-                total_2_3 += A_p2_k * B_q3_k
-                total_2_4 += A_p2_k * B_q4_k
-                total_2_5 += A_p2_k * B_q5_k
-                total_3_0 += A_p3_k * B_q_k
-                total_3_1 += A_p3_k * B_q1_k
-                total_3_2 += A_p3_k * B_q2_k
-                total_3_3 += A_p3_k * B_q3_k
-                total_3_4 += A_p3_k * B_q4_k
-                total_3_5 += A_p3_k * B_q5_k
-            C[p, q] = total_0_0
-            C[p, q + 1] = total_0_1
-            C[p, q + 2] = total_0_2
-            C[p, q + 3] = total_0_3
-            C[p, q + 4] = total_0_4
-            C[p, q + 5] = total_0_5
-            C[p + 1, q] = total_1_0
-            C[p + 1, q + 1] = total_1_1
-            C[p + 1, q + 2] = total_1_2
-            C[p + 1, q + 3] = total_1_3
-            C[p + 1, q + 4] = total_1_4
-            C[p + 1, q + 5] = total_1_5
-            C[p + 2, q] = total_2_0
-            C[p + 2, q + 1] = total_2_1
-            C[p + 2, q + 2] = total_2_2
-            C[p + 2, q + 3] = total_2_3
-            C[p + 2, q + 4] = total_2_4
-            C[p + 2, q + 5] = total_2_5
-            C[p + 3, q] = total_3_0
-            C[p + 3, q + 1] = total_3_1
-            C[p + 3, q + 2] = total_3_2
-            C[p + 3, q + 3] = total_3_3
-            C[p + 3, q + 4] = total_3_4
-            C[p + 3, q + 5] = total_3_5
+                A_pk, B_qk, B_q1k, B_q2k, B_q3k = A[p,k], B[q,k], B[q+1,k], B[q+2,k], B[q+3,k]
+                B_q4k, B_q5k, A_p1k, A_p2k, A_p3k = B[q+4,k], B[q+5,k], A[p+1,k], A[p+2,k], A[p+3,k]
+                total_00 += A_pk * B_qk
+                total_01 += A_pk * B_q1k
+                total_02 += A_pk * B_q2k
+                total_03 += A_pk * B_q3k
+                total_04 += A_pk * B_q4k
+                total_05 += A_pk * B_q5k
+                total_10 += A_p1k * B_qk
+                total_11 += A_p1k * B_q1k
+                total_12 += A_p1k * B_q2k
+                total_13 += A_p1k * B_q3k
+                total_14 += A_p1k * B_q4k
+                total_15 += A_p1k * B_q5k
+                total_20 += A_p2k * B_qk
+                total_21 += A_p2k * B_q1k
+                total_22 += A_p2k * B_q2k
+                total_23 += A_p2k * B_q3k
+                total_24 += A_p2k * B_q4k
+                total_25 += A_p2k * B_q5k
+                total_30 += A_p3k * B_qk
+                total_31 += A_p3k * B_q1k
+                total_32 += A_p3k * B_q2k
+                total_33 += A_p3k * B_q3k
+                total_34 += A_p3k * B_q4k
+                total_35 += A_p3k * B_q5k
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_00, total_01, total_02, total_03
+            C[p,q+4], C[p,q+5], C[p+1,q], C[p+1,q+1] = total_04, total_05, total_10, total_11
+            C[p+1,q+2], C[p+1,q+3], C[p+1,q+4], C[p+1,q+5] = total_12, total_13, total_14, total_15
+            C[p+2,q], C[p+2,q+1], C[p+2,q+2], C[p+2,q+3] = total_20, total_21, total_22, total_23
+            C[p+2,q+4], C[p+2,q+5], C[p+3,q], C[p+3,q+1] = total_24, total_25, total_30, total_31
+            C[p+3,q+2], C[p+3,q+3], C[p+3,q+4], C[p+3,q+5] = total_32, total_33, total_34, total_35
         for p in range(rows - (rows % 4), rows):
             total_0 = total_1 = total_2 = total_3 = total_4 = total_5 = zero
             for k in range(terms):
-                A_p_k = A[p, k]
-                total_0 += A_p_k * B[q, k]
-                total_1 += A_p_k * B[q + 1, k]
-                total_2 += A_p_k * B[q + 2, k]
-                total_3 += A_p_k * B[q + 3, k]
-                total_4 += A_p_k * B[q + 4, k]
-                total_5 += A_p_k * B[q + 5, k]
-            C[p, q] = total_0
-            C[p, q + 1] = total_1
-            C[p, q + 2] = total_2
-            C[p, q + 3] = total_3
-            C[p, q + 4] = total_4
-            C[p, q + 5] = total_5
+                A_pk = A[p,k]
+                total_0 += A_pk * B[q,k]
+                total_1 += A_pk * B[q+1,k]
+                total_2 += A_pk * B[q+2,k]
+                total_3 += A_pk * B[q+3,k]
+                total_4 += A_pk * B[q+4,k]
+                total_5 += A_pk * B[q+5,k]
+            C[p,q], C[p,q+1], C[p,q+2], C[p,q+3] = total_0, total_1, total_2, total_3
+            C[p,q+4], C[p,q+5] = total_4, total_5
     for q in range(columns - (columns % 6), columns):
         for p in range(rows):
             total = zero
             for k in range(terms):
-                total += A[p, k] * B[q, k]
-            C[p, q] = total
+                total += A[p,k] * B[q,k]
+            C[p,q] = total
 
 
 @kernel
@@ -1077,179 +985,106 @@ def each_tanh(A, B, count):
 
 
 @kernel
-def each_decay_0b9b(A, B, count):
-    """Set A[i] = 4 exp(-|B[i]|)²/(1 + exp(-|B[i]|)²)²."""
+def each_dh2_da2(dh2_da2, a2, count):
+    """Set dh2_da2[i] = 4 exp(-|a2[i]|)²/(1 + exp(-|a2[i]|)²)²."""
     for i in range(count):
-        shared = exp(-abs(B[i]))
+        shared = exp(-abs(a2[i]))
         shared2 = shared * shared
-        A[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
+        dh2_da2[i] = shared2 * real(4) / ((one + shared2) * (one + shared2))
 
 
 @kernel
-def contract_pk_kq(C, A, B, rows, columns, terms):
+def rows_x_columns(C, A, B, rows, columns, terms):
     """Set C[p,q] = Σ_k A[p,k] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for q in range(columns):
-            C[p, q] = zero
-            C[p + 1, q] = zero
-            C[p + 2, q] = zero
-            C[p + 3, q] = zero
-            C[p + 4, q] = zero
-            C[p + 5, q] = zero
+            C[p,q] = C[p+1,q] = C[p+2,q] = C[p+3,q] = C[p+4,q] = C[p+5,q] = zero
         for k in range(0, terms - (terms % 4), 4):
-            A_p_k_0_0 = A[p, k]
-            A_p_k_0_1 = A[p + 1, k]
-            A_p_k_0_2 = A[p + 2, k]
-            A_p_k_0_3 = A[p + 3, k]
-            A_p_k_0_4 = A[p + 4, k]
-            A_p_k_0_5 = A[p + 5, k]
-            A_p_k_1_0 = A[p, k + 1]
-            A_p_k_1_1 = A[p + 1, k + 1]
-            A_p_k_1_2 = A[p + 2, k + 1]
-            A_p_k_1_3 = A[p + 3, k + 1]
-            A_p_k_1_4 = A[p + 4, k + 1]
-            A_p_k_1_5 = A[p + 5, k + 1]
-            A_p_k_2_0 = A[p, k + 2]
-            A_p_k_2_1 = A[p + 1, k + 2]
-            A_p_k_2_2 = A[p + 2, k + 2]
-            A_p_k_2_3 = A[p + 3, k + 2]
-            A_p_k_2_4 = A[p + 4, k + 2]
-            A_p_k_2_5 = A[p + 5, k + 2]
-            A_p_k_3_0 = A[p, k + 3]
-            A_p_k_3_1 = A[p + 1, k + 3]
-            A_p_k_3_2 = A[p + 2, k + 3]
-            A_p_k_3_3 = A[p + 3, k + 3]
-            A_p_k_3_4 = A[p + 4, k + 3]
-            A_p_k_3_5 = A[p + 5, k + 3]
+            A_pk_00, A_pk_01, A_pk_02, A_pk_03 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k]
+            A_pk_04, A_pk_05, A_pk_10, A_pk_11 = A[p+4,k], A[p+5,k], A[p,k+1], A[p+1,k+1]
+            A_pk_12, A_pk_13, A_pk_14, A_pk_15 = A[p+2,k+1], A[p+3,k+1], A[p+4,k+1], A[p+5,k+1]
+            A_pk_20, A_pk_21, A_pk_22, A_pk_23 = A[p,k+2], A[p+1,k+2], A[p+2,k+2], A[p+3,k+2]
+            A_pk_24, A_pk_25, A_pk_30, A_pk_31 = A[p+4,k+2], A[p+5,k+2], A[p,k+3], A[p+1,k+3]
+            A_pk_32, A_pk_33, A_pk_34, A_pk_35 = A[p+2,k+3], A[p+3,k+3], A[p+4,k+3], A[p+5,k+3]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_p_k_0_0 * B_k_q + A_p_k_1_0 * B_k1_q + A_p_k_2_0 * B_k2_q + A_p_k_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_p_k_0_1 * B_k_q + A_p_k_1_1 * B_k1_q + A_p_k_2_1 * B_k2_q + A_p_k_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_p_k_0_2 * B_k_q + A_p_k_1_2 * B_k1_q + A_p_k_2_2 * B_k2_q + A_p_k_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_p_k_0_3 * B_k_q + A_p_k_1_3 * B_k1_q + A_p_k_2_3 * B_k2_q + A_p_k_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_p_k_0_4 * B_k_q + A_p_k_1_4 * B_k1_q + A_p_k_2_4 * B_k2_q + A_p_k_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_p_k_0_5 * B_k_q + A_p_k_1_5 * B_k1_q + A_p_k_2_5 * B_k2_q + A_p_k_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += A_pk_00 * B_kq + A_pk_10 * B_k1q + A_pk_20 * B_k2q + A_pk_30 * B_k3q
+                C[p+1,q] += A_pk_01 * B_kq + A_pk_11 * B_k1q + A_pk_21 * B_k2q + A_pk_31 * B_k3q
+                C[p+2,q] += A_pk_02 * B_kq + A_pk_12 * B_k1q + A_pk_22 * B_k2q + A_pk_32 * B_k3q
+                C[p+3,q] += A_pk_03 * B_kq + A_pk_13 * B_k1q + A_pk_23 * B_k2q + A_pk_33 * B_k3q
+                C[p+4,q] += A_pk_04 * B_kq + A_pk_14 * B_k1q + A_pk_24 * B_k2q + A_pk_34 * B_k3q
+                C[p+5,q] += A_pk_05 * B_kq + A_pk_15 * B_k1q + A_pk_25 * B_k2q + A_pk_35 * B_k3q
         for k in range(terms - (terms % 4), terms):
-            A_p_k_0 = A[p, k]
-            A_p_k_1 = A[p + 1, k]
-            A_p_k_2 = A[p + 2, k]
-            A_p_k_3 = A[p + 3, k]
-            A_p_k_4 = A[p + 4, k]
-            A_p_k_5 = A[p + 5, k]
+            A_pk_0, A_pk_1, A_pk_2, A_pk_3, A_pk_4 = A[p,k], A[p+1,k], A[p+2,k], A[p+3,k], A[p+4,k]
+            A_pk_5 = A[p+5,k]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_p_k_0 * B_k_q
-                C[p + 1, q] += A_p_k_1 * B_k_q
-                C[p + 2, q] += A_p_k_2 * B_k_q
-                C[p + 3, q] += A_p_k_3 * B_k_q
-                C[p + 4, q] += A_p_k_4 * B_k_q
-                C[p + 5, q] += A_p_k_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_pk_0 * B_kq
+                C[p+1,q] += A_pk_1 * B_kq
+                C[p+2,q] += A_pk_2 * B_kq
+                C[p+3,q] += A_pk_3 * B_kq
+                C[p+4,q] += A_pk_4 * B_kq
+                C[p+5,q] += A_pk_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for q in range(columns):
-            C[p, q] = zero
+            C[p,q] = zero
         for k in range(terms):
-            A_p_k = A[p, k]
+            A_pk = A[p,k]
             for q in range(columns):
-                C[p, q] += A_p_k * B[k, q]
+                C[p,q] += A_pk * B[k,q]
 
 
 @kernel
-def add_kp_kq(C, A, B, rows, columns, terms, factor):
+def add_columns_x_columns(C, A, B, rows, columns, terms, factor):
     """Update C[p,q] ← C[p,q] + factor Σ_k A[k,p] B[k,q], tile by tile."""
     for p in range(0, rows - (rows % 6), 6):
         for k in range(0, terms - (terms % 4), 4):
-            A_k_p_factor_0_0 = factor * A[k, p]
-            A_k_p_factor_0_1 = factor * A[k, p + 1]
-            A_k_p_factor_0_2 = factor * A[k, p + 2]
-            A_k_p_factor_0_3 = factor * A[k, p + 3]
-            A_k_p_factor_0_4 = factor * A[k, p + 4]
-            A_k_p_factor_0_5 = factor * A[k, p + 5]
-            A_k_p_factor_1_0 = factor * A[k + 1, p]
-            A_k_p_factor_1_1 = factor * A[k + 1, p + 1]
-            A_k_p_factor_1_2 = factor * A[k + 1, p + 2]
-            A_k_p_factor_1_3 = factor * A[k + 1, p + 3]
-            A_k_p_factor_1_4 = factor * A[k + 1, p + 4]
-            A_k_p_factor_1_5 = factor * A[k + 1, p + 5]
-            A_k_p_factor_2_0 = factor * A[k + 2, p]
-            A_k_p_factor_2_1 = factor * A[k + 2, p + 1]
-            A_k_p_factor_2_2 = factor * A[k + 2, p + 2]
-            A_k_p_factor_2_3 = factor * A[k + 2, p + 3]
-            A_k_p_factor_2_4 = factor * A[k + 2, p + 4]
-            A_k_p_factor_2_5 = factor * A[k + 2, p + 5]
-            A_k_p_factor_3_0 = factor * A[k + 3, p]
-            A_k_p_factor_3_1 = factor * A[k + 3, p + 1]
-            A_k_p_factor_3_2 = factor * A[k + 3, p + 2]
-            A_k_p_factor_3_3 = factor * A[k + 3, p + 3]
-            A_k_p_factor_3_4 = factor * A[k + 3, p + 4]
-            A_k_p_factor_3_5 = factor * A[k + 3, p + 5]
+            A_kp_factor_00, A_kp_factor_01 = factor * A[k,p], factor * A[k,p+1]
+            A_kp_factor_02, A_kp_factor_03 = factor * A[k,p+2], factor * A[k,p+3]
+            A_kp_factor_04, A_kp_factor_05 = factor * A[k,p+4], factor * A[k,p+5]
+            A_kp_factor_10, A_kp_factor_11 = factor * A[k+1,p], factor * A[k+1,p+1]
+            A_kp_factor_12, A_kp_factor_13 = factor * A[k+1,p+2], factor * A[k+1,p+3]
+            A_kp_factor_14, A_kp_factor_15 = factor * A[k+1,p+4], factor * A[k+1,p+5]
+            A_kp_factor_20, A_kp_factor_21 = factor * A[k+2,p], factor * A[k+2,p+1]
+            A_kp_factor_22, A_kp_factor_23 = factor * A[k+2,p+2], factor * A[k+2,p+3]
+            A_kp_factor_24, A_kp_factor_25 = factor * A[k+2,p+4], factor * A[k+2,p+5]
+            A_kp_factor_30, A_kp_factor_31 = factor * A[k+3,p], factor * A[k+3,p+1]
+            A_kp_factor_32, A_kp_factor_33 = factor * A[k+3,p+2], factor * A[k+3,p+3]
+            A_kp_factor_34, A_kp_factor_35 = factor * A[k+3,p+4], factor * A[k+3,p+5]
             for q in range(columns):
-                B_k1_q = B[k + 1, q]
-                B_k2_q = B[k + 2, q]
-                B_k3_q = B[k + 3, q]
-                B_k_q = B[k, q]
-                C[p, q] += (
-                    A_k_p_factor_0_0 * B_k_q + A_k_p_factor_1_0 * B_k1_q + A_k_p_factor_2_0 * B_k2_q
-                    + A_k_p_factor_3_0 * B_k3_q
-                )
-                C[p + 1, q] += (
-                    A_k_p_factor_0_1 * B_k_q + A_k_p_factor_1_1 * B_k1_q + A_k_p_factor_2_1 * B_k2_q
-                    + A_k_p_factor_3_1 * B_k3_q
-                )
-                C[p + 2, q] += (
-                    A_k_p_factor_0_2 * B_k_q + A_k_p_factor_1_2 * B_k1_q + A_k_p_factor_2_2 * B_k2_q
-                    + A_k_p_factor_3_2 * B_k3_q
-                )
-                C[p + 3, q] += (
-                    A_k_p_factor_0_3 * B_k_q + A_k_p_factor_1_3 * B_k1_q + A_k_p_factor_2_3 * B_k2_q
-                    + A_k_p_factor_3_3 * B_k3_q
-                )
-                C[p + 4, q] += (
-                    A_k_p_factor_0_4 * B_k_q + A_k_p_factor_1_4 * B_k1_q + A_k_p_factor_2_4 * B_k2_q
-                    + A_k_p_factor_3_4 * B_k3_q
-                )
-                C[p + 5, q] += (
-                    A_k_p_factor_0_5 * B_k_q + A_k_p_factor_1_5 * B_k1_q + A_k_p_factor_2_5 * B_k2_q
-                    + A_k_p_factor_3_5 * B_k3_q
-                )
+                B_kq, B_k1q, B_k2q, B_k3q = B[k,q], B[k+1,q], B[k+2,q], B[k+3,q]
+                C[p,q] += (A_kp_factor_00 * B_kq + A_kp_factor_10 * B_k1q + A_kp_factor_20 * B_k2q
+                    + A_kp_factor_30 * B_k3q)
+                C[p+1,q] += (A_kp_factor_01 * B_kq + A_kp_factor_11 * B_k1q
+                    + A_kp_factor_21 * B_k2q + A_kp_factor_31 * B_k3q)
+                C[p+2,q] += (A_kp_factor_02 * B_kq + A_kp_factor_12 * B_k1q
+                    + A_kp_factor_22 * B_k2q + A_kp_factor_32 * B_k3q)
+                C[p+3,q] += (A_kp_factor_03 * B_kq + A_kp_factor_13 * B_k1q
+                    + A_kp_factor_23 * B_k2q + A_kp_factor_33 * B_k3q)
+                C[p+4,q] += (A_kp_factor_04 * B_kq + A_kp_factor_14 * B_k1q
+                    + A_kp_factor_24 * B_k2q + A_kp_factor_34 * B_k3q)
+                C[p+5,q] += (A_kp_factor_05 * B_kq + A_kp_factor_15 * B_k1q
+                    + A_kp_factor_25 * B_k2q + A_kp_factor_35 * B_k3q)
         for k in range(terms - (terms % 4), terms):
-            A_k_p_factor_0 = factor * A[k, p]
-            A_k_p_factor_1 = factor * A[k, p + 1]
-            A_k_p_factor_2 = factor * A[k, p + 2]
-            A_k_p_factor_3 = factor * A[k, p + 3]
-            A_k_p_factor_4 = factor * A[k, p + 4]
-            A_k_p_factor_5 = factor * A[k, p + 5]
+            A_kp_factor_0, A_kp_factor_1 = factor * A[k,p], factor * A[k,p+1]
+            A_kp_factor_2, A_kp_factor_3 = factor * A[k,p+2], factor * A[k,p+3]
+            A_kp_factor_4, A_kp_factor_5 = factor * A[k,p+4], factor * A[k,p+5]
             for q in range(columns):
-                B_k_q = B[k, q]
-                C[p, q] += A_k_p_factor_0 * B_k_q
-                C[p + 1, q] += A_k_p_factor_1 * B_k_q
-                C[p + 2, q] += A_k_p_factor_2 * B_k_q
-                C[p + 3, q] += A_k_p_factor_3 * B_k_q
-                C[p + 4, q] += A_k_p_factor_4 * B_k_q
-                C[p + 5, q] += A_k_p_factor_5 * B_k_q
+                B_kq = B[k,q]
+                C[p,q] += A_kp_factor_0 * B_kq
+                C[p+1,q] += A_kp_factor_1 * B_kq
+                C[p+2,q] += A_kp_factor_2 * B_kq
+                C[p+3,q] += A_kp_factor_3 * B_kq
+                C[p+4,q] += A_kp_factor_4 * B_kq
+                C[p+5,q] += A_kp_factor_5 * B_kq
     for p in range(rows - (rows % 6), rows):
         for k in range(terms):
-            A_k_p_factor = factor * A[k, p]
+            A_kp_factor = factor * A[k,p]
             for q in range(columns):
-                C[p, q] += A_k_p_factor * B[k, q]
+                C[p,q] += A_kp_factor * B[k,q]
 
 
 # --- elementary functions of this precision ---
-
 
 elementary = njit(error_model="numpy", fastmath=False, forceinline=True)
 
@@ -1262,9 +1097,9 @@ def exp(x):
     Underflow is gradual: a subnormal result is rounded once more.
     """
     t = min(max(x, real(-105.35837)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1281,13 +1116,12 @@ def exp(x):
 def expm1(x):
     """eˣ - 1 = 2ⁿ (eʳ - 1) + (2ⁿ - 1) with |r| ≤ ½ log 2; eʳ = 1 + r + r² q(r), q of degree 5.
 
-    Max error 1.7 ULP (every float32). Overflow gives inf.
-    Subnormals and ±0 are returned as they are.
+    Max error 1.7 ULP (every float32). Overflow gives inf. Subnormals and ±0 stay.
     """
     t = min(max(x, real(-18.021826)), real(88.72353))
-    m = t * real(1.442695) + real(12582912.0)  # rounds to an integer, n, kept in the low bits of m
+    m = t * real(1.442695) + real(12582912.0)  # rounded: n is in its low bits
     n = m - real(12582912.0)
-    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first product is exact
+    r = (t - n * real(0.69314575)) - n * real(1.4286068e-06)  # the first is exact
     r2 = r * r
     q0 = real(0.0013933642)
     q0 = (q0 * r2 + real(0.041666467)) * r2 + real(0.5)
@@ -1305,8 +1139,7 @@ def log(x):
     """Natural logarithm: log x = k log 2 + log(1 + f) with √½ ≤ 1 + f < √2.
 
     log(1 + f) = 2 atanh(s) = f - f²/2 + s (f²/2 + s² p(s²)) with s = f / (2 + f), p of degree 2.
-    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN.
-    Subnormals are scaled first and lose nothing.
+    Max error 0.9 ULP (every float32). log 0 = -inf, below 0 NaN. Subnormals are scaled first.
     """
     small = x < real(1.1754944e-38)
     i = np.float32(x * real(16777216.0) if small else x).view(np.int32)
@@ -1320,7 +1153,8 @@ def log(x):
     p1 = real(0.3998878)
     p = p1 * z + p0
     h = real(0.5) * f * f
-    y = e * real(0.69314575) - ((h - (s * (h + z * p) + e * real(1.4286068e-06))) - f)
+    low = s * (h + z * p) + e * real(1.4286068e-06)
+    y = e * real(0.69314575) - ((h - low) - f)
     y = y if x > real(0.0) else (-real(np.inf) if x == real(0.0) else real(np.nan))
     return y if x < real(np.inf) else x
 
@@ -1336,7 +1170,6 @@ def tanh(x):
 
 
 # --- machine code on disk ---
-
 
 def keep_machine_code(*kernels):
     """Keep what the first calls compile on disk, where there is a place; return the kernels."""
@@ -1375,7 +1208,5 @@ def tolerate_failures(cache):
     cache.load_overload, cache.save_overload = load_overload, save_overload
 
 
-KEPT = keep_machine_code(
-    forward, loss, backward, sgd, sgd_overlapped, contract_pk_qk, each_tanh, each_decay_0b9b,
-    contract_pk_kq, add_kp_kq, sgd_minibatch
-)
+KEPT = keep_machine_code(forward, loss, backward, sgd, sgd_overlapped, rows_x_rows, each_tanh,
+    each_dh2_da2, rows_x_columns, add_columns_x_columns, sgd_minibatch)

@@ -15,17 +15,20 @@ from symbackprop.calculus.block_recurrence import Deferral
 from symbackprop.definitions.network import Network
 from symbackprop.derivation.training_step import Stages, stages_of_network
 from symbackprop.derivation.validate import refuse
+from symbackprop.emit.expression_text import functions
 from symbackprop.emit.module import module_text, with_called
-from symbackprop.emit.numba_text import GLOBALS, functions
+from symbackprop.emit.numba_text import GLOBALS
 from symbackprop.emit.spec import default_name, header_of, specification
 from symbackprop.expr.printing import formula
 from symbackprop.kernels.deferred import deferred_kernel
+from symbackprop.kernels.letters import in_letters_of_forward
 from symbackprop.kernels.minibatch import minibatch_kernel
 from symbackprop.kernels.overlapped import overlapped_kernel
 from symbackprop.kernels.plain import backward_kernel, forward_kernel, loss_kernel, sgd_kernel
 from symbackprop.kernels.plan import Plan, has_products, plan_of
 from symbackprop.kernels.training_step import TrainingStep, training_step_of
 from symbackprop.loops.ir import Kernel
+from symbackprop.loops.names import named
 from symbackprop.loops.passes.straighten import straighten
 from symbackprop.loops.verify import verify
 from symbackprop.parse.unforeseen import named_if_it_fails
@@ -115,12 +118,13 @@ def _check_only(network: Network, only: str | None) -> None:
 def assembled(network: Network, name: str, dtype: str, *, exact_form: bool, plain: bool = False) -> Module:
     """Return the module of a network whose formulas were looked at, or are to be measured whatever they are."""
     resolved, predicting = network.resolved, network.resolved.predicting
-    derived = stages_of_network(resolved)
+    derived = in_letters_of_forward(stages_of_network(resolved))
     stages, notes = _finished(derived, exact_form=exact_form)
-    whole = stages if predicting is resolved else _finished(stages_of_network(predicting), exact_form=exact_form)[0]
+    full = derived if predicting is resolved else in_letters_of_forward(stages_of_network(predicting))
+    whole = stages if predicting is resolved else _finished(full, exact_form=exact_form)[0]
     plan = plan_of(stages)
     kernels = _kernels(training_step_of(predicting, whole), training_step_of(resolved, stages), plan, plain=plain)
-    kernels = tuple(map(straighten, kernels))
+    kernels = named(map(straighten, kernels))
     whole_module = with_called(kernels)
     called = {*functions(whole_module), *GLOBALS, *(kernel.name for kernel in whole_module)}
     for kernel in whole_module:

@@ -19,8 +19,9 @@ from symbackprop import build
 from symbackprop.calculus.recurrence import Refusal
 from symbackprop.derivation.training_step import stages_of_network
 from symbackprop.emit.exponents import LETTERS
+from symbackprop.emit.expression_text import exponents, functions
 from symbackprop.emit.module import with_called
-from symbackprop.emit.numba_text import exponents, functions, kernel_text
+from symbackprop.emit.numba_text import kernel_text
 from symbackprop.expr.printing import identifier
 from symbackprop.kernels.plain import backward_kernel, forward_kernel, loss_kernel
 from symbackprop.kernels.plan import Plan

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from sympy import Expr, pycode
+from sympy import Expr, Symbol, pycode
 
-from symbackprop.emit.elementary import AVAILABLE, DECORATOR, ORDERED, helpers
+from symbackprop.emit.elementary import DECORATOR, helpers
+from symbackprop.emit.elementary_texts import AVAILABLE, ORDERED
 from symbackprop.emit.exponents import called_by, exponent_function
-from symbackprop.emit.numba_text import exponents, functions, kernel_text, real
+from symbackprop.emit.expression_text import exponents, functions
+from symbackprop.emit.numba_text import WIDTH, kernel_text
 from symbackprop.emit.wrap import wrap
-from symbackprop.expr.symbols import scalar
-from symbackprop.loops.ir import Assign, Call, Kernel, walk
+from symbackprop.expr.printing import identifier
+from symbackprop.loops.ir import Call, Kernel, walk
 
 MARKER = "# --- copied from here ---\n"
-WIDTH = 100
-
 
 @dataclass(frozen=True)
 class Header:
@@ -58,10 +58,10 @@ def module_text(header: Header, spec: Mapping[str, Any], kernels: Sequence[Kerne
     kernels
         What the module offers; those that they call are added.
     scalars
-        Formulas that become plain functions: ``initial_scale`` of the fans, ``step_size`` of t.
+        Formulas that become functions of Python's numbers: ``initial_scale`` of the fans, ``step_size`` of t.
     """
     kernels = with_called(kernels)
-    called = functions(kernels) + functions(_as_kernel(e) for n, e in scalars.items() if n != "initial_scale")
+    called = functions(kernels)
     formulas = [_function(n, e, spec) for n, e in scalars.items()]
     own = (AVAILABLE - set(vars(math))) | ORDERED if "only" in spec else AVAILABLE | ORDERED
     sections = [*_kernel_sections(kernels, formulas, spec), *_elementary(kernels, set(called) & own, spec["dtype"])]
@@ -110,14 +110,14 @@ def _elementary(kernels: Sequence[Kernel], called: Collection[str], dtype: str) 
 
 def _machine_code(kernels: Sequence[Kernel]) -> Section:
     """Return what keeps machine code on disk; it comes last, for it has to know all kernels."""
-    rows = wrap(", ".join(k.name for k in kernels if not k.inline), WIDTH - 4, "    ", "    ")
-    kept = "\n".join(["KEPT = keep_machine_code(", *rows, ")"])
+    names = ", ".join(k.name for k in kernels if not k.inline)
+    kept = "\n".join(wrap(f"KEPT = keep_machine_code({names})", WIDTH, later="    "))
     return Section("machine code on disk", ["keep_machine_code"], [_copied("emit/machine_code.py"), kept])
 
 
 def _under_banner(section: Section) -> list[str]:
     first, *others = section.texts
-    return [f"# --- {section.about} ---\n\n\n{first}" if section.banner else first, *others]
+    return [f"# --- {section.about} ---\n\n{first}" if section.banner else first, *others]
 
 
 def with_called(kernels: Sequence[Kernel]) -> list[Kernel]:
@@ -143,8 +143,18 @@ def _copied_for(spec: Mapping[str, Any], *paths: str, deferred: bool = False) ->
     for condition, words in _WORDS.items():
         for word in () if holds[condition] else words:
             text = text.replace(word, "")
-    chosen = "\n".join(_chosen(text.splitlines(), holds))
+    chosen = _joined("\n".join(_chosen(text.splitlines(), holds)))
     return re.sub(r"\n{3,}(?= )", "\n\n", re.sub(r"\n{4,}", "\n\n\n", chosen)).strip("\n")
+
+
+def _joined(text: str) -> str:
+    """Return a text with signatures over several lines in one, where it has room."""
+
+    def in_one(found: re.Match[str]) -> str:
+        line = f"{found[1]}({' '.join(found[2].split()).rstrip(',')}):"
+        return line if len(line) <= WIDTH else found[0]
+
+    return re.sub(r"^( *def \w+)\(\n([^)]*)\n *\):$", in_one, text, flags=re.MULTILINE)
 
 
 def _conditions(spec: Mapping[str, Any], *, deferred: bool) -> dict[str, bool]:
@@ -232,7 +242,7 @@ def _literal(start: str, value: Any) -> list[str]:
 
 _WORDS = {  # of the Trainer that stand in the midst of lines
     "weighted": (", sample_weight=None", ", sample_weight"),
-    "masks": (", dropout=None", ", *masks"),
+    "masks": ("dropout=None, ", ", *masks"),
 }
 
 _CONSTANTS = """real = np.{dtype}  # the type of every constant: an untyped one would make float32 sums float64
@@ -255,10 +265,6 @@ _ALIGNED = '''def at_cache_line(size, like):
 aligned = njit(at_cache_line)'''
 
 
-def _as_kernel(expr: Expr) -> Kernel:
-    return Kernel("", (), (), (Assign(scalar("value"), expr),))
-
-
 def _function(name: str, expr: Expr, spec: Mapping[str, Any]) -> str:
     settings = ["learning_rate", *spec["hyperparameters"], "t"]
     arguments, doc = {
@@ -268,8 +274,8 @@ def _function(name: str, expr: Expr, spec: Mapping[str, Any]) -> str:
         ),
         "step_size": (settings, "Return the step size of update t."),
     }[name]
-    value = pycode(expr) if name == "initial_scale" else real(expr)  # of Python's numbers, once a parameter
-    return f'def {name}({", ".join(arguments)}):\n    """{doc}"""\n    return {value}'
+    named = expr.xreplace({s: Symbol(identifier(s.name)) for s in expr.free_symbols if isinstance(s, Symbol)})
+    return f'def {name}({", ".join(arguments)}):\n    """{doc}"""\n    return {pycode(named)}'
 
 
 def _table(kernels: Sequence[Kernel]) -> str:

@@ -19,15 +19,15 @@ from symbackprop.derivation.training_step import Stages
 from symbackprop.derivation.validate import advise
 from symbackprop.emit.module import Header
 from symbackprop.expr.printing import formula, identifier
-from symbackprop.kernels.arguments import (
+from symbackprop.kernels.plan import Plan
+from symbackprop.kernels.training_step import (
     example_arguments,
     masks,
     of_updates,
     scalars_of_update,
     state,
+    with_step,
 )
-from symbackprop.kernels.plan import Plan
-from symbackprop.kernels.training_step import with_step
 from symbackprop.loops.ir import Argument
 
 FORMAT = 1

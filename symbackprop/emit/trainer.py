@@ -60,7 +60,7 @@ class Trainer:
         W1, b1, ... updated in place.
     # --- where state ---
     state : dict of str to ndarray
-        What updates keep beside the parameters: velocities, and means, which then are what predicts.
+        What updates keep beside the parameters: velocities, and means, which then predict.
     # --- end ---
     t : int
         Updates done so far; the step size counts in it.
@@ -90,8 +90,8 @@ class Trainer:
         # --- end ---
 
     def sgd(
-        self, X, y, *, order=None, learning_rate=0.1, batch_size=1, sample_weight=None, dropout=None,
-        **hyperparameters,
+        self, X, y, *, order=None, learning_rate=0.1, batch_size=1, sample_weight=None,
+        dropout=None, **hyperparameters,
     ):  # fmt: skip
         """Update after each example of X[order]; return their mean loss, each before its update.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-_KEPT = "\N{NO-BREAK SPACE}"  # which `textwrap` breaks no line at
+KEPT = "\N{NO-BREAK SPACE}"  # which `textwrap` breaks no line at
 
 
 def wrap(text: str, width: int, first: str = "", later: str = "") -> list[str]:
@@ -16,12 +16,12 @@ def wrap(text: str, width: int, first: str = "", later: str = "") -> list[str]:
     """
     rows = textwrap.wrap(whole_indices(text), width, initial_indent=first, subsequent_indent=later,
                          break_on_hyphens=False, break_long_words=False)  # fmt: skip
-    return [row.replace(_KEPT, " ") for row in rows]
+    return [row.replace(KEPT, " ") for row in rows]
 
 
 def parts(text: str, between: str) -> list[str]:
     """Return the parts of a text where a pattern is between them, not within the brackets of an index."""
-    return [part.replace(_KEPT, " ") for part in re.split(between, whole_indices(text))]
+    return [part.replace(KEPT, " ") for part in re.split(between, whole_indices(text))]
 
 
 def whole_indices(text: str) -> str:
@@ -29,5 +29,5 @@ def whole_indices(text: str) -> str:
     made, depth = [], 0
     for character in text:
         depth = max(0, depth + {"[": 1, "]": -1}.get(character, 0))
-        made.append(_KEPT if depth and character == " " else character)
+        made.append(KEPT if depth and character == " " else character)
     return "".join(made)

@@ -94,7 +94,7 @@ class MathPrinter(StrPrinter):
         indices = [self._print(i) for i in expr.indices]
         name = str(expr.base.label)
         if self.code:
-            return f"{identifier(name)}[{','.join(indices)}]"
+            return f"{identifier(name)}[{','.join(indices).replace(' ', '')}]"
         return mathematical(name) + subscript(indices)
 
     def _reduction(self, sign: str, expr: Expr) -> str:

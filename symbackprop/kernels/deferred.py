@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sympy import Expr, Indexed, IndexedBase, Integer, Min, Symbol
+from sympy import Expr, Indexed, IndexedBase, Integer, Lt, Min, Symbol
 
 from symbackprop.calculus.block_recurrence import Deferral
-from symbackprop.expr.symbols import array, index, size
-from symbackprop.kernels.arguments import UPDATES
+from symbackprop.expr.printing import identifier
+from symbackprop.expr.symbols import array, index, name_of, size
 from symbackprop.kernels.example import functions_of
 from symbackprop.kernels.frame import DONE, ROW, copied, kernel_of_updates, names_of_update, over
 from symbackprop.kernels.overlapped import rest_of_example
 from symbackprop.kernels.plan import Plan, with_gram
 from symbackprop.kernels.sweeps import PAST, SWEEP, first_updates, in_loops, matrices
-from symbackprop.kernels.training_step import TrainingStep
+from symbackprop.kernels.training_step import UPDATES, TrainingStep
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Break, If, Kernel, Loop, Row
 
 BLOCK, COUNT = size("block"), size("count")
@@ -37,12 +37,26 @@ def deferred_kernel(step: TrainingStep, plan: Plan) -> Kernel:
         Assign(COUNT, Min(BLOCK, UPDATES - start)), _gather(step, deferral, start, r),
         *matrices(deferral.before, step.taken), over(r, COUNT, example),
         Assign(COUNT, DONE - start), *matrices(deferral.after, step.taken),
-        If(Min(start + BLOCK, UPDATES) > DONE, (Break(),)),
+        If(Lt(DONE, Min(start + BLOCK, UPDATES)), (Break(),)),
     )  # fmt: skip
     body = (over(start, UPDATES, block, BLOCK),)
     work = (*step.work(body, step.arguments()), *_block_arrays(step, deferral))
-    doc = "As `sgd`, the first layer's weights updated once a block: the same updates, see the header."
+    doc = f"As `sgd`, the first layer's weights updated once a block, with the same result. {_in_words(deferral)}."
     return kernel_of_updates("sgd_deferred", doc, step, body, more=("block",), work=work)
+
+
+def _in_words(deferral: Deferral) -> str:
+    """Return what the letters of the block's arrays stand for, in the order in which they are computed."""
+    W, h = identifier(deferral.read.name), identifier(name_of(deferral.input))
+    names = [str(_inputs(deferral).label), *(e.name for e in (*deferral.before, *deferral.saved, *deferral.after))]
+    words = {
+        "H": "its inputs", "A": "these times the weights from before it", "G": "these times one another",
+        "D": f"its d{W}", "K": f"how much of each d{W} {h}ᵀ the weights have by now",
+        "p": "how much of those from before, less 1", "E": f"how much of each d{W} they have in the end",
+    }  # fmt: skip
+    of = {letter: [n for n in dict.fromkeys(map(identifier, names)) if n[0] == letter] for letter in words}
+    shown = {letter: found[0] + ", ..." * (len(found) > 1) for letter, found in of.items() if found}
+    return "; ".join(f"{name}: {words[letter]}" for letter, name in shown.items())
 
 
 def _inputs(deferral: Deferral) -> IndexedBase:

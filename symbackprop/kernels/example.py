@@ -12,9 +12,8 @@ from symbackprop.derivation.training_step import read_at
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.printing import identifier
 from symbackprop.expr.symbols import index, names_in, scalar
-from symbackprop.kernels.arguments import INTEGERS, array_of
 from symbackprop.kernels.sweeps import fused, in_loops
-from symbackprop.kernels.training_step import Equations, TrainingStep, in_patches, work_arrays
+from symbackprop.kernels.training_step import INTEGERS, Equations, TrainingStep, array_of, in_patches, work_arrays
 from symbackprop.loops.ir import Argument, Body, Call, Kernel
 from symbackprop.precision.max_shift import stabilise
 

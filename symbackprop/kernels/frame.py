@@ -7,8 +7,7 @@ from sympy import Expr, IndexedBase, Integer, Symbol
 from symbackprop.definitions.step_sizes import t
 from symbackprop.expr.printing import formula
 from symbackprop.expr.symbols import Finite, index, scalar
-from symbackprop.kernels.arguments import of_example, of_updates
-from symbackprop.kernels.training_step import TrainingStep
+from symbackprop.kernels.training_step import TrainingStep, of_example, of_updates
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Break, If, Kernel, Loop, Row, Statement
 
 ROW, DONE, LOSSES = index("row"), index("done"), scalar("losses")

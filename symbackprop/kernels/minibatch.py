@@ -12,12 +12,11 @@ from sympy import Expr, Indexed, IndexedBase, Integer, Min, Symbol
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.reductions import Sum
 from symbackprop.expr.symbols import LABEL, Axis, array, array_of_integers, index, name_of, size
-from symbackprop.kernels.arguments import UPDATES, array_of, of_example, of_updates
 from symbackprop.kernels.frame import DONE, ROW, copied, kernel_of_updates, learn_from, over, scalars_of
 from symbackprop.kernels.outlined import TOTAL, UPDATE, example_after_example, terms_of
 from symbackprop.kernels.plan import Plan
 from symbackprop.kernels.sweeps import in_loops, matrices
-from symbackprop.kernels.training_step import TrainingStep, work_arrays
+from symbackprop.kernels.training_step import UPDATES, TrainingStep, array_of, of_example, of_updates, work_arrays
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Kernel, Loop, Row
 from symbackprop.precision.max_shift import stabilise
 

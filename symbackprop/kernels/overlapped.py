@@ -9,12 +9,11 @@ from sympy import Expr, Integer, Min
 
 from symbackprop.calculus.block_recurrence import Deferral
 from symbackprop.expr.symbols import array, array_of_integers, index
-from symbackprop.kernels.arguments import UPDATES
 from symbackprop.kernels.example import ExampleFunctions, functions_of
 from symbackprop.kernels.frame import DONE, ROW, kernel_of_updates, learn_from, names_of_update, over, scalars_of
 from symbackprop.kernels.plan import Plan
 from symbackprop.kernels.sweeps import ONE_ROW, SWEEP, first_updates, in_loops, interleaved
-from symbackprop.kernels.training_step import TrainingStep
+from symbackprop.kernels.training_step import UPDATES, TrainingStep
 from symbackprop.loops.ir import Accumulate, Body, Kernel, Row
 
 

@@ -9,7 +9,6 @@ from sympy import Integer
 
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.symbols import index, scalar
-from symbackprop.kernels.arguments import UPDATES, N
 from symbackprop.kernels.example import functions_of
 from symbackprop.kernels.frame import (
     DONE,
@@ -21,7 +20,7 @@ from symbackprop.kernels.frame import (
     scalars_of,
 )
 from symbackprop.kernels.plan import Plan
-from symbackprop.kernels.training_step import TrainingStep
+from symbackprop.kernels.training_step import UPDATES, N, TrainingStep
 from symbackprop.loops.ir import Accumulate, Argument, Assign, Body, Kernel, Row
 from symbackprop.loops.lower import lower
 from symbackprop.loops.passes.cse import share
@@ -36,7 +35,7 @@ def sgd_kernel(step: TrainingStep, _plan: Plan) -> Kernel:
         *names_of_update(step, n), *_loops(step.of_example), *learn_from(stages.loss.lhs), *scalars_of(step, n),
         *_loops(step.updates), Accumulate(DONE, Integer(1)),
     )  # fmt: skip
-    doc = "Update after each example of X[order]; return how many were done and the sum of their losses."
+    doc = "Update after each example of X[order]; return how many, and the sum of their losses."
     kernel = kernel_of_updates("sgd", doc, step, (over(n, UPDATES, body),), aligned=False)
     return replace(kernel, body=hoist(share(kernel.body), step.taken))
 

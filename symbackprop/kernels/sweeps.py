@@ -61,7 +61,9 @@ def fused(
 
 
 def matrices(equations: Iterable[Equation], taken: frozenset[str]) -> Body:
-    """Return calls of tiled kernels for the products of matrices in some equations, and loops for the rest."""
+    """Return calls of tiled kernels for the products of matrices in some equations, and for the rest loops, not fused:
+    over the rows of a matrix they are vectorised as one.
+    """
     steps = (step for equation in equations for step in contract(equation))
     return tuple(s for step in steps for s in (in_loops((step,), taken) if isinstance(step, Equation) else (step,)))
 

@@ -6,8 +6,6 @@ along one row, where in rows of 8 or 24 the compiler would not vectorise it.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -54,10 +52,8 @@ def _of_products(equation: Equation) -> Call | None:
         body = scalarize(tile(body, factors))
     except CannotTileError:
         return None
-    own = _pattern(renamed.lhs)
-    marks = "_".join([own, *sorted({_pattern(e) for e in renamed.rhs.atoms(Indexed)} - {own})])
     verb = "scatter" if renamed.is_scattered else "update" if renamed.is_update else "sum"
-    kernel = _kernel(f"{verb}_{marks}_{_digest(renamed, sorted(factors.items()))}", renamed, values, body)
+    kernel = _kernel(f"{verb}_{{A}}", renamed, values, body)
     return Call(kernel, values, equation.written(code=True))
 
 
@@ -82,8 +78,8 @@ def _of_each(equation: Equation) -> Call | None:
     row = Equation(renamed.lhs.xreplace(swap), renamed.rhs.xreplace(swap), (i,))
     body = hoist(share(tuple(replace(s, why="") for s in lower(row))), frozenset(map(str, values)))
     simple = isinstance(row.rhs, Function) and len(row.rhs.atoms(Indexed)) == 1
-    mark = "" if simple else f"_{_digest(row)}"
-    kernel = _kernel(f"each_{'_'.join(sorted(called))}{mark}", row, values, body, Argument(COUNT.name, (), "size"))
+    name = f"each_{'_'.join(called)}" if simple else "each_{A}"
+    kernel = _kernel(name, row, values, body, Argument(COUNT.name, (), "size"))
     rows = tuple((-1,) for v in values if isinstance(v, IndexedBase))
     return Call(kernel, (*values, whole), equation.written(code=True), rows)
 
@@ -117,11 +113,6 @@ def _are_fixed(equation: Equation) -> bool:
     return all(n.is_Integer for n in equation.ranges.values())
 
 
-def _digest(*what: object) -> str:
-    """Return a mark that tells kernels apart whose formulas have the same indices and functions, not the same sizes."""
-    return hashlib.sha256(repr(what).encode()).hexdigest()[:4]
-
-
 def _outside(expr: Expr) -> set[Basic]:
     """Return the symbols of an expression that are not within the indices of its elements."""
     flat = expr.xreplace({e: Symbol("_") for e in expr.atoms(Indexed)})
@@ -147,9 +138,5 @@ def _arguments(values: Sequence[Basic]) -> tuple[Argument, ...]:
 
 def _kernel(name: str, equation: Equation, values: Sequence[Basic], body: Body, *more: Argument) -> Kernel:
     doc = f"{'Update' if equation.is_update else 'Set'} {equation.written(code=True)}."
-    return Kernel(re.sub(r"\W", "", name), (*_arguments(values), *more), (), body, (), doc)
+    return Kernel(name, (*_arguments(values), *more), (), body, (), doc)
 
-
-def _pattern(element: Indexed) -> str:
-    """Return the indices of an element in one word: c, 2p + u becomes c2pu."""
-    return "".join(re.sub(r"\W", "", str(i)) for i in element.indices)

@@ -113,7 +113,8 @@ class Kernel:
     """A function over arrays: what it takes, the arrays it allocates, its statements, and what it returns.
 
     With `aligned`, its own arrays begin at whole cache lines, which vector loads of tiled loops repay. One that is
-    `inline` leaves no call where it is called.
+    `inline` leaves no call where it is called. A name or a `title`, the name of a kernel that is called with the same
+    arrays everywhere, may have arguments in braces, for which these arrays stand (see `names`).
     """
 
     name: str
@@ -124,6 +125,7 @@ class Kernel:
     doc: str = ""
     aligned: bool = False
     inline: bool = False
+    title: str = ""
 
     @property
     def changed(self) -> frozenset[str]:

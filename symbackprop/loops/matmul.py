@@ -1,8 +1,9 @@
 """From a sum of products of two matrices to a call of a tiled kernel that all such sums of a module share.
 
 An equation over two indices p and q whose right side is one sum over k of A times B, and terms without one, becomes the
-call of a kernel named by the indices of A and B, as in einsum: ``contract_pk_qk`` sets C[p,q] = Σ_k A[p,k] B[q,k],
-``add_kp_kq`` adds a multiple of Σ_k A[k,p] B[k,q] to C. Each is compiled once, whatever the sums are part of.
+call of a kernel named by what of A is multiplied with what of B: ``rows_x_rows`` sets C[p,q] = Σ_k A[p,k] B[q,k],
+``add_columns_x_columns`` adds a multiple of Σ_k A[k,p] B[k,q] to C. Each is compiled once, whatever the sums are part
+of; where all are of the same matrices it is called after these.
 """
 
 from __future__ import annotations
@@ -206,6 +207,7 @@ def _kernel(patterns: tuple[str, str], *, update: bool = False, scaled: bool = F
     body = tuple(replace(s, why="") for s in lower(equation))  # the docstring says it
     body = hoist(share(body), frozenset(a.name for a in arguments))
     body = scalarize(tile(body, ROWS_OF_BOTH if dots else ROWS_OF_ONE))
-    verb = "scale_and_add" if scaled else "add" if update else "contract"
+    verb = "scale_and_add_" if scaled else "add_" if update else ""
     doc = f"{'Update' if update else 'Set'} {equation.written(code=True)}, tile by tile."
-    return Kernel(f"{verb}_{patterns[0]}_{patterns[1]}", arguments, (), body, (), doc)
+    factors = "_x_".join("rows" if of[-1] == "k" else "columns" for of in patterns)
+    return Kernel(f"{verb}{factors}", arguments, (), body, (), doc, title=f"{verb}{{A}}_x_{{B}}")

@@ -109,7 +109,7 @@ def test_the_exact_check_says_where_it_does_not_apply():
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [
-        ("dW1[i, j] = da1_i * x[j]", "dW1[i, j] = da1_i * x[0]", {"central differences", "complex step", "sgd update"}),
+        ("dW1[i,j] = da1_i * x[j]", "dW1[i,j] = da1_i * x[0]", {"central differences", "complex step", "sgd update"}),
         ("shared2 * real(4)", "shared2 * real(2)", {"central differences", "complex step", "sgd update"}),
         ("dh1[j] += ", "dh1[j] -= ", {"central differences", "complex step", "sgd update"}),
         ("b2[i] -= step", "b2[i] += step", {"sgd update"}),
@@ -129,12 +129,12 @@ def test_a_wrong_penalty_is_found(edited):
 
 
 def test_a_wrong_schedule_is_found(edited):
-    path = edited("W1_i_j -= ", "W1_i_j += ", after="def sgd_")
+    path = edited("W1_ij -= ", "W1_ij += ", after="def sgd_")
     assert failed(path) == ["text as generated", "sgd update"]
 
 
 def test_a_wrong_sign_is_found_over_the_fractions(edited):
-    path = edited("dW2[i, j] = ", "dW2[i, j] = -", Network((rational,), "squared"), after="def backward")
+    path = edited("  dW2[i,j] = ", "  dW2[i,j] = -", Network((rational,), "squared"), after="def backward")
     assert "exact fractions" in failed(path)
 
 
@@ -146,7 +146,7 @@ def test_a_kernel_that_raises_is_a_failed_check(edited):
 
 
 def test_nan_does_not_pass(edited):
-    result = checked(edited("dW1[i, j] = da1_i", "dW1[i, j] = real(np.nan) + da1_i", after="def backward"))[
+    result = checked(edited("dW1[i,j] = da1_i", "dW1[i,j] = real(np.nan) + da1_i", after="def backward"))[
         "complex step"
     ]
     assert (result.passed, result.difference) == (False, math.inf)

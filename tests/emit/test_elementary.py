@@ -10,7 +10,8 @@ import pytest
 from mpmath import mp
 
 from symbackprop.emit import minimax
-from symbackprop.emit.elementary import AVAILABLE, DECORATOR, ERRORS, helpers
+from symbackprop.emit.elementary import DECORATOR, helpers
+from symbackprop.emit.elementary_texts import AVAILABLE, ERRORS
 
 PLAIN = "def elementary(function):\n    return function"
 INF, NAN = math.inf, math.nan

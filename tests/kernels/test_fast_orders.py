@@ -269,7 +269,7 @@ def passed(text, kernel, size):
     ("right", "wrong"),
     [
         ("p1 -= real(2)", "p1 -= real(3)"),
-        ("total_1_2 += A_p1_k * B_q2_k", "total_1_2 += A_p_k * B_q2_k"),
+        ("total_12 += A_p1k * B_q2k", "total_12 += A_pk * B_q2k"),
         ("for p in range(rows - (rows % 4), rows):", "for p in range(rows - (rows % 4), rows - (rows % 4)):"),
         ("K1[s] = constant * K1[s]", "K1[s] = K1[s]"),
         ("K1[r] = -step", "K1[r] = step"),

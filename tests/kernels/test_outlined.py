@@ -1,5 +1,7 @@
 """Networks with sums over windows: what their kernels share, and that it is what `sgd` computes in its own loops."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -24,6 +26,24 @@ def test_all_kernels_but_the_plain_one_share_forward_and_backward():
     both, one = SHARED, {"forward_of_example"}
     assert found == {"forward": one, "loss": one, "backward": both, "sgd_overlapped": both, "sgd_minibatch": both,
                      "sgd": set()}  # fmt: skip
+
+
+def test_products_are_named_after_their_arrays_where_these_are_the_same():
+    alike = [conv(4, 3), "tanh", conv(4, 3, padding=1), "tanh", conv(4, 3, padding=1), "tanh", dense(3)]
+    text = build(Network(alike, input=(1, 30, 30), loss="nll")).text
+    found = dict(re.findall(r"^def (\w+)(\(.*\)):$", text.partition("# --- what they call")[2], re.MULTILINE))
+    assert found["sum_a1"] == "(a1, W1, b1, x)"
+    assert found["sum_a2_a3"] == "(A, B, C, D)"
+    assert found["each_tanh"] == "(A, B, count)"
+
+
+def test_a_parameter_may_have_the_name_that_a_product_would_have():
+    text = "a[o,p] = each_da[o] + sum(W[o,c,v]*h[c,p+v], c, v)"
+    network = Network([layer(text, o=4, v=3), "tanh", dense(2)], input=(1, 30), loss="nll")
+    made = build(network, dtype="float64")
+    assert "def sum_a1(a1, W1, each_da1, x)" in made.text
+    assert "def each_da1_2(da1, a1, dh1, count)" in made.text
+    assert all(result.passed for result in check_module(made, compiled=()))
 
 
 @pytest.mark.parametrize("layers", [[dense(4), "tanh", dense(3)], [embedding(9, 2), dense(3)]])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies
 from sympy import Integer, Max, Piecewise, exp, sin
 
-from symbackprop.emit.numba_text import functions, kernel_text, lines
+from symbackprop.emit.expression_text import functions
+from symbackprop.emit.numba_text import kernel_text, lines
 from symbackprop.expr.equations import Equation
 from symbackprop.expr.indices import canonical, named
 from symbackprop.expr.printing import identifier

@@ -110,7 +110,7 @@ def test_one_kernel_serves_all_products_of_a_kind():
 def test_what_is_called_stands_before_its_first_call_and_only_there():
     calling = [replace(kernel(called(e)), name=f"run{n}") for n, e in enumerate((DOTS, DOTS, TRANSPOSED))]
     names = [k.name for k in with_called(calling)]
-    assert names == ["contract_pk_qk", "run0", "run1", "contract_pk_kq", "run2"]
+    assert names == ["rows_x_rows", "run0", "run1", "rows_x_columns", "run2"]
 
 
 def test_a_call_reads_and_writes_what_its_kernel_does():
@@ -136,4 +136,4 @@ def test_a_call_is_refused_that_reads_what_nothing_has_bound():
 
 def test_a_number_is_passed_as_a_real():
     call = call_of(CONTRACTIONS["by minus one"])
-    assert "add_kp_kq(W, A, H, n, m, count, -one)" in kernel_text(kernel((call,)))
+    assert "add_columns_x_columns(W, A, H, n, m, count, -one)" in kernel_text(kernel((call,)))

@@ -3,6 +3,8 @@
 Precondition, checked: every array that one loop writes and the other touches is indexed by the loop's index in the same
 place by both, so that a turn meets only what its own turn wrote; no scalar that one loop changes comes into a turn of
 the other from before; neither has rows under names of their own, or leaves early.
+
+A comment stays over the loop that computes what it says: within the joined loop where that has several loops in it.
 """
 
 from __future__ import annotations
@@ -33,14 +35,57 @@ def fuse(body: Body) -> Body:
     made: list[Statement] = []
     for statement in body:
         at = _partner(made, statement)
-        if at is None:
-            made.append(statement)
-        else:
-            first = made.pop(at)
-            assert isinstance(first, Loop) and isinstance(statement, Loop)  # noqa: PT018
-            why = "; ".join(w for w in (first.why, statement.why) if w)
-            made.append(replace(first, body=(*first.body, *statement.body), why=why))
-    return tuple(replace(s, body=fuse(s.body)) if isinstance(s, Loop | If) else s for s in made)
+        made.append(statement)
+        if at is not None:
+            _join(made, at)
+    inner = (replace(s, body=fuse(s.body)) if isinstance(s, Loop | If) else s for s in made)
+    return _with_comments_first([_said_above(s) if isinstance(s, Loop) else s for s in inner])
+
+
+def _join(made: list[Statement], at: int) -> None:
+    """Put the last loop into the one at `at`, scalars between the two before it, each with its comment inside."""
+    bodies = (_under(_taken_comment(made, n), made[n].body) for n in (at, len(made) - 1))  # type: ignore[union-attr]
+    body = tuple(s for part in bodies for s in part)
+    why = "; ".join(s.why for s in (made[at], made.pop()) if s.why)
+    made.append(replace(made.pop(at), body=body, why=why))  # type: ignore[arg-type]
+
+
+def _taken_comment(made: list[Statement], n: int) -> str:
+    """Return the comment of a loop, taken from it, or from what gives its sums their first values."""
+    if any(s.why for s in made[n].body):  # type: ignore[union-attr]
+        return ""  # it has been joined before
+    while not made[n].why and n and _prepares(made[n - 1], made[n]):
+        n -= 1
+    why = made[n].why
+    made[n] = replace(made[n], why="")
+    return why
+
+
+def _prepares(statement: Statement, loop: Statement) -> bool:
+    """Whether a statement does nothing but give first values to what the loop after it changes."""
+    inner = [s for s in walk((statement,)) if not isinstance(s, Loop)]
+    return all(isinstance(s, Assign) and name_of(s.target) in written((loop,)) for s in inner)
+
+
+def _under(why: str, body: Body) -> Body:
+    return (replace(body[0], why=why), *body[1:]) if why else body
+
+
+def _said_above(loop: Loop) -> Loop:
+    """Return a loop with the comments of its body over it, unless several loops are in it."""
+    whys = [s.why for s in loop.body if s.why]
+    if loop.why or not whys or sum(isinstance(s, Loop) for s in loop.body) > 1:
+        return loop
+    return replace(loop, why="; ".join(whys), body=tuple(replace(s, why="") for s in loop.body))
+
+
+def _with_comments_first(made: list[Statement]) -> Body:
+    """Return statements with the comment of a loop over what gives its sums their first values."""
+    for n in range(len(made) - 1, 0, -1):
+        before, loop = made[n - 1], made[n]
+        if isinstance(loop, Loop) and loop.why and not before.why and _prepares(before, loop):
+            made[n - 1], made[n] = replace(before, why=loop.why), replace(loop, why="")
+    return tuple(made)
 
 
 def _partner(made: list[Statement], loop: Statement) -> int | None:

@@ -45,7 +45,7 @@ class _Names:
 def _label(expr: Expr) -> str:
     match expr:
         case Indexed():
-            return "_".join([identifier(name_of(expr)), *(re.sub(r"\W", "", str(i)) for i in expr.indices)])
+            return identifier(name_of(expr)) + "_" + "".join(re.sub(r"\W", "", str(i)) for i in expr.indices)
         case Symbol():
             return identifier(expr.name)
         case Pow() if expr.exp == -1:

@@ -88,7 +88,7 @@ def _touches(target: Expr, exprs: tuple[Expr, ...]) -> bool:
 
 def _in_scalars(body: Body, taken: frozenset[str]) -> Body:
     assigns = [s for s in body if isinstance(s, Assign | Accumulate)]
-    counts = Counter(e for s in assigns for e in sorted(s.value.atoms(Indexed), key=str))
+    counts = Counter(e for s in assigns for e in sorted(s.value.atoms(Indexed), key=_in_order))
     counts.update(s.target for s in assigns if isinstance(s, Accumulate) and isinstance(s.target, Indexed))
     stored = Counter(s.target for s in assigns if isinstance(s.target, Indexed))
     bases = {e.base for e in stored}
@@ -99,7 +99,7 @@ def _in_scalars(body: Body, taken: frozenset[str]) -> Body:
         return body
     swap: dict[Expr, Expr] = {}
     for element, times in counts.items():
-        if times > 1 and (element.base not in bases or stored[element] == 1):
+        if times > 1 and (element.base not in bases or (stored[element] == 1 and _is_of_several(element, assigns))):
             swap[element] = scalar(_label(element, taken | {s.name for s in swap.values()}))
     loads = tuple(Assign(target, element) for element, target in swap.items() if _is_read_first(element, assigns))
     made = [
@@ -107,6 +107,15 @@ def _in_scalars(body: Body, taken: frozenset[str]) -> Body:
         for s in map_values(body, lambda value: value.xreplace(swap))
     ]
     return (*loads, *made, *(Assign(element, swap[element]) for element in stored if element in swap))
+
+
+def _in_order(element: Indexed) -> tuple[str, ...]:
+    return (name_of(element), *map(str, element.indices))
+
+
+def _is_of_several(element: Indexed, body: list[Assign | Accumulate]) -> bool:
+    """Whether several statements read or write an element; one alone loads and stores it once as it is."""
+    return sum(element in {s.target, *s.value.atoms(Indexed)} for s in body) > 1
 
 
 def _is_read_first(element: Indexed, body: list[Assign | Accumulate]) -> bool:
@@ -122,9 +131,9 @@ def _may_meet(one: Indexed, other: Indexed) -> bool:
 
 
 def _label(element: Indexed, taken: frozenset[str]) -> str:
-    """Return a name for a loaded element: H1[r + 2, j] becomes H1_r2_j."""
-    marks = [re.sub(r"\W", "", str(i).replace("-", "m")) for i in element.indices]
-    name = "_".join([identifier(name_of(element)), *marks])
+    """Return a name for a loaded element: H1[r + 2, j] becomes H1_r2j."""
+    marks = (re.sub(r"\W", "", str(i).replace("-", "m")) for i in element.indices)
+    name = f"{identifier(name_of(element))}_{''.join(marks)}"
     while name in taken:
         name += "_"
     return name

@@ -7,6 +7,7 @@ earlier one, nor does what follows the loop; no turn leaves early.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -18,6 +19,7 @@ from symbackprop.loops.ir import (
     Assign,
     Body,
     Break,
+    If,
     Loop,
     Row,
     Statement,
@@ -26,6 +28,8 @@ from symbackprop.loops.ir import (
     substitute,
     walk,
 )
+
+TEN = 10  # copies, whose numbers are digits
 
 
 class CannotTileError(ValueError):
@@ -69,9 +73,15 @@ def tile(
         if last := sorted(later & set(_scalars(inner.body).values())):
             raise CannotTileError(f"{last[0]} is read after the loop over {statement.index}")
         main, rest = unroll_and_jam(inner, factor)
-        rest = replace(rest, body=statement.body)  # few turns are left: one plain loop compiles faster
+        rest = replace(rest, body=_silent(statement.body))  # few turns are left: one plain loop compiles faster
         made += _turns(_backwards(main, rest) if backwards else (main, rest))
     return tuple(made)
+
+
+def _silent(body: Body) -> Body:
+    """Return a body without comments, which stand over the first of several copies."""
+    inner = (replace(s, body=_silent(s.body)) if isinstance(s, Loop | If) else s for s in body)
+    return tuple(replace(s, why="") for s in inner)
 
 
 def _backwards(main: Loop, rest: Loop) -> tuple[Loop, ...]:
@@ -92,7 +102,7 @@ def unroll_and_jam(loop: Loop, factor: int) -> tuple[Loop, Loop]:
     """Return the loop with `factor` copies of its body jammed, and the loop over the turns that are left."""
     _require_independent(loop)
     private = _scalars(loop.body)
-    copies = [_copy(loop.body, loop.index, k, private) for k in range(factor)]
+    copies = [_copy(loop.body, loop.index, k, private, factor) for k in range(factor)]
     whole = loop.stop - loop.start
     end = loop.start + whole - _remainder(whole, factor)
     main = replace(loop, stop=end, body=_jam(copies), step=Integer(factor))
@@ -137,11 +147,16 @@ def _scalars(body: Body) -> dict[Symbol, str]:
     return {s.target: s.target.name for s in walk(body) if isinstance(s, Assign) and isinstance(s.target, Symbol)}
 
 
-def _copy(body: Body, index: Symbol, k: int, private: Mapping[Symbol, str]) -> Body:
-    swap: dict[Expr, Expr] = {symbol: scalar(f"{name}_{k}") for symbol, name in private.items()}
+def _copy(body: Body, index: Symbol, k: int, private: Mapping[Symbol, str], factor: int) -> Body:
+    swap: dict[Expr, Expr] = {symbol: scalar(_numbered(name, k, factor)) for symbol, name in private.items()}
     if k:
         swap[index] = index + k
     return tuple(substitute(statement, swap) for statement in body)
+
+
+def _numbered(name: str, k: int, factor: int) -> str:
+    """Return the name of a scalar in copy k of so many: total becomes total_1, and total_1 in a copy total_12."""
+    return f"{name}{k}" if factor <= TEN and re.search(r"_\d+$", name) else f"{name}_{k}"
 
 
 def _jam(copies: list[Body]) -> Body:

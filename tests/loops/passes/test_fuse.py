@@ -151,6 +151,19 @@ def test_inner_loops_are_joined_too_and_carry_both_formulas():
     assert_same((*START, one, two, *END), (*START, outer, *END))
 
 
+def test_a_comment_stands_over_the_loop_that_computes_it():
+    total = loop(Assign(a[i], b[i]), why="a = b"), Assign(s, Integer(0), "s = Σ a"), loop(Accumulate(s, a[i]))
+    first, joined = fuse(total)
+    assert (first.why, joined.why) == ("a = b; s = Σ a", "")
+    zero = loop(Assign(c[j], Integer(0)), over=j, why="c = Σ M")
+    rows = loop(loop(Accumulate(c[j], M[i, j]), over=j))
+    update = loop(loop(Accumulate(M[i, j], s), over=j), why="M = M + s")
+    first, joined = fuse((zero, rows, update))
+    assert (first.why, joined.why) == ("c = Σ M; M = M + s", "")
+    other = loop(loop(Assign(K[i, k], M[i, k]), over=k, stop=m), why="K = M")
+    assert [s.why for s in fuse((zero, rows, update, other))[1].body] == ["c = Σ M; M = M + s", "K = M"]
+
+
 def test_three_in_a_row_become_one():
     body = (*START, loop(Assign(a[i], b[i])), loop(Assign(c[i], a[i])), loop(Accumulate(b[i], c[i])), *END)
     made = fuse(body)

@@ -65,7 +65,7 @@ def test_a_product_of_fixed_numbers_moves():
 
 def test_an_element_of_an_outer_row_moves_one_loop_out():
     made = lines(hoist((loop(loop(Accumulate(M[i, j], a[i] * b[j]), over=j)),)))
-    assert made == ["for i in range(n):", "    a_i = a[i]", "    for j in range(m):", "        M[i, j] += a_i * b[j]"]
+    assert made == ["for i in range(n):", "    a_i = a[i]", "    for j in range(m):", "        M[i,j] += a_i * b[j]"]
 
 
 def test_a_quotient_becomes_a_product():

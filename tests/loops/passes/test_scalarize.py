@@ -139,7 +139,7 @@ def test_names_do_not_collide():
 def test_an_index_below_has_a_name_too():
     body = (loop(Assign(b[i], a[i - 1]), Assign(c[i], a[i - 1] + a[i + 1] + b[i]), start=1),)
     made = scalarize(body)
-    assert "    a_im1 = a[i - 1]" in lines(made)
+    assert "    a_im1 = a[i-1]" in lines(made)
     assert_same(body, made)
 
 

@@ -68,5 +68,5 @@ def test_the_kernels_that_are_called_are_straight_too():
 
 
 def test_a_loop_over_a_size_is_kept_unless_it_begins_at_the_last():
-    assert lines(straight(Loop(i, n, (Assign(a[i], b[i]),), "", n - 1))) == ["a[n - 1] = b[n - 1]"]
+    assert lines(straight(Loop(i, n, (Assign(a[i], b[i]),), "", n - 1))) == ["a[n-1] = b[n-1]"]
     assert straight(loop(Assign(a[i], b[i]))) == (loop(Assign(a[i], b[i])),)
