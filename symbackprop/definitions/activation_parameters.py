@@ -1,7 +1,7 @@
 """Parameters of activations that are learnt with the weights: what they may be called, and where they start.
 
-A name is followed by its layer wherever it is written, in formulas (slope⁽ᵏ⁾) and in code (slope1): it must be no name
-that either of them gives to something else.
+A name is followed by its layer wherever it is written, in formulas (slope⁽ᵏ⁾) and in code (slope1), and is printed
+apart there from all others: it must only be no name that formulas have for something else.
 """
 
 from __future__ import annotations
@@ -17,17 +17,12 @@ from sympy import Expr, Symbol
 
 from symbackprop.definitions.exact import exact
 from symbackprop.expr.functions import FUNCTIONS
-from symbackprop.expr.names import NUMBERED
-from symbackprop.expr.printing import split
+from symbackprop.expr.names import word_of
 
 Values: TypeAlias = Mapping[str, float] | tuple[tuple[str, float], ...]
 
 LARGEST = 3.4028234663852886e38  # of float32, the smaller of the two types that a module may have
-_OF_KERNELS = """
-aligned alpha batch block constant count decay done factor forward kernel learning_rate loss losses math mean njit np
-numpy omega one order output penalty real row scale sgd shared start step theta total update updates work x_next zero
-"""
-RESERVED = frozenset([*FUNCTIONS, "float", "gamma", "int", "pi", *_OF_KERNELS.split()])
+RESERVED = frozenset([*FUNCTIONS, "gamma", "pi", *keyword.kwlist])  # what formulas have for something else
 
 
 def values_of(given: Any, field: str) -> tuple[tuple[str, float], ...]:
@@ -60,9 +55,8 @@ def _check_name(name: Any, field: str) -> None:
             f"{field} has the name {name!r}, expected a word of two or more letters a-z, A-Z and _ between them, "
             "such as 'slope'"
         )
-    # dW, da ... are gradients
-    if name in RESERVED | NUMBERED or keyword.iskeyword(name) or re.fullmatch("d[A-Za-z]", name):
-        raise ValueError(f"{field} has the name {name!r}, which formulas or kernels use; call it {name}_learnt")
+    if name in RESERVED:
+        raise ValueError(f"{field} has the name {name!r}, which formulas use; call it {name}_learnt")
 
 
 def check_used(learned: Mapping[str, float], per_unit: Mapping[str, float], used: Mapping[str, float]) -> None:
@@ -72,7 +66,7 @@ def check_used(learned: Mapping[str, float], per_unit: Mapping[str, float], used
     """
     if twice := sorted(learned.keys() & per_unit.keys()):
         raise ValueError(f"{twice[0]!r} is in both learned and learned_per_unit, expected one of them")
-    names = {split(name)[0] for name in used}
+    names = {word_of(name) for name in used}
     if unused := sorted((learned.keys() | per_unit.keys()) - names):
         known = f"they use {', '.join(sorted(names))}" if names else "they use none"
         raise ValueError(f"no activation uses the learnt parameter {unused[0]!r}, {known}; leave it out")
@@ -80,7 +74,7 @@ def check_used(learned: Mapping[str, float], per_unit: Mapping[str, float], used
 
 def as_texts(used: Mapping[str, float], per_unit: Mapping[str, float]) -> dict[str, list[str]]:
     """Return what is learnt as texts like slope=0.25, by the field of the network that has it."""
-    values = dict(sorted((split(name)[0], value) for name, value in used.items()))
+    values = dict(sorted((word_of(name), value) for name, value in used.items()))
     fields = {"learned": values.keys() - per_unit.keys(), "learned_per_unit": per_unit.keys()}
     return {field: [f"{n}={v!r}" for n, v in values.items() if n in names] for field, names in fields.items()}
 

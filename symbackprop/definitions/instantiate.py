@@ -23,7 +23,7 @@ from symbackprop.definitions.shape_inference import (
     sizes_of,
 )
 from symbackprop.expr.equations import Equation
-from symbackprop.expr.names import marked
+from symbackprop.expr.names import Allocator
 from symbackprop.expr.reductions import Maximum, Place, outermost
 from symbackprop.expr.roles import Role
 from symbackprop.expr.symbols import Axis, array, array_of_integers, index, name_of, names_in, scalar, symbols_in
@@ -125,7 +125,9 @@ class _Instantiation:
 
     def __init__(self, made: Layer, number: str, names: dict[str, str], known: dict[str, Shape],
                  given: dict[str, Expr]) -> None:  # fmt: skip
-        self.layer, self.number, self.names, self.known, self.given = made, number, names, known, given
+        self.layer, self.number, self.known, self.given = made, number, known, given
+        self.allocator = Allocator(number)
+        self.names = {w: self.allocator.allocate(w) for w in dict.fromkeys(_words(made)) if w not in names} | names
         self.equations: list[Equation] = []
         self.parameters: dict[str, tuple[Axis, ...]] = {}
         self.fans: dict[str, tuple[Expr, Expr]] = {}
@@ -192,7 +194,7 @@ class _Instantiation:
         free = node.free_symbols
         axes = [Axis(i.name, sizes[i]) for i in (*(a.index for a in of.over), *more) if i in free or i in more]
         axes += [Axis(i.name, sizes[i]) for i in sizes if i in free and i not in {a.index for a in axes}]
-        name = f"{next(self.spare)}^{self.number}"
+        name = self.allocator.allocate(next(self.spare))
         target = array(name)[tuple(a.index for a in axes)] if axes else scalar(name)
         self.known[name] = tuple(a.size for a in axes)
         self._add(Equation(target, rhs, tuple(axes), Role.INTERMEDIATE), sizes)
@@ -205,7 +207,7 @@ class _Instantiation:
             body = self._named(body, body, sizes, of, bound)
         here = Place(body, *node.limits)
         axes = [a for a in of.over if a.index in here.free_symbols]
-        name = f"{next(self.spare)}^{self.number}"
+        name = self.allocator.allocate(next(self.spare))
         label = array_of_integers(name)
         target = label[tuple(a.index for a in axes)] if axes else label[Integer(0)]
         self.equations.append(Equation(target, here, tuple(axes), Role.PLACE_OF_MAXIMUM))
@@ -223,10 +225,8 @@ class _Instantiation:
         return IndexEquation(written.lhs.xreplace(swap), written.rhs.xreplace(swap), written.text)
 
     def _name(self, name: str) -> str:
-        """Return a name with the layer's number; one that the network has for something else gets a mark."""
-        if name in self.names:
-            return self.names[name]
-        return f"{marked(name)}^{self.number}"
+        """Return what a word of the layer is called in the network."""
+        return self.names.get(name, f"{name}^{self.number}")
 
     def _find_parameters(self, made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> None:
         own = [a for a in accesses(made.rhs) if a.name not in self.known or a.name in self.places]
@@ -300,6 +300,14 @@ class _Instantiation:
             self.values[name] = 0.0
         else:
             self.fans[name] = fans_of(element, made, sizes, {*self.known} - {*self.places})
+
+
+def _words(layer: Layer) -> Iterator[str]:
+    """Yield what a layer's equations define and read."""
+    for equation in layer.equations:
+        yield name_of(equation.lhs)
+        yield from sorted(a.name for a in accesses(equation.rhs))
+        yield from sorted(s.name for s in symbols_in(equation.rhs) if not s.is_integer)
 
 
 def _apart(made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> tuple[IndexEquation, dict[Symbol, Expr]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from symbackprop.definitions.sequential import InPlace, dense_in_place, has_laye
 from symbackprop.definitions.step_sizes import step_size
 from symbackprop.definitions.update_rules import Update, update_of
 from symbackprop.expr.equations import Equation
-from symbackprop.expr.names import apart, require_apart
+from symbackprop.expr.names import Allocator
 from symbackprop.expr.printing import formula
 from symbackprop.expr.reductions import Sum
 from symbackprop.expr.roles import Role
@@ -35,8 +36,7 @@ def resolve(network: Network) -> ResolvedNetwork:
     Raises
     ------
     ValueError
-        If a name is unknown, a text no formula, a layer does not fit what is before it, or two arrays would have one
-        name in kernels.
+        If a name is unknown, a text no formula, or a layer does not fit what is before it.
     """
     maker = _Resolving(network)
     layers = tuple(maker.layer(k, found) for k, found in enumerate(maker.in_place, 1))
@@ -61,11 +61,19 @@ class _Resolving:
 
     def layer(self, k: int, found: InPlace) -> ResolvedLayer:
         """Return a layer with all that belongs to it."""
-        g = None if found.activation is None else self.activation(found.activation)
-        activated, mask = self.activated(g, k, found)
-        parameters = (*self.of_equations(found), *self.of_activation(g, k, found))
-        penalties, instance = self.penalised(k, parameters), found.instance
-        return ResolvedLayer(k, instance.layer, instance.equations, g, activated, parameters, penalties, mask)
+        instance, parameters = found.instance, self.of_equations(found)
+        g, mask = None, None
+        activated: tuple[Equation, ...] = ()
+        if found.activation is not None:
+            g, names = self.activation(found.activation), Allocator(str(k), instance.names)
+            learnt = {word: names.allocate(word) for word in g.initial}
+            activated = (_values(g, k, found.over, learnt),)
+            parameters += self.of_activation(g, learnt, instance.output.over)
+            if self.network.dropout:
+                activated, mask = _masked(activated[0], k, names.allocate("u"))
+        return ResolvedLayer(
+            k, instance.layer, instance.equations, g, activated, parameters, self.penalised(k, parameters), mask
+        )
 
     def activation(self, choice: Formula) -> Activation:
         """Return an activation as a formula of the symbol a and of the names of what it learns."""
@@ -78,23 +86,6 @@ class _Resolving:
         text = one_spelling(choice) if isinstance(choice, str) else formula(g)
         return Activation(text, g, {name: values[name] for name in used}, per_unit)
 
-    def activated(self, g: Activation | None, k: int, found: InPlace) -> tuple[tuple[Equation, ...], Any]:
-        """Return h⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ), or with dropout u⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ) and h⁽ᵏ⁾ⱼ = u⁽ᵏ⁾ⱼ times its mask, and that mask."""
-        if g is None:
-            return (), None
-        at = tuple(axis.index for axis in found.over)
-        swap: dict[Expr, Expr] = {
-            s: array(f"{s.name}^{k}")[at] if s == a or s.name in g.per_unit else scalar(f"{s.name}^{k}")
-            for s in g.formula.free_symbols
-        }
-        value = Equation(array(f"h^{k}")[at], g.formula.xreplace(swap), found.over, Role.ACTIVATION)
-        if not self.network.dropout:
-            return (value,), None
-        mask = f"mask^{k}"
-        u = array(apart(f"u^{k}", found.instance.names))[at]
-        masked = Equation(value.lhs, array(mask)[at] * u, value.over, Role.DROPOUT)
-        return (replace(value, lhs=u), masked), (mask, found.over)
-
     def of_equations(self, found: InPlace) -> tuple[Parameter, ...]:
         """Return the parameters of a layer's equations: weights, those of two or more axes, are drawn."""
         instance = found.instance
@@ -104,13 +95,12 @@ class _Resolving:
             for name, axes in instance.parameters.items()
         )  # fmt: skip
 
-    def of_activation(self, g: Activation | None, k: int, found: InPlace) -> tuple[Parameter, ...]:
+    def of_activation(self, g: Activation, learnt: Mapping[str, str], axes: tuple[Axis, ...]) -> tuple[Parameter, ...]:
         """Return what an activation learns: a number for the layer, or one for each unit; all units start alike."""
-        axes = found.instance.output.over
         return tuple(
-            Parameter(f"{name}^{k}", axes if g and name in g.per_unit else (), value, is_of_activation=True,
-                      state=self.state(f"{name}^{k}"))
-            for name, value in (g.initial if g else {}).items()
+            Parameter(name, axes if word in g.per_unit else (), g.initial[word], is_of_activation=True,
+                      state=self.state(name))
+            for word, name in learnt.items()
         )  # fmt: skip
 
     def state(self, name: str) -> tuple[str, ...]:
@@ -187,6 +177,21 @@ class _Resolving:
         }
 
 
+def _values(g: Activation, k: int, over: tuple[Axis, ...], learnt: Mapping[str, str]) -> Equation:
+    """Return h⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ)."""
+    at = tuple(axis.index for axis in over)
+    swap: dict[Expr, Expr] = {a: array(f"a^{k}")[at]}
+    swap |= {scalar(word): array(name)[at] if word in g.per_unit else scalar(name) for word, name in learnt.items()}
+    return Equation(array(f"h^{k}")[at], g.formula.xreplace(swap), over, Role.ACTIVATION)
+
+
+def _masked(value: Equation, k: int, name: str) -> tuple[tuple[Equation, Equation], tuple[str, tuple[Axis, ...]]]:
+    """Return u⁽ᵏ⁾ⱼ = g(a⁽ᵏ⁾ⱼ) and h⁽ᵏ⁾ⱼ = u⁽ᵏ⁾ⱼ times its mask, and the name and the axes of that."""
+    u, mask = array(name)[value.lhs.indices], f"mask^{k}"
+    masked = replace(value, rhs=array(mask)[value.lhs.indices] * u, role=Role.DROPOUT)
+    return (replace(value, lhs=u), masked), (mask, value.over)
+
+
 def _in_place(network: Network) -> tuple[InPlace, ...]:
     look_up("pre-activation", network.preactivation, {})
     if has_layers(network.activations):
@@ -201,11 +206,9 @@ def _kinds(resolved: ResolvedNetwork) -> list[str]:
 
 
 def _require_sound(network: Network, resolved: ResolvedNetwork) -> None:
-    """Raise ValueError if there is nothing to learn, or a name of the user's meets another one."""
+    """Raise ValueError if there is nothing to learn, or what is to be learnt is used nowhere."""
     if all(p.is_of_activation for p in resolved.parameters):
         raise ValueError("the network has no parameter: there is nothing to learn; add a layer such as dense(10)")
     learned, per_unit = dict(network.learned), dict(network.learned_per_unit)
     if learned or per_unit:
         check_used(learned, per_unit, resolved.initial_values)
-    computed = (e.name for layer in resolved.layers for e in layer.equations)
-    require_apart([*dict.fromkeys((*(p.name for p in resolved.parameters), *computed))])

@@ -6,8 +6,9 @@ the gradient of ``W`` of layer 1 is called.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
+from symbackprop.expr.functions import FUNCTIONS
 from symbackprop.expr.printing import identifier, split
 
 # of the network, of shifted sums, of what kernels sum and share, and of functions and settings that end in a number
@@ -20,15 +21,39 @@ OF_EACH = ("∂l/∂{}", "v{}", "mean_{}", "sum_{}", "norm{}", "old_{}")
 
 
 COPIED = frozenset({"total", "shared"})  # of which tiles have several: total_1, total_2
+_SHARED = ("a", "h", "∂l/∂a", "∂l/∂h")  # what every layer has
 
 
-def marked(letter: str) -> str:
-    """Return a user's letter, with a mark where kernels have it with a number behind it.
+class Allocator:
+    """Hands out the names of one layer, printed apart from all that the generator has, and from all made of them.
 
-    >>> marked("W"), marked("s"), marked("total")
-    ('W', 's_', 'total__')
+    >>> layer = Allocator("2")
+    >>> [layer.allocate(word) for word in ("W", "s", "total", "vW", "exp")]
+    ['W^2', 's_^2', 'total__^2', 'vW_^2', 'exp_^2']
     """
-    return letter + "_" * ((letter in NUMBERED) + (letter in COPIED))
+
+    def __init__(self, layer: str, taken: Iterable[str] = ()) -> None:
+        self.layer = layer
+        self._used = {identifier(f"{name}^{layer}") for name in _SHARED} | FUNCTIONS.keys()
+        for name in taken:
+            self._used |= _made_of(name)
+
+    def allocate(self, word: str) -> str:
+        """Return a word with the layer's number, and as many underscores between them as keep it apart."""
+        while self._meets_another(word):
+            word += "_"
+        name = f"{word}^{self.layer}"
+        self._used |= _made_of(name)
+        return name
+
+    def _meets_another(self, word: str) -> bool:
+        kernels_own = word in NUMBERED or word in {f"{letter}_" for letter in COPIED}
+        return kernels_own or bool(_made_of(f"{word}^{self.layer}") & self._used)
+
+
+def word_of(name: str) -> str:
+    """Return what a user calls an array of a layer: without number and marks."""
+    return split(name)[0].rstrip("_")
 
 
 def apart(name: str, taken: Iterable[str]) -> str:
@@ -44,22 +69,5 @@ def apart(name: str, taken: Iterable[str]) -> str:
     return made
 
 
-def require_apart(names: Collection[str]) -> None:
-    """Raise ValueError if a name of a network is printed as another one is, or as what is made of another one."""
-    owners: dict[str, str] = {}
-    for name in names:
-        if (other := owners.setdefault(identifier(name), name)) != name:
-            raise ValueError(f"{_shown(name)} and {_shown(other)} would both be {identifier(name)} in kernels; "
-                             f"call one of them otherwise")  # fmt: skip
-    for template in OF_EACH:
-        for name in names:
-            made = identifier(template.format(name))
-            if made in owners:
-                what = "the gradient" if template == OF_EACH[0] else "what an update keeps"
-                raise ValueError(f"{_shown(owners[made])} would be {made} in kernels, as {what} of {_shown(name)}; "
-                                 "call it otherwise")  # fmt: skip
-
-
-def _shown(name: str) -> str:
-    letter, layer = split(name)
-    return f"{letter!r} of layer {layer}" if layer else repr(letter)
+def _made_of(name: str) -> set[str]:
+    return {identifier(name), *(identifier(template.format(name)) for template in OF_EACH)}
