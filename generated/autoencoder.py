@@ -87,7 +87,7 @@ Regenerate with:
     symbackprop generate --network autoencoder.toml -o autoencoder.py, or
         build(Network([...])) in Python
 
-The digest of what follows: b18607c92e4afb91.
+The digest of what follows: 414fc7cef3fe7cce.
 """
 
 import hashlib
@@ -171,9 +171,8 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
             for j in range(64):
                 total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
-        # h1[i] = {0 if a1[i] = -∞
-        # {a1[i] if a1[i] > 0
-        # a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
+        # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1 +
+        #     exp(-|a1[i]|/2)²) otherwise}
         for i in range(128):
             shared = exp(-abs(real(0.5) * a1[i]))
             h1[i] = (zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
@@ -191,9 +190,8 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
             h2_j = h2[j]
             for i in range(128):
                 a3[i] += h2_j * W2[j,i]
-        # h3[i] = {0 if a3[i] = -∞
-        # {a3[i] if a3[i] > 0
-        # a3[i] exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²) otherwise}
+        # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1 +
+        #     exp(-|a3[i]|/2)²) otherwise}
         for i in range(128):
             shared = exp(-abs(real(0.5) * a3[i]))
             h3[i] = (zero if a3[i] == -real(np.inf) else (a3[i] if a3[i] > zero
@@ -221,11 +219,9 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
             for j in range(64):
                 total += W1[i,j] * da4[j]
             dh3[i] = total
-        # da3[i] = dh3[i] {1 if a3[i] = ∞
-        # 0 if a3[i] = -∞
-        # {1 + (1 + a3[i]) exp(-|a3[i]|/2)² if a3[i] > 0
-        # (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²)²
-        #     otherwise}
+        # da3[i] = dh3[i] {1 if a3[i] = ∞; 0 if a3[i] = -∞; {1 + (1 + a3[i]) exp(-|a3[i]|/2)² if
+        #     a3[i] > 0; (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 +
+        #     exp(-|a3[i]|/2)²)² otherwise}
         for i in range(128):
             shared = exp(-abs(real(0.5) * a3[i]))
             da3[i] = (dh3[i] * (one if a3[i] == real(np.inf) else zero if a3[i] == -real(np.inf)
@@ -244,11 +240,9 @@ def sgd(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t):
             dh2_j = dh2[j]
             for i in range(128):
                 dh1[i] += dh2_j * W2[j,i]
-        # da1[i] = dh1[i] {1 if a1[i] = ∞
-        # 0 if a1[i] = -∞
-        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
-        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
-        #     otherwise}
+        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if
+        #     a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+        #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(128):
             shared = exp(-abs(real(0.5) * a1[i]))
             da1[i] = (dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
@@ -351,10 +345,9 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
     for i in range(64):
         da4[i] = real(2) * f[i] - real(2) * y[i]
     # dh3[i] = Σ_j<64 W1[i,j] da4[j]
-    # da3[i] = dh3[i] {1 if a3[i] = ∞
-    # 0 if a3[i] = -∞
-    # {1 + (1 + a3[i]) exp(-|a3[i]|/2)² if a3[i] > 0
-    # (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²)² otherwise}
+    # da3[i] = dh3[i] {1 if a3[i] = ∞; 0 if a3[i] = -∞; {1 + (1 + a3[i]) exp(-|a3[i]|/2)² if a3[i] >
+    #     0; (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²)²
+    #     otherwise}
     for i in range(128):
         total = zero
         for j in range(64):
@@ -377,10 +370,9 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
         dh2_j = dh2[j]
         for i in range(128):
             dh1[i] += dh2_j * W2[j,i]
-    # da1[i] = dh1[i] {1 if a1[i] = ∞
-    # 0 if a1[i] = -∞
-    # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
-    # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)² otherwise}
+    # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] >
+    #     0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+    #     otherwise}
     # dW1[i,j] = da1[i] x[j] + da4[j] h3[i]
     # db1[i] = da1[i]
     for i in range(128):
@@ -412,9 +404,8 @@ def backward(x, y, W1, b1, W2, b2, b3, b4, dW1, db1, dW2, db2, db3, db4):
 @inlined
 def forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f):
     """Compute h1, h2, a3, h3, a4, f of one example from a1."""
-    # h1[i] = {0 if a1[i] = -∞
-    # {a1[i] if a1[i] > 0
-    # a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
+    # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1 +
+    #     exp(-|a1[i]|/2)²) otherwise}
     for i in range(128):
         a1_i = a1[i]
         shared = exp(-abs(real(0.5) * a1_i))
@@ -433,9 +424,8 @@ def forward_from_a1(W1, W2, b2, b3, b4, a1, h1, h2, a3, h3, a4, f):
         h2_j = h2[j]
         for i in range(128):
             a3[i] += h2_j * W2[j,i]
-    # h3[i] = {0 if a3[i] = -∞
-    # {a3[i] if a3[i] > 0
-    # a3[i] exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²) otherwise}
+    # h3[i] = {0 if a3[i] = -∞; {a3[i] if a3[i] > 0; a3[i] exp(-|a3[i]|/2)² otherwise}/(1 +
+    #     exp(-|a3[i]|/2)²) otherwise}
     for i in range(128):
         a3_i = a3[i]
         shared = exp(-abs(real(0.5) * a3_i))
@@ -800,11 +790,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
                 total_1 += da4_j * W1[i+1,j]
                 total_2 += da4_j * W1[i+2,j]
             dh3[i], dh3[i+1], dh3[i+2] = total_0, total_1, total_2
-        # da3[i] = dh3[i] {1 if a3[i] = ∞
-        # 0 if a3[i] = -∞
-        # {1 + (1 + a3[i]) exp(-|a3[i]|/2)² if a3[i] > 0
-        # (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 + exp(-|a3[i]|/2)²)²
-        #     otherwise}
+        # da3[i] = dh3[i] {1 if a3[i] = ∞; 0 if a3[i] = -∞; {1 + (1 + a3[i]) exp(-|a3[i]|/2)² if
+        #     a3[i] > 0; (1 + a3[i] + exp(-|a3[i]|/2)²) exp(-|a3[i]|/2)² otherwise}/(1 +
+        #     exp(-|a3[i]|/2)²)² otherwise}
         # b3[i] ← b3[i] - step da3[i]
         for i in range(128):
             a3_i = a3[i]
@@ -843,11 +831,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t)
             step_h2 = step * h2[i]
             for j in range(128):
                 W2[i,j] -= step_dh2 * h1[j] + step_h2 * da3[j]
-        # da1[i] = dh1[i] {1 if a1[i] = ∞
-        # 0 if a1[i] = -∞
-        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
-        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
-        #     otherwise}
+        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if
+        #     a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+        #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(128):
             a1_i = a1[i]
             shared = exp(-abs(real(0.5) * a1_i))
@@ -929,10 +915,9 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
         for r in range(count):
             for i in range(128):
                 a1[r,i] += b1[i]
-        # h1[r,i] = {0 if a1[r,i] = -∞
-        # {a1[r,i] if a1[r,i] > 0
-        # a1[r,i] exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²) otherwise}
-        each_scaled_decay(h1.reshape(-1), a1.reshape(-1), 128 * count)
+        # h1[r,i] = {0 if a1[r,i] = -∞; {a1[r,i] if a1[r,i] > 0; a1[r,i] exp(-|a1[r,i]|/2)²
+        #     otherwise}/(1 + exp(-|a1[r,i]|/2)²) otherwise}
+        each_decay_scaled(h1.reshape(-1), a1.reshape(-1), 128 * count)
         # h2[r,i] = Σ_j<128 W2[i,j] h1[r,j]
         rows_x_rows(h2, h1, W2, count, 16, 128)
         # h2[r,i] ← b2[i] + h2[r,i]
@@ -945,10 +930,9 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
         for r in range(count):
             for i in range(128):
                 a3[r,i] += b3[i]
-        # h3[r,i] = {0 if a3[r,i] = -∞
-        # {a3[r,i] if a3[r,i] > 0
-        # a3[r,i] exp(-|a3[r,i]|/2)² otherwise}/(1 + exp(-|a3[r,i]|/2)²) otherwise}
-        each_scaled_decay(h3.reshape(-1), a3.reshape(-1), 128 * count)
+        # h3[r,i] = {0 if a3[r,i] = -∞; {a3[r,i] if a3[r,i] > 0; a3[r,i] exp(-|a3[r,i]|/2)²
+        #     otherwise}/(1 + exp(-|a3[r,i]|/2)²) otherwise}
+        each_decay_scaled(h3.reshape(-1), a3.reshape(-1), 128 * count)
         # a4[r,i] = Σ_j<128 W1[j,i] h3[r,j]
         rows_x_columns(a4, h3, W1, count, 64, 128)
         # a4[r,i] ← a4[r,i] + b4[i]
@@ -971,21 +955,17 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, b3, b4, learning_rate, decay, t, 
                 da4[r,i] = real(2) * f[r,i] - real(2) * y[r,i]
         # dh3[r,i] = Σ_j<64 W1[i,j] da4[r,j]
         rows_x_rows(dh3, da4, W1, count, 128, 64)
-        # da3[r,i] = dh3[r,i] {1 if a3[r,i] = ∞
-        # 0 if a3[r,i] = -∞
-        # {1 + (1 + a3[r,i]) exp(-|a3[r,i]|/2)² if a3[r,i] > 0
-        # (1 + a3[r,i] + exp(-|a3[r,i]|/2)²) exp(-|a3[r,i]|/2)² otherwise}/(1 + exp(-|a3[r,i]|/2)²)²
-        #     otherwise}
+        # da3[r,i] = dh3[r,i] {1 if a3[r,i] = ∞; 0 if a3[r,i] = -∞; {1 + (1 + a3[r,i])
+        #     exp(-|a3[r,i]|/2)² if a3[r,i] > 0; (1 + a3[r,i] + exp(-|a3[r,i]|/2)²)
+        #     exp(-|a3[r,i]|/2)² otherwise}/(1 + exp(-|a3[r,i]|/2)²)² otherwise}
         each_da3_da1(da3.reshape(-1), a3.reshape(-1), dh3.reshape(-1), 128 * count)
         # dh2[r,i] = Σ_j<128 W2[i,j] da3[r,j]
         rows_x_rows(dh2, da3, W2, count, 16, 128)
         # dh1[r,i] = Σ_j<16 W2[j,i] dh2[r,j]
         rows_x_columns(dh1, dh2, W2, count, 128, 16)
-        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞
-        # 0 if a1[r,i] = -∞
-        # {1 + (1 + a1[r,i]) exp(-|a1[r,i]|/2)² if a1[r,i] > 0
-        # (1 + a1[r,i] + exp(-|a1[r,i]|/2)²) exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)²
-        #     otherwise}
+        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
+        #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
+        #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
         each_da3_da1(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 128 * count)
         # total_l = Σ_r l[r]
         total_l = zero
@@ -1106,7 +1086,7 @@ def rows_x_rows(C, A, B, rows, columns, terms):
 
 
 @kernel
-def each_scaled_decay(A, B, count):
+def each_decay_scaled(A, B, count):
     """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 +
     exp(-|B[i]|/2)²) otherwise}."""
     for i in range(count):
@@ -1241,4 +1221,4 @@ def tolerate_failures(cache):
 
 
 KEPT = keep_machine_code(forward, loss, backward, sgd, sgd_overlapped, rows_x_rows,
-    each_scaled_decay, rows_x_columns, each_da3_da1, sgd_minibatch)
+    each_decay_scaled, rows_x_columns, each_da3_da1, sgd_minibatch)

@@ -110,7 +110,7 @@ Regenerate with:
     symbackprop generate --network gated.toml -o gated.py, or build(Network([...])) in
         Python
 
-The digest of what follows: c0ddd2dd2d50a0c7.
+The digest of what follows: d828ed901f9a8c0e.
 """
 
 import hashlib
@@ -220,9 +220,8 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
         constant = ratio(one, sqrt(real(1e-05) + v1))
         for i in range(48):
             a1[i] = b1[i] + constant * g1[i] * r1[i]
-        # h1[i] = {0 if a1[i] = -∞
-        # {a1[i] if a1[i] > 0
-        # a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
+        # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1 +
+        #     exp(-|a1[i]|/2)²) otherwise}
         for i in range(48):
             shared = exp(-abs(real(0.5) * a1[i]))
             h1[i] = (zero if a1[i] == -real(np.inf) else (a1[i] if a1[i] > zero
@@ -300,11 +299,9 @@ def sgd(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate, decay, l
             for j in range(32):
                 total2 += U2[j,i] * dz2[j]
             dh1[i] = total + total2
-        # da1[i] = dh1[i] {1 if a1[i] = ∞
-        # 0 if a1[i] = -∞
-        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
-        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
-        #     otherwise}
+        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if
+        #     a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+        #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(48):
             shared = exp(-abs(real(0.5) * a1[i]))
             da1[i] = (dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
@@ -458,10 +455,9 @@ def backward(x, y, W1, b1, g1, U2, V2, c2, d2, W3, b3, dW1, db1, dg1, dU2, dV2, 
         shared = one / (one + exp(-d2_i - z2_i))
         dz2[i] = dh2_i * shared * (one - shared) * (c2_i + w2_i)
     # dh1[i] = Σ_j<32 U2[j,i] dz2[j] + Σ_j<32 V2[j,i] dw2[j]
-    # da1[i] = dh1[i] {1 if a1[i] = ∞
-    # 0 if a1[i] = -∞
-    # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
-    # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)² otherwise}
+    # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] >
+    #     0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+    #     otherwise}
     # dv1 = -Σ_i<48 da1[i] g1[i] r1[i]/(2 (1e-05 + v1)**(3/2))
     total3 = zero
     for i in range(48):
@@ -529,9 +525,8 @@ def forward_from_z1(b1, g1, U2, V2, c2, d2, W3, b3, z1, r1, a1, h1, z2, w2, h2, 
         total2 += r1[i] * r1[i]
     v1 = real(0.020833333333333332) * total2
     # a1[i] = b1[i] + g1[i] r1[i]/√(1e-05 + v1)
-    # h1[i] = {0 if a1[i] = -∞
-    # {a1[i] if a1[i] > 0
-    # a1[i] exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²) otherwise}
+    # h1[i] = {0 if a1[i] = -∞; {a1[i] if a1[i] > 0; a1[i] exp(-|a1[i]|/2)² otherwise}/(1 +
+    #     exp(-|a1[i]|/2)²) otherwise}
     constant = ratio(one, sqrt(real(1e-05) + v1))
     for i in range(48):
         a1_i = b1[i] + constant * g1[i] * r1[i]
@@ -977,11 +972,9 @@ def sgd_overlapped(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rat
                 h1_j = h1[j]
                 U2[i,j] -= h1_j * step_dz2 + step_l2_x2 * U2[i,j]
                 V2[i,j] -= h1_j * step_dw2 + step_l2_x2 * V2[i,j]
-        # da1[i] = dh1[i] {1 if a1[i] = ∞
-        # 0 if a1[i] = -∞
-        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
-        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
-        #     otherwise}
+        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if
+        #     a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+        #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(48):
             a1_i = a1[i]
             shared = exp(-abs(real(0.5) * a1_i))
@@ -1156,11 +1149,9 @@ def sgd_deferred(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate,
                     h1_j = h1[j]
                     U2[i,j] -= h1_j * step_dz2 + step_l2_x2 * U2[i,j]
                     V2[i,j] -= h1_j * step_dw2 + step_l2_x2 * V2[i,j]
-            # da1[i] = dh1[i] {1 if a1[i] = ∞
-            # 0 if a1[i] = -∞
-            # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
-            # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
-            #     otherwise}
+            # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if
+            #     a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+            #     exp(-|a1[i]|/2)²)² otherwise}
             for i in range(48):
                 a1_i = a1[i]
                 shared = exp(-abs(real(0.5) * a1_i))
@@ -1276,10 +1267,9 @@ def sgd_minibatch(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate
             constant = ratio(one, sqrt(real(1e-05) + v1[r]))
             for i in range(48):
                 a1[r,i] = b1[i] + constant * r1[r,i] * g1[i]
-        # h1[r,i] = {0 if a1[r,i] = -∞
-        # {a1[r,i] if a1[r,i] > 0
-        # a1[r,i] exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²) otherwise}
-        each_scaled_decay(h1.reshape(-1), a1.reshape(-1), 48 * count)
+        # h1[r,i] = {0 if a1[r,i] = -∞; {a1[r,i] if a1[r,i] > 0; a1[r,i] exp(-|a1[r,i]|/2)²
+        #     otherwise}/(1 + exp(-|a1[r,i]|/2)²) otherwise}
+        each_decay_scaled(h1.reshape(-1), a1.reshape(-1), 48 * count)
         # z2[r,i] = Σ_j<48 U2[i,j] h1[r,j]
         rows_x_rows(z2, h1, U2, count, 32, 48)
         # w2[r,i] = Σ_j<48 V2[i,j] h1[r,j]
@@ -1352,11 +1342,9 @@ def sgd_minibatch(X, Y, order, W1, b1, g1, U2, V2, c2, d2, W3, b3, learning_rate
                     total += U2[j,i] * dz2[r,j]
                     total2 += V2[j,i] * dw2[r,j]
                 dh1[r,i] = total + total2
-        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞
-        # 0 if a1[r,i] = -∞
-        # {1 + (1 + a1[r,i]) exp(-|a1[r,i]|/2)² if a1[r,i] > 0
-        # (1 + a1[r,i] + exp(-|a1[r,i]|/2)²) exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)²
-        #     otherwise}
+        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
+        #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
+        #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
         each_da1(da1.reshape(-1), a1.reshape(-1), dh1.reshape(-1), 48 * count)
         # dv1[r] = -Σ_i<48 r1[r,i] da1[r,i] g1[i]/(2 (1e-05 + v1[r])**(3/2))
         for r in range(count):
@@ -1561,7 +1549,7 @@ def scale_and_add_columns_x_columns(C, A, B, rows, columns, terms, scale, factor
 
 
 @kernel
-def each_scaled_decay(A, B, count):
+def each_decay_scaled(A, B, count):
     """Set A[i] = {0 if B[i] = -∞; {B[i] if B[i] > 0; B[i] exp(-|B[i]|/2)² otherwise}/(1 +
     exp(-|B[i]|/2)²) otherwise}."""
     for i in range(count):
@@ -1742,5 +1730,5 @@ def tolerate_failures(cache):
 
 
 KEPT = keep_machine_code(forward, loss, backward, sgd, sgd_overlapped, rows_x_rows,
-    scale_and_add_columns_x_columns, sgd_deferred, each_scaled_decay, da3_x_W3, each_da1,
+    scale_and_add_columns_x_columns, sgd_deferred, each_decay_scaled, da3_x_W3, each_da1,
     sgd_minibatch)

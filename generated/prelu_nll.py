@@ -70,7 +70,7 @@ Regenerate with:
         --initializer glorot --step-size inverse --dtype float32 --learn slope=0.25 -o
         prelu_nll.py
 
-The digest of what follows: 189fe0a81eaf49cc.
+The digest of what follows: 0e439aec8419a0bc.
 """
 
 import hashlib
@@ -269,10 +269,8 @@ def backward(x, y, W1, b1, slope1, W2, b2, dW1, db1, dslope1, dW2, db2):
         da2_i = da2[i]
         for j in range(n1):
             dh1[j] += da2_i * W2[i,j]
-    # dslope1[0] = Σ_i {dh1[i] a1[i] if a1[i] ≤ 0
-    # 0 otherwise}
-    # da1[i] = dh1[i] {slope1[0] if a1[i] ≤ 0
-    # 1 otherwise}
+    # dslope1[0] = Σ_i {dh1[i] a1[i] if a1[i] ≤ 0; 0 otherwise}
+    # da1[i] = dh1[i] {slope1[0] if a1[i] ≤ 0; 1 otherwise}
     # dW1[i,j] = da1[i] x[j]
     # db1[i] = da1[i]
     dslope1[0] = zero

@@ -78,7 +78,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss bce --penalty none
         --initializer glorot --step-size inverse --dtype float64 -o sigmoid_bce.py
 
-The digest of what follows: e190660c774edc49.
+The digest of what follows: 488f7d7d459fcddc.
 """
 
 import hashlib
@@ -159,14 +159,14 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         # f[i] = 1/(1 + exp(-a2[i]))
         for i in range(n2):
             f[i] = one / (one + exp(-a2[i]))
-        # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0
-        # log1p(exp(-|a2[i]|)) - a2[i] y[i] otherwise}
+        # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|)) -
+        #     a2[i] y[i] otherwise}
         l = zero
         for i in range(n2):
             shared = log1p(exp(-abs(a2[i])))
             l += shared + a2[i] * (one - y[i]) if a2[i] > zero else shared - a2[i] * y[i]
-        # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0
-        # -y[i] - (y[i] - 1) exp(-|a2[i]|) otherwise}/(1 + exp(-|a2[i]|))
+        # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0; -y[i] - (y[i] - 1) exp(-|a2[i]|)
+        #     otherwise}/(1 + exp(-|a2[i]|))
         for i in range(n2):
             shared = exp(-abs(a2[i]))
             da2[i] = ((plus(one - y[i], -shared * y[i]) if a2[i] > zero else -y[i] - shared * (y[i]
@@ -238,8 +238,8 @@ def loss(X, Y, W1, b1, W2, b2):
                 total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
         forward_from_a1(W2, b2, a1, h1, a2, f)
-        # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0
-        # log1p(exp(-|a2[i]|)) - a2[i] y[i] otherwise}
+        # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|)) -
+        #     a2[i] y[i] otherwise}
         l = zero
         for i in range(n2):
             a2_i = a2[i]
@@ -266,15 +266,15 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2):
     for j in range(n1):
         shared = exp(-abs(a1[j]))
         dh1_da1[j] = shared / ((one + shared) * (one + shared))
-    # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0
-    # log1p(exp(-|a2[i]|)) - a2[i] y[i] otherwise}
+    # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|)) - a2[i]
+    #     y[i] otherwise}
     l = zero
     for i in range(n2):
         a2_i = a2[i]
         shared = log1p(exp(-abs(a2_i)))
         l += shared + a2_i * (one - y[i]) if a2_i > zero else shared - a2_i * y[i]
-    # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0
-    # -y[i] - (y[i] - 1) exp(-|a2[i]|) otherwise}/(1 + exp(-|a2[i]|))
+    # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0; -y[i] - (y[i] - 1) exp(-|a2[i]|)
+    #     otherwise}/(1 + exp(-|a2[i]|))
     for i in range(n2):
         a2_i = a2[i]
         shared = exp(-abs(a2_i))
@@ -650,8 +650,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         for j in range(n1):
             shared = exp(-abs(a1[j]))
             dh1_da1[j] = shared / ((one + shared) * (one + shared))
-        # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0
-        # log1p(exp(-|a2[i]|)) - a2[i] y[i] otherwise}
+        # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|)) -
+        #     a2[i] y[i] otherwise}
         l = zero
         for i in range(n2):
             a2_i = a2[i]
@@ -663,8 +663,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t):
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0
-        # -y[i] - (y[i] - 1) exp(-|a2[i]|) otherwise}/(1 + exp(-|a2[i]|))
+        # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0; -y[i] - (y[i] - 1) exp(-|a2[i]|)
+        #     otherwise}/(1 + exp(-|a2[i]|))
         # b2[i] ← b2[i] - step da2[i]
         for i in range(n2):
             a2_i = a2[i]
@@ -754,8 +754,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
             for j in range(n1):
                 shared = exp(-abs(a1[j]))
                 dh1_da1[j] = shared / ((one + shared) * (one + shared))
-            # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0
-            # log1p(exp(-|a2[i]|)) - a2[i] y[i] otherwise}
+            # l = Σ_i {a2[i] (1 - y[i]) + log1p(exp(-|a2[i]|)) if a2[i] > 0; log1p(exp(-|a2[i]|)) -
+            #     a2[i] y[i] otherwise}
             l = zero
             for i in range(n2):
                 a2_i = a2[i]
@@ -767,8 +767,8 @@ def sgd_deferred(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, block):
             losses += l
             # step = learning_rate/(1 + t decay)
             step = learning_rate / (one + decay * real(r + start + t))
-            # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0
-            # -y[i] - (y[i] - 1) exp(-|a2[i]|) otherwise}/(1 + exp(-|a2[i]|))
+            # da2[i] = {(1 - y[i]) - y[i] exp(-|a2[i]|) if a2[i] > 0; -y[i] - (y[i] - 1)
+            #     exp(-|a2[i]|) otherwise}/(1 + exp(-|a2[i]|))
             # b2[i] ← b2[i] - step da2[i]
             for i in range(n2):
                 a2_i = a2[i]
@@ -869,8 +869,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
         for r in range(count):
             for i in range(n2):
                 f[r,i] = one / (one + exp(-a2[r,i]))
-        # l[r] = Σ_i {a2[r,i] (1 - y[r,i]) + log1p(exp(-|a2[r,i]|)) if a2[r,i] > 0
-        # log1p(exp(-|a2[r,i]|)) - a2[r,i] y[r,i] otherwise}
+        # l[r] = Σ_i {a2[r,i] (1 - y[r,i]) + log1p(exp(-|a2[r,i]|)) if a2[r,i] > 0;
+        #     log1p(exp(-|a2[r,i]|)) - a2[r,i] y[r,i] otherwise}
         for r in range(count):
             total = zero
             for i in range(n2):
@@ -879,8 +879,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, learning_rate, decay, t, batch):
                 total += (shared + a2_ri * (one - y[r,i]) if a2_ri > zero else shared
                     - a2_ri * y[r,i])
             l[r] = total
-        # da2[r,i] = {(1 - y[r,i]) - y[r,i] exp(-|a2[r,i]|) if a2[r,i] > 0
-        # -y[r,i] - (y[r,i] - 1) exp(-|a2[r,i]|) otherwise}/(1 + exp(-|a2[r,i]|))
+        # da2[r,i] = {(1 - y[r,i]) - y[r,i] exp(-|a2[r,i]|) if a2[r,i] > 0; -y[r,i] - (y[r,i] - 1)
+        #     exp(-|a2[r,i]|) otherwise}/(1 + exp(-|a2[r,i]|))
         for r in range(count):
             for i in range(n2):
                 a2_ri = a2[r,i]

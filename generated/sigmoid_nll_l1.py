@@ -68,7 +68,7 @@ Regenerate with:
     symbackprop generate --activation sigmoid --hidden-layers 1 --loss nll --penalty l1
         --initializer glorot --step-size inverse --dtype float32 -o sigmoid_nll_l1.py
 
-The digest of what follows: a9ab94c9f1fd42bb.
+The digest of what follows: 9e9dd764b49231c2.
 """
 
 import hashlib
@@ -183,9 +183,8 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - l1 {-1 if W1[i,j] < 0
-        # 1 if W1[i,j] > 0
-        # 0 otherwise})
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0
+        #     otherwise})
         step_l1 = step * l1
         for i in range(n1):
             step_da1 = step * da1[i]
@@ -195,9 +194,8 @@ def sgd(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         # b1[i] ← b1[i] - step da1[i]
         for i in range(n1):
             b1[i] -= step * da1[i]
-        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - l1 {-1 if W2[i,j] < 0
-        # 1 if W2[i,j] > 0
-        # 0 otherwise})
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0
+        #     otherwise})
         for i in range(n2):
             step_da2 = step * da2[i]
             for j in range(n1):
@@ -279,9 +277,7 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l1):
         for j in range(n1):
             dh1[j] += da2_i * W2[i,j]
     # da1[i] = dh1_da1[i] dh1[i]
-    # dW1[i,j] = da1[i] x[j] + l1 {-1 if W1[i,j] < 0
-    # 1 if W1[i,j] > 0
-    # 0 otherwise}
+    # dW1[i,j] = da1[i] x[j] + l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}
     # db1[i] = da1[i]
     for i in range(n1):
         da1[i] = dh1_da1[i] * dh1[i]
@@ -290,9 +286,7 @@ def backward(x, y, W1, b1, W2, b2, dW1, db1, dW2, db2, l1):
             dW1[i,j] = (da1_i * x[j] + l1 * (-one if W1[i,j] < zero else one if W1[i,j] > zero
                 else zero))
         db1[i] = da1[i]
-    # dW2[i,j] = da2[i] h1[j] + l1 {-1 if W2[i,j] < 0
-    # 1 if W2[i,j] > 0
-    # 0 otherwise}
+    # dW2[i,j] = da2[i] h1[j] + l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0 otherwise}
     # db2[i] = da2[i]
     for i in range(n2):
         da2_i2 = da2[i]
@@ -673,9 +667,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
             da2[i] = f[i] - (one if i == y else zero)
             b2[i] -= step * da2[i]
         # dh1[j] = Σ_i W2[i,j] da2[i]
-        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - l1 {-1 if W2[i,j] < 0
-        # 1 if W2[i,j] > 0
-        # 0 otherwise})
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0
+        #     otherwise})
         for j in range(n1):
             dh1[j] = zero
         step_l1 = step * l1
@@ -707,9 +700,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, learning_rate, decay, l1, t):
         row = order[min(n+1,updates-1)]
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]
-        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - l1 {-1 if W1[i,j] < 0
-        # 1 if W1[i,j] > 0
-        # 0 otherwise})
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0
+        #     otherwise})
         # a1[i] = b1[i] + Σ_j W1[i,j] x_next[j]
         step_l1 = step * l1
         for i in range(0, n1 - (n1 % 3), 3):

@@ -88,7 +88,7 @@ Regenerate with:
         nll --penalty l1+l2 --initializer he --step-size inverse --dtype float32 -o
         silu_softplus_nll_l1_l2.py
 
-The digest of what follows: 6f44319e6594b5e9.
+The digest of what follows: 477addd28009eb67.
 """
 
 import hashlib
@@ -162,9 +162,8 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
             for j in range(n0):
                 total += W1[i,j] * x[j]
             a1[i] = b1[i] + total
-        # h1[j] = {0 if a1[j] = -∞
-        # {a1[j] if a1[j] > 0
-        # a1[j] exp(-|a1[j]|/2)² otherwise}/(1 + exp(-|a1[j]|/2)²) otherwise}
+        # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1 +
+        #     exp(-|a1[j]|/2)²) otherwise}
         for j in range(n1):
             shared = exp(-abs(real(0.5) * a1[j]))
             h1[j] = (zero if a1[j] == -real(np.inf) else (a1[j] if a1[j] > zero
@@ -222,11 +221,9 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
             da2_i = da2[i]
             for j in range(n1):
                 dh1[j] += da2_i * W2[i,j]
-        # da1[i] = dh1[i] {1 if a1[i] = ∞
-        # 0 if a1[i] = -∞
-        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
-        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
-        #     otherwise}
+        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if
+        #     a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+        #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(n1):
             shared = exp(-abs(real(0.5) * a1[i]))
             da1[i] = (dh1[i] * (one if a1[i] == real(np.inf) else zero if a1[i] == -real(np.inf)
@@ -238,9 +235,8 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
         losses += l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(n + t))
-        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j] - l1 {-1 if W1[i,j] < 0
-        # 1 if W1[i,j] > 0
-        # 0 otherwise})
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j] - l1 {-1 if W1[i,j] < 0; 1 if
+        #     W1[i,j] > 0; 0 otherwise})
         step_l1 = step * l1
         step_l2_x2 = l2_x2 * step
         for i in range(n1):
@@ -251,9 +247,8 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
         # b1[i] ← b1[i] - step da1[i]
         for i in range(n1):
             b1[i] -= step * da1[i]
-        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j] - l1 {-1 if W2[i,j] < 0
-        # 1 if W2[i,j] > 0
-        # 0 otherwise})
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j] - l1 {-1 if W2[i,j] < 0; 1 if
+        #     W2[i,j] > 0; 0 otherwise})
         for i in range(n2):
             step_da2 = step * da2[i]
             for j in range(n1):
@@ -262,9 +257,8 @@ def sgd(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1, l2, t):
         # b2[i] ← b2[i] - step da2[i]
         for i in range(n2):
             b2[i] -= step * da2[i]
-        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j] - l1 {-1 if W3[i,j] < 0
-        # 1 if W3[i,j] > 0
-        # 0 otherwise})
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j] - l1 {-1 if W3[i,j] < 0; 1 if
+        #     W3[i,j] > 0; 0 otherwise})
         for i in range(n3):
             step_da3 = step * da3[i]
             for j in range(n2):
@@ -352,13 +346,10 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
         da2_i = da2[i]
         for j in range(n1):
             dh1[j] += da2_i * W2[i,j]
-    # da1[i] = dh1[i] {1 if a1[i] = ∞
-    # 0 if a1[i] = -∞
-    # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
-    # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)² otherwise}
-    # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j] + l1 {-1 if W1[i,j] < 0
-    # 1 if W1[i,j] > 0
-    # 0 otherwise}
+    # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] >
+    #     0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
+    #     otherwise}
+    # dW1[i,j] = da1[i] x[j] + 2 l2 W1[i,j] + l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0 otherwise}
     # db1[i] = da1[i]
     l2_x2 = real(2) * l2
     for i in range(n1):
@@ -371,9 +362,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
             dW1[i,j] = (da1_i * x[j] + l2_x2 * W1[i,j] + l1 * (-one if W1[i,j] < zero else one
                 if W1[i,j] > zero else zero))
         db1[i] = da1[i]
-    # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j] + l1 {-1 if W2[i,j] < 0
-    # 1 if W2[i,j] > 0
-    # 0 otherwise}
+    # dW2[i,j] = da2[i] h1[j] + 2 l2 W2[i,j] + l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0 otherwise}
     # db2[i] = da2[i]
     for i in range(n2):
         da2_i2 = da2[i]
@@ -381,9 +370,7 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
             dW2[i,j] = (da2_i2 * h1[j] + l2_x2 * W2[i,j] + l1 * (-one if W2[i,j] < zero else one
                 if W2[i,j] > zero else zero))
         db2[i] = da2[i]
-    # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j] + l1 {-1 if W3[i,j] < 0
-    # 1 if W3[i,j] > 0
-    # 0 otherwise}
+    # dW3[i,j] = da3[i] h2[j] + 2 l2 W3[i,j] + l1 {-1 if W3[i,j] < 0; 1 if W3[i,j] > 0; 0 otherwise}
     # db3[i] = da3[i]
     for i in range(n3):
         da3_i2 = da3[i]
@@ -398,9 +385,8 @@ def backward(x, y, W1, b1, W2, b2, W3, b3, dW1, db1, dW2, db2, dW3, db3, l1, l2)
 def forward_from_a1(W2, b2, W3, b3, a1, h1, a2, h2, a3, e, f):
     """Compute h1, a2, h2, a3, e, f of one example from a1; return m, z."""
     n2, n1, n3 = W2.shape[0], W2.shape[1], W3.shape[0]
-    # h1[j] = {0 if a1[j] = -∞
-    # {a1[j] if a1[j] > 0
-    # a1[j] exp(-|a1[j]|/2)² otherwise}/(1 + exp(-|a1[j]|/2)²) otherwise}
+    # h1[j] = {0 if a1[j] = -∞; {a1[j] if a1[j] > 0; a1[j] exp(-|a1[j]|/2)² otherwise}/(1 +
+    #     exp(-|a1[j]|/2)²) otherwise}
     for j in range(n1):
         a1_j = a1[j]
         shared = exp(-abs(real(0.5) * a1_j))
@@ -776,9 +762,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             da3[i] = f[i] - (one if i == y else zero)
             b3[i] -= step * da3[i]
         # dh2[j] = Σ_i W3[i,j] da3[i]
-        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j] - l1 {-1 if W3[i,j] < 0
-        # 1 if W3[i,j] > 0
-        # 0 otherwise})
+        # W3[i,j] ← W3[i,j] + step (-da3[i] h2[j] - 2 l2 W3[i,j] - l1 {-1 if W3[i,j] < 0; 1 if
+        #     W3[i,j] > 0; 0 otherwise})
         for j in range(n2):
             dh2[j] = zero
         step_l1 = step * l1
@@ -810,9 +795,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
             da2[i] = -dh2[i] * expm1(-h2[i])
             b2[i] -= step * da2[i]
         # dh1[j] = Σ_i W2[i,j] da2[i]
-        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j] - l1 {-1 if W2[i,j] < 0
-        # 1 if W2[i,j] > 0
-        # 0 otherwise})
+        # W2[i,j] ← W2[i,j] + step (-da2[i] h1[j] - 2 l2 W2[i,j] - l1 {-1 if W2[i,j] < 0; 1 if
+        #     W2[i,j] > 0; 0 otherwise})
         for j in range(n1):
             dh1[j] = zero
         step_l1 = step * l1
@@ -839,11 +823,9 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
                 W2_i2j -= (W2_i2j * step_l2_x2 + h1_j * step_da2_2 + step_l1 * (-one
                     if W2_i2j < zero else one if W2_i2j > zero else zero))
                 W2[i,j], W2[i+1,j], W2[i+2,j] = W2_ij, W2_i1j, W2_i2j
-        # da1[i] = dh1[i] {1 if a1[i] = ∞
-        # 0 if a1[i] = -∞
-        # {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if a1[i] > 0
-        # (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 + exp(-|a1[i]|/2)²)²
-        #     otherwise}
+        # da1[i] = dh1[i] {1 if a1[i] = ∞; 0 if a1[i] = -∞; {1 + (1 + a1[i]) exp(-|a1[i]|/2)² if
+        #     a1[i] > 0; (1 + a1[i] + exp(-|a1[i]|/2)²) exp(-|a1[i]|/2)² otherwise}/(1 +
+        #     exp(-|a1[i]|/2)²)² otherwise}
         for i in range(n1):
             a1_i = a1[i]
             shared = exp(-abs(real(0.5) * a1_i))
@@ -853,9 +835,8 @@ def sgd_overlapped(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1
         row = order[min(n+1,updates-1)]
         x_next = X[row]
         # b1[i] ← b1[i] - step da1[i]
-        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j] - l1 {-1 if W1[i,j] < 0
-        # 1 if W1[i,j] > 0
-        # 0 otherwise})
+        # W1[i,j] ← W1[i,j] + step (-da1[i] x[j] - 2 l2 W1[i,j] - l1 {-1 if W1[i,j] < 0; 1 if
+        #     W1[i,j] > 0; 0 otherwise})
         # a1[i] = b1[i] + Σ_j W1[i,j] x_next[j]
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
@@ -928,9 +909,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         for r in range(count):
             for i in range(n1):
                 a1[r,i] += b1[i]
-        # h1[r,j] = {0 if a1[r,j] = -∞
-        # {a1[r,j] if a1[r,j] > 0
-        # a1[r,j] exp(-|a1[r,j]|/2)² otherwise}/(1 + exp(-|a1[r,j]|/2)²) otherwise}
+        # h1[r,j] = {0 if a1[r,j] = -∞; {a1[r,j] if a1[r,j] > 0; a1[r,j] exp(-|a1[r,j]|/2)²
+        #     otherwise}/(1 + exp(-|a1[r,j]|/2)²) otherwise}
         for r in range(count):
             for j in range(n1):
                 a1_rj = a1[r,j]
@@ -943,8 +923,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         for r in range(count):
             for i in range(n2):
                 a2[r,i] += b2[i]
-        # h2[r,j] = {a2[r,j] + log1p(exp(-|a2[r,j]|)) if a2[r,j] > 0
-        # log1p(exp(-|a2[r,j]|)) otherwise}
+        # h2[r,j] = {a2[r,j] + log1p(exp(-|a2[r,j]|)) if a2[r,j] > 0; log1p(exp(-|a2[r,j]|))
+        #     otherwise}
         for r in range(count):
             for j in range(n2):
                 a2_rj = a2[r,j]
@@ -992,11 +972,9 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
                 da2[r,i] = -dh2[r,i] * expm1(-h2[r,i])
         # dh1[r,j] = Σ_i W2[i,j] da2[r,i]
         rows_x_columns(dh1, da2, W2, count, n1, n2)
-        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞
-        # 0 if a1[r,i] = -∞
-        # {1 + (1 + a1[r,i]) exp(-|a1[r,i]|/2)² if a1[r,i] > 0
-        # (1 + a1[r,i] + exp(-|a1[r,i]|/2)²) exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)²
-        #     otherwise}
+        # da1[r,i] = dh1[r,i] {1 if a1[r,i] = ∞; 0 if a1[r,i] = -∞; {1 + (1 + a1[r,i])
+        #     exp(-|a1[r,i]|/2)² if a1[r,i] > 0; (1 + a1[r,i] + exp(-|a1[r,i]|/2)²)
+        #     exp(-|a1[r,i]|/2)² otherwise}/(1 + exp(-|a1[r,i]|/2)²)² otherwise}
         for r in range(count):
             for i in range(n1):
                 a1_ri = a1[r,i]
@@ -1015,9 +993,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         losses += total_l
         # step = learning_rate/(1 + t decay)
         step = learning_rate / (one + decay * real(t + update))
-        # W1[i,j] ← W1[i,j] - 2 step l2 W1[i,j] - step l1 {-1 if W1[i,j] < 0
-        # 1 if W1[i,j] > 0
-        # 0 otherwise}
+        # W1[i,j] ← W1[i,j] - 2 step l2 W1[i,j] - step l1 {-1 if W1[i,j] < 0; 1 if W1[i,j] > 0; 0
+        #     otherwise}
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         for i in range(n1):
@@ -1031,9 +1008,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         for r in range(count):
             for i in range(n1):
                 b1[i] -= step_per_count * da1[r,i]
-        # W2[i,j] ← W2[i,j] - 2 step l2 W2[i,j] - step l1 {-1 if W2[i,j] < 0
-        # 1 if W2[i,j] > 0
-        # 0 otherwise}
+        # W2[i,j] ← W2[i,j] - 2 step l2 W2[i,j] - step l1 {-1 if W2[i,j] < 0; 1 if W2[i,j] > 0; 0
+        #     otherwise}
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         for i in range(n2):
@@ -1047,9 +1023,8 @@ def sgd_minibatch(X, Y, order, W1, b1, W2, b2, W3, b3, learning_rate, decay, l1,
         for r in range(count):
             for i in range(n2):
                 b2[i] -= step_per_count * da2[r,i]
-        # W3[i,j] ← W3[i,j] - 2 step l2 W3[i,j] - step l1 {-1 if W3[i,j] < 0
-        # 1 if W3[i,j] > 0
-        # 0 otherwise}
+        # W3[i,j] ← W3[i,j] - 2 step l2 W3[i,j] - step l1 {-1 if W3[i,j] < 0; 1 if W3[i,j] > 0; 0
+        #     otherwise}
         step_l1 = step * l1
         step_l2_x2 = real(2) * step * l2
         for i in range(n3):

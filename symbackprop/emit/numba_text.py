@@ -115,8 +115,18 @@ def side_by_side(assignments: Iterable[str], width: int) -> list[str]:
 
 def comment(text: str, width: int = WIDTH - len(_INDENT)) -> list[str]:
     """Return formulas as comment lines, each in its own where one line has no room for all."""
-    formulas = [text] if len(text) <= width - 2 else text.split("; ")
+    formulas = [text] if len(text) <= width - 2 else _formulas(text)
     return [f"# {line}" for formula in formulas for line in wrap(formula, width - 2, later=_INDENT)]
+
+
+def _formulas(text: str) -> list[str]:
+    """Return the formulas of a comment, of which each may have cases in braces."""
+    made: list[str] = []
+    depth = 0
+    for part in text.split("; "):
+        made = [*made[:-1], f"{made[-1]}; {part}"] if depth else [*made, part]
+        depth += part.count("{") - part.count("}")
+    return made
 
 
 def _lines(statement: Statement, width: int) -> list[str]:

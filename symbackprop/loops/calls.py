@@ -78,7 +78,7 @@ def _of_each(equation: Equation) -> Call | None:
     row = Equation(renamed.lhs.xreplace(swap), renamed.rhs.xreplace(swap), (i,))
     body = hoist(share(tuple(replace(s, why="") for s in lower(row))), frozenset(map(str, values)))
     simple = isinstance(row.rhs, Function) and len(row.rhs.atoms(Indexed)) == 1
-    name = f"each_{'_'.join(called)}" if simple else "each_{A}"
+    name = f"each_{'_'.join(sorted(called))}" if simple else "each_{A}"
     kernel = _kernel(name, row, values, body, Argument(COUNT.name, (), "size"))
     rows = tuple((-1,) for v in values if isinstance(v, IndexedBase))
     return Call(kernel, (*values, whole), equation.written(code=True), rows)

@@ -58,6 +58,8 @@ def test_comments_are_wrapped():
     assert len(made) > 1
     assert all(line.startswith("# ") and len(line) <= 100 for line in made)
     assert comment("") == []
+    cases = "h[i] = {0 if a[i] = -∞; {a[i] if a[i] > 0; 0 otherwise}/2 otherwise}"
+    assert comment(f"{cases}; q[i] = {'h[i] + ' * 5}1") == [f"# {cases}", f"# q[i] = {'h[i] + ' * 5}1"]
 
 
 def test_a_kernel_reads_each_size_once():
