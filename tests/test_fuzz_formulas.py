@@ -54,6 +54,8 @@ ONCE_WRONG = {  # each was found by a random formula, and shrunk
 }
 SLOWLY = {
     "conditions within": one("softplus", one("expm1", one("if", one(">", a, "100"), one("erf", "3"), CUBE))),
+    "an angle that is infinite": one("sinc", one("*", a, a)),
+    "digits far out are lost either way, those beside 0 are not": one("sinc", one("*", "0.1", a)),
     "a root of what decays": one("**", one("erfc", a), "0.5"),
 }
 

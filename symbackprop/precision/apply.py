@@ -35,6 +35,7 @@ class Change:
 
 
 Keep = Callable[[Change], Expr]
+LOST = 1e6  # ULP from which on no digits are left, as of the sine of a rounded number of 1e20: then how often counts
 
 
 @dataclass
@@ -74,21 +75,21 @@ class Forms:
         part
             The function as derived.
         """
-        error, wrong = self._measured(part, through)
+        error, wrong, many = self._measured(part, through)
         if error <= GOOD and not wrong:
             return None
         own = self.choice(part)
-        error_after, still_wrong = self._measured(part, own.after)
-        if (still_wrong, error_after) >= (wrong, error):
+        error_after, still_wrong, many_after = self._measured(part, own.after)
+        if (still_wrong, min(error_after, LOST), many_after) >= (wrong, min(error, LOST), many):
             return None
         return replace(own, error=error, wrong=wrong, error_after=error_after, still_wrong=still_wrong)
 
-    def _measured(self, part: Expr, form: Expr) -> tuple[float, int]:
+    def _measured(self, part: Expr, form: Expr) -> tuple[float, int, int]:
         key = f"{srepr(part)} as {srepr(form)}"
         if not is_measure(self.known.get(key)):
             self.known[key] = measured(part, form, X, _targets(part))
-        error, wrong = self.known[key]
-        return error, wrong
+        error, wrong, many = self.known[key]
+        return error, wrong, many
 
     def rewritten(self, equation: Equation, kept: Iterable[Equation] = (), keep: Keep | None = None) -> Equation:
         """Return an equation with its parts in the forms chosen for them.

@@ -80,7 +80,7 @@ _NUMBERS = ("error", "error_after", "wrong", "still_wrong")
 def is_measure(known: Any) -> bool:
     """Whether what was remembered is what `measured` returned."""
     match known:
-        case [float(), int()]:
+        case [float(), int(), int()]:
             return True
     return False
 

@@ -15,6 +15,7 @@ from sympy import (
     Dummy,
     Expr,
     Function,
+    Integer,
     Max,
     Min,
     Mul,
@@ -38,6 +39,7 @@ from sympy import (
     sin,
     sinh,
     sqrt,
+    tan,
     tanh,
     together,
 )
@@ -53,6 +55,7 @@ from symbackprop.precision.exponentials import (
     kept_in_order,
 )  # fmt: skip
 
+FARTHEST = Integer(2) ** 100  # of a number that was rounded the angle is anything long before
 MOST_TERMS = 64  # of what is multiplied out: a dozen factors of two terms each are thousands
 
 
@@ -193,6 +196,12 @@ def in_terms(f: Expr, _: Symbol) -> Expr | None:
     return expand(f, power_exp=False, log=False) if sums <= MOST_TERMS else None
 
 
+def clamped(f: Expr, x: Symbol) -> Expr:
+    """Keep what angles are of finite: sin(x²)/x² is 0 far out, where x² may be infinite and its sine is NaN."""
+    names = {e: Max(-FARTHEST, Min(FARTHEST, e.args[0])) for e in f.atoms(sin, cos, tan) if e.args[0] != x}
+    return f.xreplace({e: e.func(within) for e, within in names.items()})
+
+
 def reflected(f: Expr, x: Symbol) -> Expr | None:
     """Write atan u as ±π/2 - atan(1/u): in 1/2 + atan(x)/π what cancels is gone."""
     if not f.has(atan):
@@ -255,6 +264,7 @@ FORMS: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
 COSTLY: dict[str, Callable[[Expr, Symbol], Iterator[Expr | None]]] = {
     "terms": lambda f, x: iter([in_terms(f, x)]),
     "complements": complements,
+    "clamped": lambda f, x: iter([clamped(f, x)]),
     "half angle": lambda f, x: iter([half_angles(f, x)]),
     "saturated": lambda f, x: iter([saturated(f, x)]),
     "reflected": lambda f, x: iter([reflected(f, x)]),

@@ -166,10 +166,10 @@ def _least(errors: Mapping[str, Array], where: Array) -> float:
     return min(largest_error(e, where) for e in errors.values())
 
 
-def measured(f: Expr, form: Expr, x: Symbol, targets: Iterable[Symbol] = ()) -> tuple[float, int]:
-    """Return the largest error in ULP of a form of f, on held-out points, and how many of its values are wrong."""
-    held_out = _samples(f, x, dict.fromkeys(targets, TARGETS), HELD_OUT, JUDGING)
-    return _worst_and_wrong(held_out.errors(form))
+def measured(f: Expr, form: Expr, x: Symbol, targets: Iterable[Symbol] = ()) -> tuple[float, int, int]:
+    """Return the largest error in ULP of a form of f on held-out points, how many are wrong, and how many not good."""
+    errors = _samples(f, x, dict.fromkeys(targets, TARGETS), HELD_OUT, JUDGING).errors(form)
+    return *_worst_and_wrong(errors), int(np.sum(errors > GOOD))
 
 
 def _worst_and_wrong(errors: Array) -> tuple[float, int]:

@@ -4,13 +4,13 @@ from functools import partial
 
 import pytest
 from mpmath import mp
-from sympy import Abs, Max, Piecewise, cosh, erf, exp, log, sinh, sqrt, tanh
+from sympy import Abs, Max, Piecewise, atan, cos, cosh, erf, exp, log, sin, sinh, sqrt, tanh
 
 from symbackprop.expr.symbols import decay, plus
 from symbackprop.precision import apply
 from symbackprop.precision.candidates import by_piece, candidates, nested
 from symbackprop.precision.max_shift import by_rules
-from symbackprop.precision.rewrites import FORMS
+from symbackprop.precision.rewrites import COSTLY, FORMS
 from symbackprop.precision.search import _form_inside
 from symbackprop.precision.truth import exact
 
@@ -73,6 +73,23 @@ def test_every_form_of_what_is_within_has_the_same_value(f):
             for text in ("-2.5", "-0.75", "0.001", "1.5"):
                 right, found = (exact(e, {x: mp.mpf(text)}) for e in (f, form))
                 assert abs(found - right) <= mp.mpf("1e-25") * (1 + abs(right)), (form, text)
+
+
+COSTLIER = (
+    log(x**-2), log(-2 * x**3), log(5 * x**4 * cosh(x) / tanh(x) ** 2), log(2) * exp(x * log(2)), sin(x**2) / x**2, 1 - cos(3 * x),
+    tanh(x) ** 2 - 1, 1 / (2 + atan(x**3)), exp(sinh(x)) / 3, 1 + erf(x),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("f", COSTLIER, ids=str)
+def test_every_costlier_form_has_the_same_value(f):
+    made = candidates(f, x, f, COSTLY)
+    assert len(made) > 1
+    with mp.workprec(400):
+        for form in made.values():
+            for text in POINTS:
+                right, found = (exact(e, {x: mp.mpf(text)}) for e in (f, form))
+                assert mp.isnan(right) or abs(found - right) <= mp.mpf("1e-80") * (1 + abs(right)), (form, text)
 
 
 def test_every_kind_of_form_is_made_for_some_formula():
