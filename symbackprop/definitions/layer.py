@@ -1,4 +1,4 @@
-"""A layer as a few index equations, from the layer below to its own values; it is placed by `placing`."""
+"""A layer as a few index equations, from the layer below to its own values; `instantiate.py` gives it its place."""
 
 from __future__ import annotations
 

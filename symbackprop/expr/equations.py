@@ -1,4 +1,4 @@
-"""The words every floor speaks: Equation, Step, Derivation. Frozen data; no derivative is taken here."""
+"""What is given and derived: Equation, Step, Derivation. Frozen data; no derivative is taken here."""
 
 from __future__ import annotations
 

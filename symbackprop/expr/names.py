@@ -1,4 +1,4 @@
-"""Names that the generator makes, kept apart from those that a user gives.
+"""Names of a network's arrays, printed apart from one another and from those that the generator makes.
 
 A name of a layer is printed with the layer's number behind it: ``total`` of layer 2 is ``total2``, and ``dW1`` is what
 the gradient of ``W`` of layer 1 is called.
