@@ -163,13 +163,13 @@ def floats(dtype: str, count: int, seed: int) -> Array:
 def compiled(expr: Expr, dtype: str, *, exact_form: bool = False) -> Callable[[Array], Array]:
     """Return the compiled kernel of a formula of a, as a function of an array."""
     network = Network((expr,), "squared")
-    asked = {"activations": [formula(expr)], "loss": "audit", "dtype": dtype, "exact_form": exact_form}
+    asked = {"activations": [formula(expr)], "loss": "audit", "dtype": dtype, "exact_form": exact_form, "only": "plain"}
     asked["expression"] = srepr(expr)
 
     def generate() -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return assembled(network, "audit", dtype, exact_form=exact_form).text
+            return assembled(network, "audit", dtype, exact_form=exact_form, plain=True).text
 
     module = find_module(asked, generate)
     one, none = (np.full(shape, v, dtype) for shape, v in (((1, 1), 1), (1, 0)))

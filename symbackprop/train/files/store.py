@@ -25,7 +25,7 @@ def find_module(request: Mapping[str, Any], generate: Callable[[], str]) -> Modu
     Parameters
     ----------
     request
-        Everything the text depends on, as JSON: names and lists of names.
+        Everything the text depends on, as JSON: names and lists of names; "only" where it has the lecture's loop alone.
     generate
         Returns the text of the module; called only where the cache has none from this version.
 
@@ -34,15 +34,15 @@ def find_module(request: Mapping[str, Any], generate: Callable[[], str]) -> Modu
     ValueError
         If the text is not a generated module.
     """
-    path = cache_folder() / f"{module_name(request)}.py"
-    if not _is_usable(path):
+    path, plain = cache_folder() / f"{module_name(request)}.py", "only" in request
+    if not _is_usable(path, plain=plain):
         text = generate()
         try:
             write_text(path, text)
         except ValueError:  # a full disk is no reason not to train
             path = _temporary() / path.name
             write_text(path, text)
-    return import_module(path)
+    return import_module(path, plain=plain)
 
 
 def module_name(request: Mapping[str, Any]) -> str:
@@ -134,9 +134,9 @@ def _temporary() -> Path:
     return Path(_temporary_folder().name)
 
 
-def _is_usable(path: Path) -> bool:
+def _is_usable(path: Path, *, plain: bool) -> bool:
     try:
-        spec_of(path)
+        spec_of(path, plain=plain)
     except ValueError:
         return False
     return True
