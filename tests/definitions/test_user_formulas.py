@@ -93,7 +93,8 @@ def test_derive_shows_a_typed_loss_of_the_right_class(run):
 )
 def test_every_step_of_typed_formulas_checks_itself(network):
     derive(network).check()
-    assert json.loads(json.dumps(build(network).spec)) == build(network).spec
+    spec = build(network).spec
+    assert json.loads(json.dumps(spec)) == spec
 
 
 def test_the_output_of_a_typed_loss():
