@@ -25,7 +25,7 @@ LARGEST = 3.4028234663852886e38  # of float32, the smaller of the two types that
 RESERVED = frozenset([*FUNCTIONS, "gamma", "pi", *keyword.kwlist])  # what formulas have for something else
 
 
-def values_of(given: Any, field: str) -> tuple[tuple[str, float], ...]:
+def values_of(initial: Any, field: str) -> tuple[tuple[str, float], ...]:
     """Return names with their initial values, sorted and checked.
 
     >>> values_of({"slope": 0.25}, "learned")
@@ -37,10 +37,10 @@ def values_of(given: Any, field: str) -> tuple[tuple[str, float], ...]:
         If a name is none that can be given, or a value is not a finite number.
     """
     try:
-        pairs = dict(given)
+        pairs = dict(initial)
     except (TypeError, ValueError):
         raise ValueError(
-            f"{field} is {given!r}, expected names with initial values such as {{'slope': 0.25}}"
+            f"{field} is {initial!r}, expected names with initial values such as {{'slope': 0.25}}"
         ) from None
     for name, value in pairs.items():
         _check_name(name, field)
@@ -79,34 +79,34 @@ def as_texts(used: Mapping[str, float], per_unit: Mapping[str, float]) -> dict[s
     return {field: [f"{n}={v!r}" for n, v in values.items() if n in names] for field, names in fields.items()}
 
 
-def applied(made: Any, argument: Expr, symbol: Symbol, learnt: Mapping[str, Expr] = MappingProxyType({})) -> Expr:
+def apply(formula: Any, argument: Expr, symbol: Symbol, learnt: Mapping[str, Expr] = MappingProxyType({})) -> Expr:
     """Return a formula of one symbol and of learnt parameters, by their names, or a function of them, at arguments."""
-    if callable(made) and not isinstance(made, Expr):
-        given = arguments_for(made, learnt)
+    if callable(formula) and not isinstance(formula, Expr):
+        arguments = arguments_for(formula, learnt)
         try:
-            return exact(made(argument, **given))
+            return exact(formula(argument, **arguments))
         except (TypeError, AttributeError) as error:  # it wants a number, not a symbol
-            name = getattr(made, "__name__", repr(made))
+            name = getattr(formula, "__name__", repr(formula))
             raise ValueError(
                 f"the function {name:.40} cannot be applied to the symbol {argument}: {error}; use SymPy's functions, "
                 "and Piecewise((x, condition), (y, True)) in place of x if condition else y"
             ) from None
-    made = exact(made)
-    swap = {s: learnt[s.name] for s in made.free_symbols if s.name in learnt}
-    free = made.free_symbols - set(swap)
+    formula = exact(formula)
+    swap = {s: learnt[s.name] for s in formula.free_symbols if s.name in learnt}
+    free = formula.free_symbols - set(swap)
     if not free <= {symbol} and len(free) != 1:
         more = " beside those in learned" if learnt else ""
-        raise ValueError(f"the formula {made} has the symbols {sorted(map(str, free))}, expected one{more}")
-    return made.xreplace({**dict.fromkeys(free, argument), **swap})
+        raise ValueError(f"the formula {formula} has the symbols {sorted(map(str, free))}, expected one{more}")
+    return formula.xreplace({**dict.fromkeys(free, argument), **swap})
 
 
 def arguments_for(g: Callable[..., Expr], learnt: Mapping[str, Expr]) -> dict[str, Expr]:
     """Return the learnt parameters that a function of (a, ...) takes; ValueError if it takes what is not learnt."""
     try:
-        taken = list(inspect.signature(g).parameters.values())[1:]
+        parameters = list(inspect.signature(g).parameters.values())[1:]
     except (TypeError, ValueError):  # a class or a function of C says nothing of its arguments
         return {}
-    named = [p for p in taken if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}]
+    named = [p for p in parameters if p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}]
     for parameter in named:
         if parameter.default is parameter.empty and parameter.name not in learnt:
             known = f"learned={{{parameter.name!r}: 0.25}}"

@@ -13,7 +13,7 @@ from symbackprop.definitions.layers import LAYERS
 from symbackprop.definitions.losses import LOSSES, OUTPUTS
 from symbackprop.definitions.penalties import PENALTIES
 from symbackprop.definitions.step_sizes import FACTORS
-from symbackprop.definitions.user_formulas import is_typed, typed, typed_loss
+from symbackprop.definitions.user_formulas import is_typed, read_typed, typed_loss
 from symbackprop.expr.suggest import did_you_mean
 from symbackprop.parse.lexer import normalised
 
@@ -39,7 +39,7 @@ def look_up(what: str, choice: Any, names: Mapping[str, Expr]) -> Any:
     """
     table = TABLES[what]
     if is_typed(what, choice, table):
-        return typed_loss(choice, names) if what == "loss" else typed(what, choice, names)
+        return typed_loss(choice, names) if what == "loss" else read_typed(what, choice, names)
     if not isinstance(choice, str) or choice in table:
         return table[choice] if isinstance(choice, str) else choice
     raise ValueError(f"unknown {what} {choice!r}: {did_you_mean(choice, table)}known are {', '.join(table)}")

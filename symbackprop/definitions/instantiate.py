@@ -16,7 +16,7 @@ from symbackprop.definitions.layer import Layer
 from symbackprop.definitions.shape_inference import (
     Shape,
     accesses,
-    filled,
+    fill_in,
     letters,
     require_within,
     shape_of,
@@ -71,13 +71,13 @@ class LayerInstance:
         return self.output.shape
 
 
-def instantiate(made: Layer, number: str, below: str, output: str, known: Mapping[str, Shape],
-          given: Mapping[str, Expr] | None = None) -> LayerInstance:  # fmt: skip
+def instantiate(layer: Layer, number: str, below: str, output: str, known: Mapping[str, Shape],
+          by_letter: Mapping[str, Expr] | None = None) -> LayerInstance:  # fmt: skip
     """Return a layer with its shapes inferred.
 
     Parameters
     ----------
-    made
+    layer
         The layer.
     number
         Of the layer, a part of all its names.
@@ -85,7 +85,7 @@ def instantiate(made: Layer, number: str, below: str, output: str, known: Mappin
         The name of what it reads as `h`, and of what it calls `a`.
     known
         Shapes of all arrays that are computed before it, and of all parameters so far.
-    given
+    by_letter
         Further sizes by letter, of a network whose sizes are symbols.
 
     Raises
@@ -93,13 +93,12 @@ def instantiate(made: Layer, number: str, below: str, output: str, known: Mappin
     ValueError
         If a size is found nowhere, shapes contradict one another, or a read is out of range.
     """
-    names = {"h": below, "a": output, **{word: _global(name) for word, name in made.uses.items()}}
+    names = {"h": below, "a": output, **{word: _global(name) for word, name in layer.uses.items()}}
     for word, name in names.items():
-        if word in made.uses and name not in known:
-            raise ValueError(f"the layer {made.name!r:.60} uses {made.uses[word]!r}, which no earlier layer has")
-    sizes = {**{letter: Integer(n) for letter, n in made.sizes.items()}, **(given or {})}
-    placing = _Instantiation(made, number, names, dict(known), sizes)
-    return placing.done()
+        if word in layer.uses and name not in known:
+            raise ValueError(f"the layer {layer.name!r:.60} uses {layer.uses[word]!r}, which no earlier layer has")
+    sizes = {**{letter: Integer(n) for letter, n in layer.sizes.items()}, **(by_letter or {})}
+    return _Instantiation(layer, number, names, dict(known), sizes).instantiate()
 
 
 def _global(name: str) -> str:
@@ -123,29 +122,30 @@ _Read = tuple[Indexed, IndexEquation, Mapping[Symbol, Expr]]  # of a parameter
 class _Instantiation:
     """The state while the equations of a layer are placed one after the other."""
 
-    def __init__(self, made: Layer, number: str, names: dict[str, str], known: dict[str, Shape],
-                 given: dict[str, Expr]) -> None:  # fmt: skip
-        self.layer, self.number, self.known, self.given = made, number, known, given
+    def __init__(self, layer: Layer, number: str, names: dict[str, str], known: dict[str, Shape],
+                 by_letter: dict[str, Expr]) -> None:  # fmt: skip
+        self.layer, self.number, self.known, self.by_letter = layer, number, known, by_letter
         self.allocator = Allocator(number)
-        self.names = {w: self.allocator.allocate(w) for w in dict.fromkeys(_words(made)) if w not in names} | names
+        self.names = {w: self.allocator.allocate(w) for w in dict.fromkeys(_words(layer)) if w not in names} | names
         self.equations: list[Equation] = []
         self.parameters: dict[str, tuple[Axis, ...]] = {}
         self.fans: dict[str, tuple[Expr, Expr]] = {}
         self.values: dict[str, float] = {}
-        self.places: dict[str, str] = {}  # where the shape of a parameter was found
+        self.origins: dict[str, str] = {}  # where the shape of a parameter was found
         self.open: dict[str, list[_Read]] = {}  # where those are read whose shape is not known yet
         self.unchecked: list[tuple[IndexEquation, dict[Symbol, Expr]]] = []
-        used = {a.name for e in made.equations for a in accesses(e.rhs)} | {name_of(e.lhs) for e in made.equations}
-        self.spare = _spare_names(used | {i.name for e in made.equations for i in letters(e)})
+        equations = layer.equations
+        used = {a.name for e in equations for a in accesses(e.rhs)} | {name_of(e.lhs) for e in equations}
+        self.spare = _spare_names(used | {i.name for e in equations for i in letters(e)})
 
-    def done(self) -> LayerInstance:
+    def instantiate(self) -> LayerInstance:
         for equation in self.layer.equations:
-            self._place(equation)
+            self._instantiate(equation)
         for name in [*self.open]:
             self._close(name, last=True)
-        for made, sizes in self.unchecked:
-            require_within(made, self._known_as_written(), sizes)
-        reached = _reached({self.equations[-1].name}, self.equations)
+        for equation, sizes in self.unchecked:
+            require_within(equation, self._known_as_written(), sizes)
+        reached = _reach({self.equations[-1].name}, self.equations)
         for name in (*(e.name for e in self.equations), *self.parameters):
             if name not in reached:
                 text = next(
@@ -154,23 +154,23 @@ class _Instantiation:
                 raise ValueError(f"{name.partition('^')[0]} in {text!r} never reaches a, and would learn nothing")
         return LayerInstance(self.layer, tuple(self.equations), self.parameters, self.fans, self.values)
 
-    def _place(self, written: IndexEquation) -> None:
-        sizes = sizes_of(written, self._known_as_written(), self.given, self.layer.equations)
-        self.unchecked.append((filled(self._counted(written), sizes), sizes))
-        made, sizes = _apart(filled(self._renamed(self._counted(written)), sizes), sizes)
-        self._find_parameters(made, sizes)
-        self.known[name_of(made.lhs)] = shape_of(made, made.lhs, sizes) if isinstance(made.lhs, Indexed) else ()
-        axes = [Axis(i.name, sizes[i]) for i in letters(made) if isinstance(made.lhs, Indexed) and made.lhs.has(i)]
-        kinds = {"a": Role.PRE_ACTIVATION, "h": Role.VALUES} if name_of(made.lhs) == self.names["a"] else {}
-        why = kinds.get(name_of(made.lhs)[0], Role.INTERMEDIATE)
-        self._add(Equation(made.lhs, made.rhs, tuple(axes), why), sizes)
+    def _instantiate(self, written: IndexEquation) -> None:
+        sizes = sizes_of(written, self._known_as_written(), self.by_letter, self.layer.equations)
+        self.unchecked.append((fill_in(self._write_count(written), sizes), sizes))
+        equation, sizes = _apart(fill_in(self._rename(self._write_count(written)), sizes), sizes)
+        self._find_parameters(equation, sizes)
+        lhs, name = equation.lhs, name_of(equation.lhs)
+        self.known[name] = shape_of(equation, lhs, sizes) if isinstance(lhs, Indexed) else ()
+        axes = [Axis(i.name, sizes[i]) for i in letters(equation) if isinstance(lhs, Indexed) and lhs.has(i)]
+        roles = {"a": Role.PRE_ACTIVATION, "h": Role.VALUES} if name == self.names["a"] else {}
+        self._add(Equation(lhs, equation.rhs, tuple(axes), roles.get(name[0], Role.INTERMEDIATE)), sizes)
 
     def _known_as_written(self) -> dict[str, Shape]:
         """Return the shapes that are known, by the names that the layer's equations have for them."""
         words = {w for e in self.layer.equations for w in (*names_in(e.lhs), *names_in(e.rhs))}
         return {word: self.known[self._name(word)] for word in words if self._name(word) in self.known}
 
-    def _counted(self, written: IndexEquation) -> IndexEquation:
+    def _write_count(self, written: IndexEquation) -> IndexEquation:
         """Return an equation with n, where it is no parameter of the layer, as how many values the layer below has."""
         equations = self.layer.equations
         arrays = (access.name for e in equations for access in accesses(e.rhs))
@@ -185,10 +185,10 @@ class _Instantiation:
         for node in sorted(outermost(rhs, Maximum), key=str):
             rhs = rhs.xreplace({node: self._maximum(node, sizes, equation)})
         for node in inner_sums(rhs):
-            rhs = rhs.xreplace({node: self._named(node, node, sizes, equation)})
+            rhs = rhs.xreplace({node: self._define(node, node, sizes, equation)})
         self.equations.append(Equation(equation.lhs, rhs, equation.over, equation.role))
 
-    def _named(self, node: Expr, rhs: Expr, sizes: Mapping[Symbol, Expr], of: Equation,
+    def _define(self, node: Expr, rhs: Expr, sizes: Mapping[Symbol, Expr], of: Equation,
                more: tuple[Symbol, ...] = ()) -> Expr:  # fmt: skip
         """Define an array for an expression that occurs within an equation; return its element there."""
         free = node.free_symbols
@@ -204,7 +204,7 @@ class _Instantiation:
         """Define where a maximum is; return the element that is there: a tie goes to the first."""
         body, bound = node.function, tuple(limit[0] for limit in reversed(node.limits))
         if not isinstance(body, Indexed):
-            body = self._named(body, body, sizes, of, bound)
+            body = self._define(body, body, sizes, of, bound)
         here = Place(body, *node.limits)
         axes = [a for a in of.over if a.index in here.free_symbols]
         name = self.allocator.allocate(next(self.spare))
@@ -213,7 +213,7 @@ class _Instantiation:
         self.equations.append(Equation(target, here, tuple(axes), Role.PLACE_OF_MAXIMUM))
         return body.xreplace(at_place(target, bound, sizes))
 
-    def _renamed(self, written: IndexEquation) -> IndexEquation:
+    def _rename(self, written: IndexEquation) -> IndexEquation:
         swap: dict[Any, Any] = {}
         for side in (written.lhs, written.rhs):
             for node in side.atoms(Indexed):
@@ -228,42 +228,42 @@ class _Instantiation:
         """Return what a word of the layer is called in the network."""
         return self.names.get(name, f"{name}^{self.number}")
 
-    def _find_parameters(self, made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> None:
-        own = [a for a in accesses(made.rhs) if a.name not in self.known or a.name in self.places]
-        for name in dict.fromkeys(a.name for a in sorted(own, key=lambda a: str(a.element))):
-            elements = sorted({a.element for a in own if a.name == name}, key=str)
-            self._shape_of_parameter(name, [(e, made, sizes) for e in elements])
-        read = {a.element.base.label for a in accesses(made.rhs)}
-        for symbol in sorted(symbols_in(made.rhs) - read, key=str):
+    def _find_parameters(self, equation: IndexEquation, sizes: Mapping[Symbol, Expr]) -> None:
+        of_parameters = [a for a in accesses(equation.rhs) if a.name not in self.known or a.name in self.origins]
+        for name in dict.fromkeys(a.name for a in sorted(of_parameters, key=lambda a: str(a.element))):
+            elements = sorted({a.element for a in of_parameters if a.name == name}, key=str)
+            self._shape_of_parameter(name, [(e, equation, sizes) for e in elements])
+        read = {a.element.base.label for a in accesses(equation.rhs)}
+        for symbol in sorted(symbols_in(equation.rhs) - read, key=str):
             if not symbol.is_integer and symbol.name not in self.known:
                 self.known[symbol.name] = ()
-                self._new_parameter(symbol, made, sizes, ())
+                self._new_parameter(symbol, equation, sizes, ())
 
     def _shape_of_parameter(self, name: str, reads: list[_Read]) -> None:
         """Find the shape of a parameter; where fixed indices alone lead to an axis, further equations may tell."""
-        for element, made, sizes in reads:
-            shape = shape_of(made, element, sizes, self._rows(name))
+        for element, equation, sizes in reads:
+            shape = shape_of(equation, element, sizes, self._rows(name))
             before = self.known.get(name, shape)
             told = [n if place.is_Integer else m for place, n, m in zip(element.indices, before, shape, strict=False)]
             if name in self.known and (len(before) != len(shape) or tuple(told) != before):
-                self._two_shapes(name, (element, made, sizes), before, self.places[name])
+                self._two_shapes(name, (element, equation, sizes), before, self.origins[name])
         if name not in self.known:
             self.parameters.setdefault(name, ())
             self.open.setdefault(name, []).extend(reads)
             self._close(name, last=False)
 
     def _two_shapes(self, name: str, read: _Read, other: Shape, where: str) -> None:
-        element, made, sizes = read
-        shape = _by(shape_of(made, element, sizes, self._rows(name)))
+        element, equation, sizes = read
+        shape = _by(shape_of(equation, element, sizes, self._rows(name)))
         raise ValueError(
-            f"{name.partition('^')[0]} has the shape {shape} in {made.text!r}, but {_by(other)} in {where!r}"
+            f"{name.partition('^')[0]} has the shape {shape} in {equation.text!r}, but {_by(other)} in {where!r}"
         )
 
     def _close(self, name: str, *, last: bool) -> None:
         """Give a parameter its shape if every axis is read over an index, or, in the end, at each of its elements."""
         reads, shape = self.open[name], []
         for k in range(len(reads[0][0].indices)):
-            at = [(e.indices[k], shape_of(made, e, sizes, self._rows(name))[k]) for e, made, sizes in reads]
+            at = [(e.indices[k], shape_of(equation, e, sizes, self._rows(name))[k]) for e, equation, sizes in reads]
             told = [size for place, size in at if not place.is_Integer]
             fixed = {int(place) for place, _ in at if place.is_Integer}
             if len({*told}) > 1:
@@ -273,22 +273,23 @@ class _Instantiation:
             if not told and not last:
                 return
             if not told and fixed != {*range(max(fixed) + 1)}:
-                element, made, _ = reads[0]
+                element, equation, _ = reads[0]
                 at_ = f"{name.partition('^')[0]}[{','.join(map(str, element.indices))}]"
-                raise ValueError(f"{at_} in {made.text!r} reads one element of an axis whose size is found nowhere, "
-                                 "expected a read over an index, or at each index from 0")  # fmt: skip
+                raise ValueError(f"{at_} in {equation.text!r} reads one element of an axis whose size is found "
+                                 "nowhere, expected a read over an index, or at each index from 0")  # fmt: skip
             shape.append(told[0] if told else Integer(max(fixed) + 1))
-        element, made, sizes = max(reads, key=lambda read: len([i for i in read[0].indices if not i.is_Integer]))
+        element, equation, sizes = max(reads, key=lambda read: len([i for i in read[0].indices if not i.is_Integer]))
         self.known[name] = tuple(shape)
         del self.open[name]
-        self._new_parameter(element, made, sizes, self.known[name])
+        self._new_parameter(element, equation, sizes, self.known[name])
 
     def _rows(self, name: str) -> int | None:
         return next((n for word, n in self.layer.rows.items() if self._name(word) == name), None)
 
-    def _new_parameter(self, element: Expr, made: IndexEquation, sizes: Mapping[Symbol, Expr], shape: Shape) -> None:
+    def _new_parameter(self, element: Expr, equation: IndexEquation, sizes: Mapping[Symbol, Expr],
+                       shape: Shape) -> None:  # fmt: skip
         name = name_of(element)
-        self.places[name] = made.text
+        self.origins[name] = equation.text
         indices = element.indices if isinstance(element, Indexed) else ()
         distinct = all(i.is_Symbol for i in indices) and len(set(indices)) == len(indices)
         letters_ = [i.name for i in indices] if distinct else list("ijkopq"[: len(indices)])
@@ -296,10 +297,10 @@ class _Instantiation:
         word = next((w for w in self.layer.initial if self._name(w) == name), None)
         if word is not None:
             self.values[name] = float(self.layer.initial[word])
-        elif is_added(element, made):
+        elif is_added(element, equation):
             self.values[name] = 0.0
         else:
-            self.fans[name] = fans_of(element, made, sizes, {*self.known} - {*self.places})
+            self.fans[name] = fans_of(element, equation, sizes, {*self.known} - {*self.origins})
 
 
 def _words(layer: Layer) -> Iterator[str]:
@@ -310,7 +311,7 @@ def _words(layer: Layer) -> Iterator[str]:
         yield from sorted(s.name for s in symbols_in(equation.rhs) if not s.is_integer)
 
 
-def _apart(made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> tuple[IndexEquation, dict[Symbol, Expr]]:
+def _apart(equation: IndexEquation, sizes: Mapping[Symbol, Expr]) -> tuple[IndexEquation, dict[Symbol, Expr]]:
     """Return an equation whose indices have no name that a network gives to something else, as y to its target."""
     free = [letter for letter in INDICES if index(letter) not in sizes]
     swap: dict[Symbol, Symbol] = {}
@@ -320,15 +321,15 @@ def _apart(made: IndexEquation, sizes: Mapping[Symbol, Expr]) -> tuple[IndexEqua
         swap[i] = index(letter)
     renamed = {swap.get(i, i): n for i, n in sizes.items()}
     bound = {i: swap.get(i, i) for i in sizes}
-    return IndexEquation(made.lhs.xreplace(bound), made.rhs.xreplace(bound), made.text), renamed
+    return IndexEquation(equation.lhs.xreplace(bound), equation.rhs.xreplace(bound), equation.text), renamed
 
 
-def _reached(found: set[str], equations: Iterable[Equation]) -> set[str]:
+def _reach(names: set[str], equations: Iterable[Equation]) -> set[str]:
     """Return the names from which some arrays are computed, these included."""
     for equation in reversed([*equations]):
-        if equation.name in found:
-            found |= names_in(equation.rhs)
-    return found
+        if equation.name in names:
+            names |= names_in(equation.rhs)
+    return names
 
 
 def _by(shape: Shape) -> str:

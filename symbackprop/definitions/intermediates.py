@@ -25,13 +25,13 @@ def inner_sums(rhs: Expr) -> list[Expr]:
     """
     terms = [Mul(*(f for f in Mul.make_args(t) if not f.is_number)) for t in Add.make_args(rhs)]
     whole = {t for t in terms if isinstance(t, Sum)}
-    found: dict[Expr, None] = {}
+    inner: dict[Expr, None] = {}
     for term in terms:
         inside = [term.function] if term in whole else [term]
         for part in inside:
             nodes = outermost(part, Sum)
-            found |= {n: None for n in nodes if not _is_of_exponentials(n)}
-    return list(found)
+            inner |= {n: None for n in nodes if not _is_of_exponentials(n)}
+    return list(inner)
 
 
 def _is_of_exponentials(node: Expr) -> bool:

@@ -11,16 +11,9 @@ from typing import Any
 from sympy import Indexed
 
 from symbackprop.definitions.exact import exact
-from symbackprop.definitions.shape_inference import (
-    accesses,
-    letters,
-)
+from symbackprop.definitions.shape_inference import accesses, letters
 from symbackprop.expr.printing import formula
-from symbackprop.expr.symbols import (
-    name_of,
-    names_in,
-    scalar,
-)
+from symbackprop.expr.symbols import name_of, names_in, scalar
 from symbackprop.parse.index_equation import NAME, IndexEquation, as_equation, parse_equations
 
 
@@ -108,36 +101,36 @@ def layer(equations: Any, *, name: str = "", initial: Mapping[str, float] | None
     for what, table in tables.items():
         _require_table(what, table, (str,) if what == "uses" else (int,) if what == "rows" else (int, float))
     if isinstance(equations, str):
-        made = parse_equations(equations, {n: exact(v) for n, v in values.items()})
-        used = {i.name for e in made for i in letters(e)}
+        index_equations = parse_equations(equations, {n: exact(v) for n, v in values.items()})
+        used = {i.name for e in index_equations for i in letters(e)}
         unused = [n for n in values if n not in used and not re.search(rf"\b{n}\b", equations)]
     else:
-        given = equations if isinstance(equations, list | tuple) else [equations]
-        drawn = [as_equation(e) for e in given]
-        used = {i.name for e in drawn for i in letters(e)}
+        items = equations if isinstance(equations, list | tuple) else [equations]
+        written = [as_equation(e) for e in items]
+        used = {i.name for e in written for i in letters(e)}
         constants = {scalar(n): exact(v) for n, v in values.items() if n not in used}
-        unused = [s.name for s in constants if not any(s in e.rhs.free_symbols for e in drawn)]
-        made = tuple(IndexEquation(e.lhs, e.rhs.xreplace(constants), e.text) for e in drawn)
+        unused = [s.name for s in constants if not any(s in e.rhs.free_symbols for e in written)]
+        index_equations = tuple(IndexEquation(e.lhs, e.rhs.xreplace(constants), e.text) for e in written)
     if unused:
         raise ValueError(f"{unused[0]}={values[unused[0]]} belongs to no index and no constant of the layer")
     sizes = {n: v for n, v in values.items() if n in used}
     for letter, size in sizes.items():
         if not isinstance(size, int) or size < 1:
             raise ValueError(f"{letter} is {size!r}, expected how far the index runs, a positive integer")
-    text = name or "; ".join(" ".join(e.text.split()) for e in made)
-    identity = "; ".join(f"{formula(e.lhs, code=True)} = {formula(e.rhs, code=True)}" for e in made)
-    made_layer = Layer(text, made, sizes, dict(initial or {}), dict(uses or {}), dict(rows or {}), identity)  # type: ignore[arg-type]
-    return _checked(made_layer)
+    text = name or "; ".join(" ".join(e.text.split()) for e in index_equations)
+    identity = "; ".join(f"{formula(e.lhs, code=True)} = {formula(e.rhs, code=True)}" for e in index_equations)
+    said = dict(initial or {}), dict(uses or {}), dict(rows or {})
+    return _check(Layer(text, index_equations, sizes, *said, identity))  # type: ignore[arg-type]
 
 
-def _require_table(what: str, given: Any, kinds: tuple[type, ...]) -> None:
-    values: list[Any] = list(given.values()) if isinstance(given, Mapping) else []
-    fits = given is None or isinstance(given, Mapping)
+def _require_table(what: str, table: Any, kinds: tuple[type, ...]) -> None:
+    values: list[Any] = list(table.values()) if isinstance(table, Mapping) else []
+    fits = table is None or isinstance(table, Mapping)
     if not fits or not all(isinstance(v, kinds) and not isinstance(v, bool) for v in values) or (
         what == "rows" and any(v < 1 for v in values)
     ):  # fmt: skip
         example = {"uses": {"V": "W1"}, "rows": {"E": 1000}}.get(what, {"g": 1})
-        raise ValueError(f"{what} is {given!r:.60}, expected a table such as {example}")
+        raise ValueError(f"{what} is {table!r:.60}, expected a table such as {example}")
 
 
 def _require_numbers(values: Mapping[str, Any]) -> None:
@@ -146,14 +139,14 @@ def _require_numbers(values: Mapping[str, Any]) -> None:
             raise ValueError(f"{name} is {value!r}, expected a number")
 
 
-def _checked(made: Layer) -> Layer:
+def _check(layer: Layer) -> Layer:
     defined: list[str] = []
-    for equation in made.equations:
+    for equation in layer.equations:
         name = name_of(equation.lhs)
         _require_whole(equation)
         if name in defined or name == "h":
             raise ValueError(f"{equation.text!r} defines {name} again, expected a name that is new")
-        later = {name_of(e.lhs) for e in made.equations} - set(defined)
+        later = {name_of(e.lhs) for e in layer.equations} - set(defined)
         read = names_in(equation.rhs)
         if cycle := sorted(read & later):
             raise ValueError(f"{equation.text!r} reads {cycle[0]} before it is defined: equations go in order")
@@ -162,12 +155,12 @@ def _checked(made: Layer) -> Layer:
                 raise ValueError(f"{equation.text!r} has the name {word!r}, expected letters such as W or mu")
         defined.append(name)
     if defined[-1] != "a":
-        raise ValueError(f"{made.equations[-1].text!r} is the last equation of a layer, expected one for a")
-    _require_read(made, defined)
-    if not made.uses and not any("h" in names_in(e.rhs) for e in made.equations):
-        raise ValueError(f"{made.equations[-1].text!r} reads nothing of the layer below, h: what is before it would "
+        raise ValueError(f"{layer.equations[-1].text!r} is the last equation of a layer, expected one for a")
+    _require_read(layer, defined)
+    if not layer.uses and not any("h" in names_in(e.rhs) for e in layer.equations):
+        raise ValueError(f"{layer.equations[-1].text!r} reads nothing of the layer below, h: what is before it would "
                          "learn nothing")  # fmt: skip
-    return made
+    return layer
 
 
 def _require_whole(equation: IndexEquation) -> None:
@@ -181,9 +174,9 @@ def _require_whole(equation: IndexEquation) -> None:
         raise ValueError(f"{equation.text!r} defines one number, expected values such as a[i]")
 
 
-def _require_read(made: Layer, defined: list[str]) -> None:
+def _require_read(layer: Layer, defined: list[str]) -> None:
     """Raise ValueError if what is said of a name is of none that the layer reads."""
-    names = {name for e in made.equations for name in names_in(e.rhs)}
-    for what, word in [(kind, n) for kind in ("initial", "uses", "rows") for n in getattr(made, kind)]:
+    names = {name for e in layer.equations for name in names_in(e.rhs)}
+    for what, word in [(kind, n) for kind in ("initial", "uses", "rows") for n in getattr(layer, kind)]:
         if word not in names or word in defined:
-            raise ValueError(f"{what} has {word!r}, which the layer {made.name!r:.60} does not read")
+            raise ValueError(f"{what} has {word!r}, which the layer {layer.name!r:.60} does not read")

@@ -21,7 +21,7 @@ def network_of_file(path: str | Path) -> Network:
     ValueError
         If the file is none, or describes no network; the message says what is wrong.
     """
-    found = read_network(path)
-    layers, shape = found.pop("layers"), tuple(found.pop("input"))
-    found.pop("dtype", None)
-    return Network(layers, input=shape, **found)
+    entries = read_network(path)
+    layers, shape = entries.pop("layers"), tuple(entries.pop("input"))
+    entries.pop("dtype", None)
+    return Network(layers, input=shape, **entries)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sympy import Add, Expr, Integer
 
 from symbackprop.definitions import step_sizes, update_rules
-from symbackprop.definitions.activation_parameters import applied, as_texts, check_used
+from symbackprop.definitions.activation_parameters import apply, as_texts, check_used
 from symbackprop.definitions.activations import Parametric, a
 from symbackprop.definitions.choices import Formula, look_up, one_spelling
 from symbackprop.definitions.exact import exact
@@ -38,11 +38,11 @@ def resolve(network: Network) -> ResolvedNetwork:
     ValueError
         If a name is unknown, a text no formula, or a layer does not fit what is before it.
     """
-    maker = _Resolving(network)
-    layers = tuple(maker.layer(k, found) for k, found in enumerate(maker.in_place, 1))
-    network_ = maker.network_of(layers)
-    _require_sound(network, network_)
-    return network_
+    resolving = _Resolving(network)
+    layers = tuple(resolving.layer(k, placed) for k, placed in enumerate(resolving.in_place, 1))
+    resolved = resolving.network_of(layers)
+    _require_sound(network, resolved)
+    return resolved
 
 
 class _Resolving:
@@ -56,39 +56,39 @@ class _Resolving:
         for factor in network.step_size.split("+"):
             look_up("step size", factor, {})
         p = look_up("penalty", network.penalty, self.constants)
-        self.penalties: dict[str, Expr] = p if isinstance(p, dict) else {"λ": applied(p, w, w)}
+        self.penalties: dict[str, Expr] = p if isinstance(p, dict) else {"λ": apply(p, w, w)}
         self.in_place = _in_place(network)
 
-    def layer(self, k: int, found: InPlace) -> ResolvedLayer:
+    def layer(self, k: int, placed: InPlace) -> ResolvedLayer:
         """Return a layer with all that belongs to it."""
-        instance, parameters = found.instance, self.of_equations(found)
+        instance, parameters = placed.instance, self.of_equations(placed)
         g, mask = None, None
         activated: tuple[Equation, ...] = ()
-        if found.activation is not None:
-            g, names = self.activation(found.activation), Allocator(str(k), instance.names)
+        if placed.activation is not None:
+            g, names = self.activation(placed.activation), Allocator(str(k), instance.names)
             learnt = {word: names.allocate(word) for word in g.initial}
-            activated = (_values(g, k, found.over, learnt),)
+            activated = (_values(g, k, placed.over, learnt),)
             parameters += self.of_activation(g, learnt, instance.output.over)
             if self.network.dropout:
                 activated, mask = _masked(activated[0], k, names.allocate("u"))
         return ResolvedLayer(
-            k, instance.layer, instance.equations, g, activated, parameters, self.penalised(k, parameters), mask
+            k, instance.layer, instance.equations, g, activated, parameters, self.penalize(k, parameters), mask
         )
 
     def activation(self, choice: Formula) -> Activation:
         """Return an activation as a formula of the symbol a and of the names of what it learns."""
-        found = look_up("activation", choice, self.constants | self.learnt)
-        found = found if isinstance(found, Parametric) else Parametric(found, {})
-        values = {**found.initial, **dict(self.network.learned), **dict(self.network.learned_per_unit)}
-        g = applied(found.formula, a, a, {name: scalar(name) for name in values})
+        entry = look_up("activation", choice, self.constants | self.learnt)
+        entry = entry if isinstance(entry, Parametric) else Parametric(entry, {})
+        values = {**entry.initial, **dict(self.network.learned), **dict(self.network.learned_per_unit)}
+        g = apply(entry.formula, a, a, {name: scalar(name) for name in values})
         used = sorted(s.name for s in g.free_symbols - {a})
         per_unit = frozenset(used) & dict(self.network.learned_per_unit).keys()
         text = one_spelling(choice) if isinstance(choice, str) else formula(g)
         return Activation(text, g, {name: values[name] for name in used}, per_unit)
 
-    def of_equations(self, found: InPlace) -> tuple[Parameter, ...]:
+    def of_equations(self, placed: InPlace) -> tuple[Parameter, ...]:
         """Return the parameters of a layer's equations: weights, those of two or more axes, are drawn."""
-        instance = found.instance
+        instance = placed.instance
         return tuple(
             Parameter(name, axes, instance.values.get(name), instance.fans.get(name),
                       is_weight=len(axes) > 1 and name not in instance.values, state=self.state(name))
@@ -108,7 +108,7 @@ class _Resolving:
         chosen = self.update
         return (*((f"v{name}",) if chosen.has_velocity else ()), *((f"mean_{name}",) if chosen.average else ()))
 
-    def penalised(self, k: int, parameters: tuple[Parameter, ...]) -> tuple[Equation, ...]:
+    def penalize(self, k: int, parameters: tuple[Parameter, ...]) -> tuple[Equation, ...]:
         """Return Ω⁽ᵏ⁾ = Σ p(w) over the weights of one layer, one equation per coefficient."""
         equations = []
         for n, p in enumerate(self.penalties.values()):
@@ -140,8 +140,8 @@ class _Resolving:
         """The loss with its output and kind of target."""
         network = self.network
         if isinstance(network.loss, str):
-            found: Loss = look_up("loss", network.loss, self.constants)
-            return found
+            loss: Loss = look_up("loss", network.loss, self.constants)
+            return loss
         output = network.output if isinstance(network.output, str) else "softmax"
         return Loss(network.loss, output, "label" if output == "softmax" else "vector")
 

@@ -84,14 +84,14 @@ def has_layers(items: Sequence[Any]) -> bool:
     return any(isinstance(item, Layer) for item in items)
 
 
-def in_place(items: Sequence[Any], given: Sequence[int]) -> tuple[InPlace, ...]:
+def in_place(items: Sequence[Any], input_shape: Sequence[int]) -> tuple[InPlace, ...]:
     """Return the layers of a network with their numbers and shapes.
 
     Parameters
     ----------
     items
         Layers, each of which an activation may follow; the last one gives the outputs.
-    given
+    input_shape
         The shape of one input: (784,), or (1, 28, 28) for channels, rows and columns.
 
     Raises
@@ -99,8 +99,8 @@ def in_place(items: Sequence[Any], given: Sequence[int]) -> tuple[InPlace, ...]:
     ValueError
         If the list does not begin and end with a layer, or a layer does not fit what is before it.
     """
-    shape = _input_shape(given)
-    pairs = _paired(items)
+    shape = _input_shape(input_shape)
+    pairs = _pair(items)
     known: dict[str, Shape] = {INPUT: shape}
     resolved: list[InPlace] = []
     below = INPUT
@@ -108,19 +108,19 @@ def in_place(items: Sequence[Any], given: Sequence[int]) -> tuple[InPlace, ...]:
         last = k == len(pairs)
         output = f"a^{k}" if last or activation is not None else f"h^{k}"
         try:
-            found = _fitted(layer, str(k), below, output, known)
+            instance = _fit(layer, str(k), below, output, known)
         except ValueError as error:
             raise ValueError(f"layer {k}, {layer.name:.60}: {error}") from None
-        known |= {e.name: e.shape for e in found.equations}
-        known |= {name: tuple(a.size for a in axes) for name, axes in found.parameters.items()}
+        known |= {e.name: e.shape for e in instance.equations}
+        known |= {name: tuple(a.size for a in axes) for name, axes in instance.parameters.items()}
         if wide := next((name for name, axes in known.items() if Mul(*axes) > LARGEST), None):
             raise ValueError(
                 f"layer {k}, {layer.name:.60}: {wide.partition('^')[0]} has {Mul(*known[wide])} elements, expected at "
                 f"most {LARGEST}"
             )
         below = output if last else f"h^{k}"
-        known[below] = found.shape
-        resolved.append(InPlace(found, found.output.over, activation))
+        known[below] = instance.shape
+        resolved.append(InPlace(instance, instance.output.over, activation))
     if len(known[below]) != 1:
         raise ValueError(
             f"the last layer, {pairs[-1][0].name:.60}, has {len(known[below])} axes; end with dense(outputs)"
@@ -165,12 +165,12 @@ def _of_function(make: Callable[..., Expr], number: str, below: str) -> LayerIns
     i, j = Axis("i", size(f"n^{number}")), Axis("j", size(f"n^{below}"))
     equation = _equation_of(make, number, below)
     axes = {axis.index: axis for axis in (i, j)}
-    found = {
+    axes_read = {
         name_of(e): tuple(axes[n] for n in e.indices)
         for e in equation.rhs.atoms(Indexed)
         if name_of(e) != f"h^{below}" and all(n in axes for n in e.indices)
     }
-    parameters = dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+    parameters = dict(sorted(axes_read.items(), key=lambda item: (-len(item[1]), item[0])))
     name = formula(_equation_of(make, "k", "k-1").rhs)
     return LayerInstance(Layer(name, (), identity=name), (equation,), parameters, {}, {})
 
@@ -182,17 +182,17 @@ def _equation_of(make: Callable[..., Expr], number: str, below: str) -> Equation
     return Equation(array(f"a^{number}")[i.index], rhs, (i,), Role.PRE_ACTIVATION)
 
 
-def _input_shape(given: Any) -> Shape:
-    sizes = tuple(given) if isinstance(given, list | tuple) else (given,)
+def _input_shape(shape: Any) -> Shape:
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
     if not sizes or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in sizes):
         raise ValueError(
-            f"the input is {given!r}, expected the shape of one example: input=(784,), or input=(1, 28, 28) for "
+            f"the input is {shape!r}, expected the shape of one example: input=(784,), or input=(1, 28, 28) for "
             "channels, rows and columns"
         )
     return tuple(map(Integer, sizes))
 
 
-def _paired(items: Sequence[Any]) -> list[tuple[Layer, Any]]:
+def _pair(items: Sequence[Any]) -> list[tuple[Layer, Any]]:
     pairs: list[tuple[Layer, Any]] = []
     for item in items:
         if isinstance(item, Layer):
@@ -210,7 +210,7 @@ def _paired(items: Sequence[Any]) -> list[tuple[Layer, Any]]:
     return pairs
 
 
-def _fitted(layer: Layer, number: str, below: str, output: str, known: Mapping[str, Shape]) -> LayerInstance:
+def _fit(layer: Layer, number: str, below: str, output: str, known: Mapping[str, Shape]) -> LayerInstance:
     """Return a layer in its place; one that reads a vector gets the values below in a row."""
     shape = known[below]
     if layer.reads_integers and below != INPUT:

@@ -62,18 +62,18 @@ def _is_about_indices(condition: Any) -> bool:
 
 def letters(equation: IndexEquation) -> tuple[Symbol, ...]:
     """Return the indices of an equation: those of its left side, then those of its sums, in order."""
-    found: dict[Symbol, None] = {}
+    indices: dict[Symbol, None] = {}
     if isinstance(equation.lhs, Indexed):
-        found |= dict.fromkeys(s for i in equation.lhs.indices for s in sorted(i.free_symbols, key=str))
+        indices |= dict.fromkeys(s for i in equation.lhs.indices for s in sorted(i.free_symbols, key=str))
     for node in (*equation.rhs.atoms(Sum, Maximum),):
-        found |= {limit[0]: None for limit in node.limits}
-    return tuple(found)
+        indices |= {limit[0]: None for limit in node.limits}
+    return tuple(indices)
 
 
 def sizes_of(
     equation: IndexEquation,
     known: Mapping[str, Shape],
-    given: Mapping[str, Expr],
+    by_letter: Mapping[str, Expr],
     around: Iterable[IndexEquation] = (),
 ) -> dict[Symbol, Expr]:
     """Return the size of every index of an equation.
@@ -84,7 +84,7 @@ def sizes_of(
         As written.
     known
         Shapes of the arrays that exist.
-    given
+    by_letter
         Sizes by the letter of the index.
     around
         The other equations of the layer: an index of whose size this one says nothing may run over an axis there.
@@ -96,27 +96,27 @@ def sizes_of(
     ValueError
         If a size is found nowhere, or two places say different things; the message has the equation.
     """
-    found = {i: given[i.name] for i in letters(equation) if i.name in given}
+    sizes = {i: by_letter[i.name] for i in letters(equation) if i.name in by_letter}
     bounds = [b for access in accesses(equation.rhs) if access.name in known for b in _bounds(access, known, equation)]
     free = [b for b in bounds if not b.ceilings]
     for i in letters(equation):
-        if i not in found and (whole := _whole(i, free, equation)) is not None:
-            found[i] = whole
-    while more := _reached(bounds, found):
-        found |= more
-    missing = [i for i in letters(equation) if i not in found]
+        if i not in sizes and (whole := _whole(i, free, equation)) is not None:
+            sizes[i] = whole
+    while more := _infer_one(bounds, sizes):
+        sizes |= more
+    missing = [i for i in letters(equation) if i not in sizes]
     others = [b for e in around for a in accesses(e.rhs) if a.name in known for b in _bounds(a, known, e)]
     for i in missing:
-        found |= _agreed(i, {b.size for b in (*bounds, *others) if b.place == i})
+        sizes |= _agreed(i, {b.size for b in (*bounds, *others) if b.place == i})
     for i in missing:
-        if i not in found:
-            found |= _agreed(i, {found[j] for j in _compared(i, bounds) if j in found})
-        if i not in found:
+        if i not in sizes:
+            sizes |= _agreed(i, {sizes[j] for j in _compared(i, bounds) if j in sizes})
+        if i not in sizes:
             raise ValueError(f"the size of {i} is found nowhere in {equation.text!r}; give it, as in {i}=8")
     for i in letters(equation):
-        if found[i].is_Integer and found[i] < 1:
+        if sizes[i].is_Integer and sizes[i] < 1:
             raise ValueError(f"the index {i} of {equation.text!r} has no value: a window is larger than its axis")
-    return found
+    return sizes
 
 
 def _agreed(i: Symbol, sizes: set[Expr]) -> dict[Symbol, Expr]:
@@ -144,8 +144,8 @@ class _Bound:
         """What conditions say that `place` is at most."""
         every = [g for guard in self.access.guards for g in And.make_args(guard)]
         pairs = [pair for g in every if (pair := _at_most(g)) is not None]
-        found = [(right + self.place - left).expand() for left, right in pairs if (self.place - left).is_number]
-        return tuple(found)
+        ceilings = [(right + self.place - left).expand() for left, right in pairs if (self.place - left).is_number]
+        return tuple(ceilings)
 
 
 def _at_most(condition: Any) -> tuple[Expr, Expr] | None:
@@ -184,28 +184,28 @@ def _whole(i: Symbol, bounds: list[_Bound], equation: IndexEquation) -> Expr | N
     return first.size
 
 
-def _reached(bounds: list[_Bound], found: Mapping[Symbol, Expr]) -> dict[Symbol, Expr]:
+def _infer_one(bounds: list[_Bound], sizes: Mapping[Symbol, Expr]) -> dict[Symbol, Expr]:
     """Return one more size: of an index that is alone unknown where it is read, as far as every read allows."""
     limits: dict[Symbol, list[Expr]] = {}
     for bound in bounds:
-        for i, end in _by_conditions(bound) if bound.ceilings else _by_itself(bound, found):
-            if i not in found:
+        for i, end in _by_conditions(bound) if bound.ceilings else _by_itself(bound, sizes):
+            if i not in sizes:
                 limits.setdefault(i, []).append(end)
     free = [symbols_in(b.place) for b in bounds if not b.ceilings]
-    waiting = {i for read in free for i in read if i not in found and i not in limits}
+    waiting = {i for read in free for i in read if i not in sizes and i not in limits}
     for i, ends in limits.items():
         if not waiting & {j for read in free if i in read for j in read}:
             return {i: min(ends) if all(e.is_Integer for e in ends) else ends[0]}
     return {}
 
 
-def _by_itself(bound: _Bound, found: Mapping[Symbol, Expr]) -> Iterator[tuple[Symbol, Expr]]:
+def _by_itself(bound: _Bound, sizes: Mapping[Symbol, Expr]) -> Iterator[tuple[Symbol, Expr]]:
     """Yield how far the one unknown index of a read may run."""
     parts = affine(bound.place, symbols_in(bound.place))
-    unknown = [i for i in parts[0] if i not in found] if parts else []
+    unknown = [i for i in parts[0] if i not in sizes] if parts else []
     if parts and len(unknown) == 1 and parts[0][unknown[0]] > 0:
         (i,) = unknown
-        others = sum((f * (found[j] - 1) for j, f in parts[0].items() if j != i and f > 0), Integer(0))
+        others = sum((f * (sizes[j] - 1) for j, f in parts[0].items() if j != i and f > 0), Integer(0))
         yield i, (bound.size - 1 - parts[1] - others) // parts[0][i] + 1
 
 
@@ -217,7 +217,7 @@ def _by_conditions(bound: _Bound) -> Iterator[tuple[Symbol, Expr]]:
             yield index(names[0]), bound.size - 1 - (ceiling - extent(names[0]))
 
 
-def filled(equation: IndexEquation, sizes: Mapping[Symbol, Expr]) -> IndexEquation:
+def fill_in(equation: IndexEquation, sizes: Mapping[Symbol, Expr]) -> IndexEquation:
     """Return an equation with the sizes of its indices written in."""
     swap = {extent(i.name): n for i, n in sizes.items()}
     return IndexEquation(equation.lhs.xreplace(swap), equation.rhs.xreplace(swap), equation.text)

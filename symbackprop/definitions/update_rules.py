@@ -59,8 +59,8 @@ class Update(NamedTuple):
     @property
     def constants(self) -> tuple[str, ...]:
         """The names of its hyperparameters."""
-        found = {s.name for e in RULES[self.rule].values() for s in e.free_symbols} & DEFAULTS.keys()
-        return (*sorted(found), *((most.name,) if self.clip else ()), *((largest.name,) if self.max_norm else ()))
+        names = {s.name for e in RULES[self.rule].values() for s in e.free_symbols} & DEFAULTS.keys()
+        return (*sorted(names), *((most.name,) if self.clip else ()), *((largest.name,) if self.max_norm else ()))
 
 
 def update_of(names: str) -> Update:
@@ -76,13 +76,13 @@ def update_of(names: str) -> Update:
     """
     if not isinstance(names, str):
         raise ValueError(f"the update is {names!r:.60}, expected a text such as nesterov+clip")  # noqa: TRY004
-    given = [name.strip() for name in names.split("+")]
+    parts = [name.strip() for name in names.split("+")]
     known = [*RULES, *ADDITIONS]
-    for name in given:
+    for name in parts:
         if name not in known:
             hint = did_you_mean(name, known)
             raise ValueError(f"unknown update {name!r}: {hint}known are {', '.join(known)}, joined by +")
-    rules = [name for name in given if name in RULES]
-    if len(rules) > 1 or len(set(given)) < len(given):
+    rules = [name for name in parts if name in RULES]
+    if len(rules) > 1 or len(set(parts)) < len(parts):
         raise ValueError(f"the update is {names!r}, expected one of {', '.join(RULES)}, and additions once each")
-    return Update(rules[0] if rules else "sgd", *(name in given for name in ADDITIONS))
+    return Update(rules[0] if rules else "sgd", *(name in parts for name in ADDITIONS))

@@ -35,7 +35,7 @@ def is_typed(what: str, choice: Any, table: Mapping[str, Any]) -> bool:
     return known or not re.fullmatch(r"[\w\s-]*", choice)
 
 
-def typed(what: str, text: str, constants: Mapping[str, Expr]) -> Expr:
+def read_typed(what: str, text: str, constants: Mapping[str, Expr]) -> Expr:
     """Return a typed formula of the variables that its kind has; ValueError if it is none."""
     return read_formula(text, tuple({**VARIABLES[what], **constants}.items()))
 
@@ -52,17 +52,17 @@ def typed_loss(text: str, constants: Mapping[str, Expr]) -> Loss:
         whole = read_formula(text, tuple({"f": array("f"), "y": LABEL, **constants}.items()))
         _require_outputs(text, whole.has(array("f")))
         return Loss(lambda f, y, axis: whole, "softmax", "label")  # noqa: ARG005 (every loss has the same arguments)
-    each = typed("loss", text, constants)
+    each = read_typed("loss", text, constants)
     _require_outputs(text, each.has(_F))
     return Loss(lambda f, y, axis: axis.sum(lambda i: each.xreplace({_F: f[i], _Y: y[i]})), "identity", "vector")
 
 
-def _require_outputs(text: str, found: bool) -> None:  # noqa: FBT001 (an answer)
-    if not found:
+def _require_outputs(text: str, has_outputs: bool) -> None:  # noqa: FBT001 (an answer)
+    if not has_outputs:
         raise ValueError(f"the loss {text!r:.60} does not depend on the outputs f, expected one such as (f - y)**2")
 
 
-def exact_constants(given: Mapping[str, Any]) -> dict[str, Expr]:
+def exact_constants(constants: Mapping[str, Any]) -> dict[str, Expr]:
     """Return named constants as the decimal numbers they were written as.
 
     Raises
@@ -70,13 +70,13 @@ def exact_constants(given: Mapping[str, Any]) -> dict[str, Expr]:
     ValueError
         If a name is no identifier or means something else, or a value is no number.
     """
-    for name, value in given.items():
+    for name, value in constants.items():
         if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,29}", name) or name in _RESERVED:
             raise ValueError(f"the constant {name!r:.40} has a name that cannot be used, expected a word such as beta")
         number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
         if not number or not (value == 0 or 1 / LARGEST <= abs(value) <= LARGEST):
             raise ValueError(f"the constant {name} is {value!r:.40}, expected a number from 1e-30 to 1e30")
-    return {name: Rational(repr(value)) for name, value in given.items()}
+    return {name: Rational(repr(value)) for name, value in constants.items()}
 
 
 def require_used(constants: Iterable[str], choices: Iterable[Any]) -> None:
