@@ -121,7 +121,7 @@ MUTATIONS = tuple(
         ("the last block is as long as the others", "kernels/deferred.py",
          "Assign(COUNT, Min(BLOCK, UPDATES - start))", "Assign(COUNT, BLOCK)", "kernels/test_fast_orders.py"),
         ("the decay of a block's own outer products is lost", "calculus/block_recurrence.py",
-         "return (delta, *self._decayed(), *begun,", "return (delta, *begun,", "kernels/test_fast_orders.py"),
+         "return (delta, *self._decay(), *begun,", "return (delta, *begun,", "kernels/test_fast_orders.py"),
         ("a batch adds its gradients up", "kernels/minibatch.py",
          "Sum(_indexed(of_examples, own) / EXAMPLES.size,", "Sum(_indexed(of_examples, own),",
          "kernels/test_fast_orders.py"),

@@ -38,7 +38,7 @@ class Deferral:
     derivation: Derivation
 
 
-def prove(found: Recurrence) -> Derivation:
+def prove(recurrence: Recurrence) -> Derivation:
     """Prove by induction on r that every state is a combination whose coefficients are updated as it is.
 
     Returns
@@ -51,15 +51,15 @@ def prove(found: Recurrence) -> Derivation:
     ----------
     Blocks of such updates for logistic regression: Devarakonda and Demmel, arXiv 2011.08281.
     """
-    return _Proof(found).derivation()
+    return _Proof(recurrence).derivation()
 
 
 class _Proof:
     """The proof with the letters it is written in: P of what was there before the block, K of the outer products."""
 
-    def __init__(self, found: Recurrence) -> None:
-        self.found = found
-        i, j = found.weight.indices
+    def __init__(self, recurrence: Recurrence) -> None:
+        self.recurrence, self.states = recurrence, recurrence.states
+        i, j = recurrence.weight.indices
         self.rows, self.columns, self.r = Axis(i.name, size("n")), Axis(j.name, size("m")), Axis("r", size("B"))
         self.s = Symbol("s", integer=True, nonnegative=True)
         self.now = self.r.index
@@ -68,21 +68,21 @@ class _Proof:
     def _maps(self) -> dict[tuple[Indexed, Expr], Expr]:
         """Return the factor of each state, and of the outer product, in each new state: all assignments in one."""
         known: dict[Expr, Expr] = {}
-        for target, value in self.found.assignments:
+        for target, value in self.recurrence.assignments:
             known[target] = expand(value.xreplace(known))
         return {
             (x, y): array(f"{'c' if y is OUTER else 'M'}{self._letter(x)}{'' if y is OUTER else self._letter(y)}")[
                 self.now
             ]
-            for x in self.found.states
-            for y in (*self.found.states, OUTER)
+            for x in self.states
+            for y in (*self.states, OUTER)
             if known.get(x, x).coeff(y) != 0
         }
 
     def _letter(self, state: Expr) -> str:
-        if len(self.found.states) == 1:
+        if len(self.states) == 1:
             return ""
-        return self.found.mark(state) or "W"
+        return self.recurrence.mark(state) or "W"
 
     def _before(self, x: Indexed, y: Indexed, at: Expr) -> Expr:
         return array(f"P{self._letter(x)}{self._letter(y)}")[at]
@@ -93,54 +93,53 @@ class _Proof:
     def _closed(self, x: Indexed, at: Expr) -> Expr:
         """Return what state x is after `at` updates."""
         i, j, s = self.rows.index, self.columns.index, self.s
-        old = Add(*(self._before(x, y, at) * _at(y, i, j) for y in self.found.states))
+        old = Add(*(self._before(x, y, at) * _at(y, i, j) for y in self.states))
         return old + Sum(self._outer(x, at) * array("δ")[s, i] * array("h")[s, j], (s, 0, at - 1))
 
-    def _given(self) -> tuple[Equation, ...]:
+    def _definitions(self) -> tuple[Equation, ...]:
         """Return the coefficients: those of another state are 0 at first, and all are updated as the states are."""
-        n, s, states = self.now, self.s, self.found.states
+        n, s, states = self.now, self.s, self.states
         back = {n: n - 1}
 
-        def updated(x: Indexed, of: Mapping[Indexed, Expr]) -> Expr:
+        def update(x: Indexed, of: Mapping[Indexed, Expr]) -> Expr:
             return Add(*(self.maps[x, z].xreplace(back) * of[z] for z in states if (x, z) in self.maps))
 
-        made = []
+        equations = []
         for x in states:
             for y in states:
-                value = updated(x, {z: self._before(z, y, n - 1) for z in states})
-                made.append(
+                value = update(x, {z: self._before(z, y, n - 1) for z in states})
+                equations.append(
                     Equation(self._before(x, y, n), Piecewise((int(x == y), Eq(n, 0)), (value, True)), (self.r,))
                 )
             first = self.maps.get((x, OUTER), Integer(0)).xreplace(back)
-            value = updated(x, {z: self._outer(z, n - 1) for z in states})
+            value = update(x, {z: self._outer(z, n - 1) for z in states})
             later = Piecewise((0, s >= n), (first, Eq(s, n - 1)), (value, True))
-            made.append(Equation(self._outer(x, n), later, (self.r, Axis("s", self.r.size))))
-        return tuple(made)
+            equations.append(Equation(self._outer(x, n), later, (self.r, Axis("s", self.r.size))))
+        return tuple(equations)
 
     def derivation(self) -> Derivation:
         """Return the steps, each with the coefficients' definitions."""
-        given, n = self._given(), self.now
+        definitions, n = self._definitions(), self.now
         i, j = self.rows.index, self.columns.index
         h, δ = array("h"), array("δ")
         over, steps = (self.r, self.rows, self.columns), []
-        for x in self.found.states:
-            name = f"{self.found.mark(x)}W"
-            zero = Add(*(self._before(x, y, Integer(0)) * _at(y, i, j) for y in self.found.states))
-            steps.append(Step(Role.BASE_CASE, scalar(f"{name}_0"), _at(x, i, j), zero, over[1:], given, "an empty sum"))
-            value = Add(*(self.maps[x, y] * self._closed(y, n) for y in self.found.states if (x, y) in self.maps))
+        for x in self.states:
+            name = f"{self.recurrence.mark(x)}W"
+            zero = Add(*(self._before(x, y, Integer(0)) * _at(y, i, j) for y in self.states))
+            steps.append(Step(Role.BASE_CASE, scalar(f"{name}_0"), _at(x, i, j), zero, over[1:], definitions,
+                              "an empty sum"))  # fmt: skip
+            value = Add(*(self.maps[x, y] * self._closed(y, n) for y in self.states if (x, y) in self.maps))
             value += self.maps.get((x, OUTER), Integer(0)) * δ[n, i] * h[n, j]
-            steps.append(Step(Role.INDUCTION_STEP, scalar(f"{name}_r+1"), value, self._closed(x, n + 1), over, given,
-                              "an update acts on the coefficients as on what they are of"))  # fmt: skip
-        W = self.found.weight
+            closed, remark = self._closed(x, n + 1), "an update acts on the coefficients as on what they are of"
+            steps.append(Step(Role.INDUCTION_STEP, scalar(f"{name}_r+1"), value, closed, over, definitions, remark))
+        W = self.recurrence.weight
         product = Sum(self._closed(W, n) * h[n, j], self.columns.limits)
-        old = Add(
-            *(self._before(W, y, n) * Sum(_at(y, i, j) * h[n, j], self.columns.limits) for y in self.found.states)
-        )
+        old = Add(*(self._before(W, y, n) * Sum(_at(y, i, j) * h[n, j], self.columns.limits) for y in self.states))
         gram = Sum(h[self.s, j] * h[n, j], self.columns.limits)
         read = old + Sum(self._outer(W, n) * δ[self.s, i] * gram, (self.s, 0, n - 1))
-        steps.append(Step(Role.READ, scalar("W_r h_r"), product, read, over[:2], given,
+        steps.append(Step(Role.READ, scalar("W_r h_r"), product, read, over[:2], definitions,
                           "the sums exchanged: only h_s·h_r is new"))  # fmt: skip
-        return Derivation("Why a block of B examples is still per-example SGD", given, tuple(steps), ())
+        return Derivation("Why a block of B examples is still per-example SGD", definitions, tuple(steps), ())
 
 
 def _at(state: Indexed, i: Expr, j: Expr) -> Indexed:
@@ -148,24 +147,25 @@ def _at(state: Indexed, i: Expr, j: Expr) -> Indexed:
     return array(split(name_of(state))[0])[i, j]
 
 
-def defer(updates: Sequence[Equation], read: Equation, taken: Collection[str] = ()) -> Deferral | Refusal:
+def defer(updates: Sequence[Equation], read: Equation, used: Collection[str] = ()) -> Deferral | Refusal:
     """Return the equations of a block, or why the updates cannot be deferred.
 
     The block's arrays: H (its inputs), A = H Wᵀ, G = H Hᵀ, D (its gradients δ), K (their coefficients), E = K D, and
     scalars p, the coefficients of what was there before the block less 1 for its own, so that a decay keeps its digits:
-    2αλ is a few units in the last place of 1. `taken` are names that others have.
+    2αλ is a few units in the last place of 1. `used` are names that others have.
     """
-    found = recurrence_of(updates, read)
-    return found if isinstance(found, Refusal) else _Block(found, updates[0], read, taken).deferral()
+    recurrence = recurrence_of(updates, read)
+    return recurrence if isinstance(recurrence, Refusal) else _Block(recurrence, updates[0], read, used).deferral()
 
 
 class _Block:
     """The names of a block's arrays, and the equations between them."""
 
-    def __init__(self, found: Recurrence, update: Equation, read: Equation, taken: Collection[str]) -> None:
-        self.found, self.over, self.read, self.taken = found, update.over, read, taken
-        self.layer = name_of(found.weight).partition("^")[2]
-        self.rows, self.columns = (next(a for a in update.over if a.index == i) for i in found.weight.indices)
+    def __init__(self, recurrence: Recurrence, update: Equation, read: Equation, used: Collection[str]) -> None:
+        self.recurrence, self.states = recurrence, recurrence.states
+        self.over, self.read, self.used = update.over, read, used
+        self.layer = name_of(recurrence.weight).partition("^")[2]
+        self.rows, self.columns = (next(a for a in update.over if a.index == i) for i in recurrence.weight.indices)
         self.examples, self.earlier = Axis("r", size("count")), Axis("s", size("count"))
         self.r, self.s = self.examples.index, self.earlier.index
         self.H, self.G, self.D = (array(self._apart(letter)) for letter in "HGD")
@@ -173,25 +173,24 @@ class _Block:
 
     def _reach(self) -> set[tuple[Indexed, Indexed]]:
         """Return the pairs (x, y) where x depends on y from before the block otherwise than by being it."""
-        found, states = self.found, self.found.states
-        direct = {(x, y) for x, value in found.assignments for y in states
-                  if value.coeff(y) != int(x == y)}  # fmt: skip
+        states, assignments = self.states, self.recurrence.assignments
+        direct = {(x, y) for x, value in assignments for y in states if value.coeff(y) != int(x == y)}
         for middle in states:
             direct |= {(x, y) for x in states for y in states if (x, middle) in direct and (middle, y) in direct}
         return direct
 
     def named(self, letter: str, state: Indexed) -> str:
         """Return the name of the array that a state has of some kind."""
-        return self._apart(letter + self.found.mark(state))
+        return self._apart(letter + self.recurrence.mark(state))
 
     def _apart(self, letter: str) -> str:
-        return apart(f"{letter}^{self.layer}", self.taken)
+        return apart(f"{letter}^{self.layer}", self.used)
 
     def p(self, x: Indexed, y: Indexed) -> Expr:
         """Return the coefficient of y from before the block in x, less 1 for its own."""
         if (x, y) not in self.reached:
             return Integer(0)
-        marks = "" if len(self.found.states) == 1 else f"{self.found.mark(x) or 'W'}{self.found.mark(y) or 'W'}"
+        marks = "" if len(self.states) == 1 else f"{self.recurrence.mark(x) or 'W'}{self.recurrence.mark(y) or 'W'}"
         return scalar(self._apart(f"p{marks}"))
 
     def K(self, state: Indexed) -> Indexed:
@@ -205,67 +204,67 @@ class _Block:
     def deferral(self) -> Deferral:
         """Return everything that a kernel needs."""
         return Deferral(
-            self.found.input, (*self._start(), *self._products()), self._read(), self._saved(), self._after(),
-            prove(self.found),
+            self.recurrence.input, (*self._start(), *self._products()), self._read(), self._saved(), self._after(),
+            prove(self.recurrence),
         )  # fmt: skip
 
     def _pairs(self) -> list[tuple[Indexed, Indexed]]:
-        return [(x, y) for y in self.found.states for x, _ in self.found.assignments if (x, y) in self.reached]
+        return [(x, y) for y in self.states for x, _ in self.recurrence.assignments if (x, y) in self.reached]
 
     def _start(self) -> list[Equation]:
         return [Equation(self.p(x, y), Integer(0), (), Role.BLOCK) for x, y in self._pairs()]
 
     def _products(self) -> list[Equation]:
-        j, W = self.columns.index, self.found.weight
-        read = [y for y in self.found.states if y == W or (W, y) in self.reached]
+        j, W = self.columns.index, self.recurrence.weight
+        read = [y for y in self.states if y == W or (W, y) in self.reached]
         products = ((self.A(y), Sum(y * self.H[self.r, j], self.columns.limits)) for y in read)
-        made = [Equation(target, product, (self.rows, self.examples), Role.BLOCK) for target, product in products]
+        equations = [Equation(target, product, (self.rows, self.examples), Role.BLOCK) for target, product in products]
         gram = Sum(self.H[self.r, j] * self.H[self.s, j], self.columns.limits)
-        return [*made, Equation(self.G[self.r, self.s], gram, (self.examples, self.earlier), Role.BLOCK)]
+        return [*equations, Equation(self.G[self.r, self.s], gram, (self.examples, self.earlier), Role.BLOCK)]
 
     def _read(self) -> Equation:
-        W, i = self.found.weight, self.rows.index
-        old = self.A(W) + Add(*(self.p(W, y) * self.A(y) for y in self.found.states))
+        W, i = self.recurrence.weight, self.rows.index
+        old = self.A(W) + Add(*(self.p(W, y) * self.A(y) for y in self.states))
         past = Sum(self.K(W) * self.G[self.r, self.s] * self.D[self.s, i], (self.s, 0, self.r - 1))
-        return Equation(self.read.lhs, self.found.rest + old + past, self.read.over, self.read.role)
+        return Equation(self.read.lhs, self.recurrence.rest + old + past, self.read.over, self.read.role)
 
     def _saved(self) -> tuple[Equation, ...]:
         """Return δ of example r, and the coefficients after its update."""
-        first = forces(self.found)
-        delta = Equation(self.D[self.r, self.rows.index], self.found.delta, (self.rows,), Role.BLOCK)
-        begun = (Equation(self.K(x).xreplace({self.s: self.r}), first[x], (), Role.BLOCK) for x in self.found.states)
-        return (delta, *self._decayed(), *begun, *self._coefficients())
+        first = forces(self.recurrence)
+        delta = Equation(self.D[self.r, self.rows.index], self.recurrence.delta, (self.rows,), Role.BLOCK)
+        begun = (Equation(self.K(x).xreplace({self.s: self.r}), first[x], (), Role.BLOCK) for x in self.states)
+        return (delta, *self._decay(), *begun, *self._coefficients())
 
-    def _decayed(self) -> list[Equation]:
+    def _decay(self) -> list[Equation]:
         """Return the updates of the coefficients of outer products so far."""
         earlier = Axis(self.s.name, self.r)
-        of = {state: self.K(state) for state in self.found.states} | {OUTER: Integer(0)}
-        made = [Equation(self.K(x), value.xreplace(of), (earlier,), Role.BLOCK) for x, value in self.found.assignments]
-        return [e for e in made if e.lhs != e.rhs]
+        of = {state: self.K(state) for state in self.states} | {OUTER: Integer(0)}
+        updates = ((self.K(x), value.xreplace(of)) for x, value in self.recurrence.assignments)
+        return [Equation(lhs, rhs, (earlier,), Role.BLOCK) for lhs, rhs in updates if lhs != rhs]
 
     def _coefficients(self) -> list[Equation]:
         """Return the updates of p, written as what is added, in which a decay keeps its digits."""
-        made = []
-        values = dict(self.found.assignments)
+        equations = []
+        values = dict(self.recurrence.assignments)
         for x, y in self._pairs():
-            whole = {z: self.p(z, y) + int(z == y) for z in self.found.states}
-            added = Add(*((values[x].coeff(z) - int(x == z)) * whole[z] for z in self.found.states))
-            made.append(Equation(self.p(x, y), self.p(x, y) + added, (), Role.BLOCK))
-        return made
+            whole = {z: self.p(z, y) + int(z == y) for z in self.states}
+            added = Add(*((values[x].coeff(z) - int(x == z)) * whole[z] for z in self.states))
+            equations.append(Equation(self.p(x, y), self.p(x, y) + added, (), Role.BLOCK))
+        return equations
 
     def _after(self) -> tuple[Equation, ...]:
         """Return the states after the block; one that another still needs as it was is copied first."""
-        made: list[Equation] = []
-        waiting, stored = list(self.found.states), {}
+        equations: list[Equation] = []
+        waiting, stored = list(self.states), {}
         while waiting:
             free = [x for x in waiting if not any((z, x) in self.reached for z in waiting if z != x)]
             x = (free or waiting)[0]
             waiting.remove(x)
             if not free:
                 stored[x] = array(f"old_{name_of(x)}")[x.indices]
-                made.append(Equation(stored[x], x, self.over, Role.BLOCK))
-            made += self._state_after(x, stored)
-        return tuple(made)
+                equations.append(Equation(stored[x], x, self.over, Role.BLOCK))
+            equations += self._state_after(x, stored)
+        return tuple(equations)
 
     def _state_after(self, x: Indexed, stored: Mapping[Expr, Expr]) -> list[Equation]:
         i, j = self.rows.index, self.columns.index
@@ -274,6 +273,6 @@ class _Block:
             E, self.K(x).xreplace({self.s: self.r}) * self.D[self.r, i], (self.examples, self.rows), Role.BLOCK
         )
         total = Sum(E * self.H[self.r, j], self.examples.limits)
-        made = [scaled, Equation(x, x + (self.p(x, x) * x + total), self.over, Role.UPDATE)]
-        others = Add(*(self.p(x, y) * stored.get(y, y) for y in self.found.states if y != x))
-        return made if others == 0 else [*made, Equation(x, x + others, self.over, Role.UPDATE)]
+        equations = [scaled, Equation(x, x + (self.p(x, x) * x + total), self.over, Role.UPDATE)]
+        others = Add(*(self.p(x, y) * stored.get(y, y) for y in self.states if y != x))
+        return equations if others == 0 else [*equations, Equation(x, x + others, self.over, Role.UPDATE)]

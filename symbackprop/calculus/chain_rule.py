@@ -71,41 +71,41 @@ def backpropagate(
     """
     equations, steps, results = tuple(equations), [], []
     for want in wanted:
-        made, found = _adjoint_of(want, equations, stored, scattered=scattered)
-        steps += made
-        results += found
+        new_steps, adjoints = _adjoint_of(want, equations, stored, scattered=scattered)
+        steps += new_steps
+        results += adjoints
     return Derivation(title, equations, tuple(steps), tuple(results))
 
 
 def _adjoint_of(
     want: Target, equations: tuple[Equation, ...], stored: tuple[Equation, ...], *, scattered: bool
 ) -> tuple[list[Step], list[Equation]]:
-    given = (*equations, *stored)
+    definitions = (*equations, *stored)
     label = scalar(want.name)  # an array's elements have it among their symbols too
     users = [_apart(e, want) for e in equations if label in e.rhs.free_symbols]
     target = adjoint(want.element)
     steps, unevaluated, evaluated, terms = [], [], [], []
     for user in users:
         local = Partial(user.lhs, want.element)
-        found = named(partial(user, want.name, want.axes), (*want.axes, *user.over))
-        steps.append(Step(Role.PARTIAL_DERIVATIVE, local, local, found, (*user.over, *want.axes), given))
+        value = named(partial(user, want.name, want.axes), (*want.axes, *user.over))
+        steps.append(Step(Role.PARTIAL_DERIVATIVE, local, local, value, (*user.over, *want.axes), definitions))
         unevaluated.append(_over(user, adjoint(user.lhs) * local))
-        evaluated.append(_over(user, adjoint(user.lhs) * found))
+        evaluated.append(_over(user, adjoint(user.lhs) * value))
         terms += contractions(user, adjoint(user.lhs), want.name, want.axes)
-    chained, summed = named(canonical(Add(*evaluated)), want.axes), Add(*(term.value for term in terms))
+    chained, total = named(canonical(Add(*evaluated)), want.axes), Add(*(term.value for term in terms))
     if any(user.over for user in users):
-        steps.append(Step(Role.CHAIN_RULE, target, Add(*unevaluated), chained, want.axes, given))
+        steps.append(Step(Role.CHAIN_RULE, target, Add(*unevaluated), chained, want.axes, definitions))
     updates = [replace(t.scattered, role=want.role) for t in terms if t.scattered is not None] if scattered else []
-    folded = summed
-    for definition in given if not updates else ():
+    folded = total
+    for definition in definitions if not updates else ():
         folded = fold(folded, definition)
-    plain, result = named(summed, want.axes), named(folded, want.axes)
+    plain, result = named(total, want.axes), named(folded, want.axes)
     if result == plain:
-        steps.append(Step(want.role, target, chained, plain, want.axes, given, added=tuple(updates)))
+        steps.append(Step(want.role, target, chained, plain, want.axes, definitions, added=tuple(updates)))
     else:
         if chained != plain:
-            steps.append(Step(Role.CARRY_OUT, target, chained, plain, want.axes, given))
-        steps.append(Step(want.role, target, plain, result, want.axes, given, "through the stored value"))
+            steps.append(Step(Role.CARRY_OUT, target, chained, plain, want.axes, definitions))
+        steps.append(Step(want.role, target, plain, result, want.axes, definitions, "through the stored value"))
     if updates:
         result = named(Add(*(term.value for term in terms if term.scattered is None)), want.axes)
     return steps, [Equation(target, result, want.axes, want.role), *updates]
@@ -113,13 +113,13 @@ def _adjoint_of(
 
 def _apart(user: Equation, want: Target) -> Equation:
     """Rename the user's own indices where they are also wanted, ∂a[r]/∂W[i, j], and its bound ones out of the way."""
-    taken = {axis.name for axis in want.axes}
+    wanted = {axis.name for axis in want.axes}
     swap: dict[Expr, Expr] = {}
     over: list[Axis] = []
     for axis in user.over:
         name = axis.name
-        if name in taken:
-            name = next(n for n in "rsuvpq" if n not in taken | {a.name for a in (*over, *user.over)})
+        if name in wanted:
+            name = next(n for n in "rsuvpq" if n not in wanted | {a.name for a in (*over, *user.over)})
         over.append(Axis(name, axis.size))
         swap[axis.index] = over[-1].index
     rhs = named(canonical(user.rhs).xreplace(swap), want.axes)

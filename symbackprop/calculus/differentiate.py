@@ -61,10 +61,10 @@ def slope(expr: Expr, place: Symbol) -> Expr:
     ValueError
         If SymPy finds no derivative, or one with a delta function or something infinite in it.
     """
-    found = expr.replace(Abs, _magnitude).diff(place).replace(_magnitude, Abs)
-    if found.has(DiracDelta, Derivative, Subs, *_INFINITE):
-        raise ValueError(f"the formula {expr} has no derivative that a kernel could compute: {found}")
-    return tidy(found) if found.has(place) else found
+    derivative = expr.replace(Abs, _magnitude).diff(place).replace(_magnitude, Abs)
+    if derivative.has(DiracDelta, Derivative, Subs, *_INFINITE):
+        raise ValueError(f"the formula {expr} has no derivative that a kernel could compute: {derivative}")
+    return tidy(derivative) if derivative.has(place) else derivative
 
 
 class _magnitude(Function):
@@ -89,21 +89,21 @@ def reads(expr: Expr, name: str) -> list[Read]:
     places = {node: Dummy(real=True) for node in outermost(expr, Indexed, *Reduction)}
     back = {dummy: node for node, dummy in places.items()}
     flat = expr.xreplace(places)
-    found = []
+    accesses = []
     for node, place in places.items():
         if isinstance(node, Indexed):
             if str(node.base.label) == name:
-                found.append(Read((), node.indices, slope(flat, place).xreplace(back)))
+                accesses.append(Read((), node.indices, slope(flat, place).xreplace(back)))
         elif isinstance(node, Sum):
             bound = tuple((index, low, high + 1) for index, low, high in reversed(node.limits))
             for inner in reads(node.function, name):
                 outer = fresh(slope(flat, place).xreplace(back))  # it may hold this very sum, whose index we solve for
-                found.append(Read((*bound, *inner.bound), inner.indices, outer * inner.slope))
+                accesses.append(Read((*bound, *inner.bound), inner.indices, outer * inner.slope))
         elif scalar(name) in node.free_symbols:
             raise ValueError(f"the derivative of {node} with respect to {name} is not known")
     if scalar(name) in flat.free_symbols:
-        found.append(Read((), (), slope(flat, scalar(name)).xreplace(back)))
-    return found
+        accesses.append(Read((), (), slope(flat, scalar(name)).xreplace(back)))
+    return accesses
 
 
 @dataclass(frozen=True)
@@ -143,18 +143,18 @@ def carry_out(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, 
 
 def contractions(equation: Equation, adjoint: Expr, name: str, wanted: tuple[Axis, ...]) -> list[Term]:
     """Return the terms of `carry_out`, one for each read."""
-    own = {axis.index: Dummy(axis.name, integer=True, nonnegative=True) for axis in equation.over}
-    rhs = fresh(desugar(equation.rhs.xreplace(own)))
-    variables = tuple((own[axis.index], Integer(0), axis.size) for axis in equation.over)
-    made = []
+    dummies = {axis.index: Dummy(axis.name, integer=True, nonnegative=True) for axis in equation.over}
+    rhs = fresh(desugar(equation.rhs.xreplace(dummies)))
+    variables = tuple((dummies[axis.index], Integer(0), axis.size) for axis in equation.over)
+    terms = []
     for read in reads(rhs, name):
-        whole = Read(read.bound, read.indices, adjoint.xreplace(own) * read.slope)
+        whole = Read(read.bound, read.indices, adjoint.xreplace(dummies) * read.slope)
         value, exact = _solve(whole, variables, wanted, {})
-        made.append(Term(signs(canonical(value)), None if exact else _scattered(whole, variables, name)))
-    return made
+        terms.append(Term(signs(canonical(value)), None if exact else _scatter(whole, variables, name)))
+    return terms
 
 
-def _scattered(read: Read, variables: tuple[tuple[Expr, Expr, Expr], ...], name: str) -> Equation | None:
+def _scatter(read: Read, variables: tuple[tuple[Expr, Expr, Expr], ...], name: str) -> Equation | None:
     """Return ∂l/∂name[...] ← ∂l/∂name[...] + slope over all indices of a read, under names of their own."""
     everything = (*variables, *read.bound)
     ranges = {v: (low, stop - 1) for v, low, stop in everything}
@@ -165,8 +165,8 @@ def _scattered(read: Read, variables: tuple[tuple[Expr, Expr, Expr], ...], name:
     swap: dict[Expr, Expr] = {}
     over: list[Axis] = []
     for v, _, stop in everything:
-        taken = {axis.name for axis in over} | bound_inside
-        letter = v.name if v.name not in taken else next(n for n in ascii_lowercase if n not in taken)
+        used = {axis.name for axis in over} | bound_inside
+        letter = v.name if v.name not in used else next(n for n in ascii_lowercase if n not in used)
         over.append(Axis(letter, stop))
         swap[v] = over[-1].index
     target = array(f"∂l/∂{name}")[tuple(i.xreplace(swap) for i in read.indices)]

@@ -121,9 +121,9 @@ def _split(outer: Expr, W: Indexed) -> tuple[Expr | None, Expr | None]:
     return (None, None) if columns.has(i) or isinstance(outer, Add) else (rows, columns)
 
 
-def forces(found: Recurrence) -> dict[Indexed, Expr]:
+def forces(recurrence: Recurrence) -> dict[Indexed, Expr]:
     """Return the coefficients of an outer product right after its own update: the assignments from nothing."""
-    known: dict[Expr, Expr] = {state: Integer(0) for state in found.states} | {OUTER: Integer(1)}
-    for target, value in found.assignments:
+    known: dict[Expr, Expr] = {state: Integer(0) for state in recurrence.states} | {OUTER: Integer(1)}
+    for target, value in recurrence.assignments:
         known[target] = expand(value.xreplace(known))
-    return {state: known[state] for state in found.states}
+    return {state: known[state] for state in recurrence.states}

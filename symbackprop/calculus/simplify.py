@@ -41,15 +41,15 @@ def cost(expr: Expr) -> int:
 
 
 def _operations(expr: Any) -> int:
-    own = 0
+    here = 0
     if isinstance(expr, Add | Mul):
-        own = len([a for a in expr.args if a != -1]) - 1
+        here = len([a for a in expr.args if a != -1]) - 1
     elif isinstance(expr, Pow) and not expr.is_number:
-        own = _DIVISION_COST if expr.exp.is_negative else 0
-        own += abs(int(expr.exp)) - 1 if expr.exp.is_Integer else _FUNCTION_COST
+        here = _DIVISION_COST if expr.exp.is_negative else 0
+        here += abs(int(expr.exp)) - 1 if expr.exp.is_Integer else _FUNCTION_COST
     if not expr.args or isinstance(expr, Indexed) or (isinstance(expr, Function) and not isinstance(expr, Piecewise)):
         return 0
-    return own + sum(_operations(a) for a in expr.args)
+    return here + sum(_operations(a) for a in expr.args)
 
 
 def expand_logs(expr: Expr) -> Expr:
@@ -63,12 +63,12 @@ def expand_logs(expr: Expr) -> Expr:
         flat, back = opaque(node.args[0], exp, Indexed, *Reduction, positive=True)
         return expand_log(log(together(flat)), force=True).xreplace(back)
 
-    made = expr.replace(lambda e: isinstance(e, log), split)
-    made = rebuild(made, lambda r: r.func(_expanded(r.function), *r.limits))
-    return rebuild(_expanded(made).replace(_is_negated_sum, _push_minus), factor_out)
+    expanded = expr.replace(lambda e: isinstance(e, log), split)
+    expanded = rebuild(expanded, lambda r: r.func(_expand(r.function), *r.limits))
+    return rebuild(_expand(expanded).replace(_is_negated_sum, _push_minus), factor_out)
 
 
-def _expanded(expr: Expr) -> Expr:
+def _expand(expr: Expr) -> Expr:
     flat, back = opaque(expr, *Reduction)
     return min(expand(flat).xreplace(back), expr, key=cost)
 
@@ -123,8 +123,8 @@ def _logistic(expr: Expr) -> Expr:
     if len(atoms) != 1 or not any(p.base == 1 + atoms[0] and p.exp <= -2 for p in expr.atoms(Pow)):
         return expr
     s = Dummy(positive=True)
-    made = factor(cancel(expr.xreplace({atoms[0]: (1 - s) / s})))
-    return _flip(made).xreplace({s: 1 / (1 + atoms[0])}) if made.is_polynomial(s) else expr
+    quotient = factor(cancel(expr.xreplace({atoms[0]: (1 - s) / s})))
+    return _flip(quotient).xreplace({s: 1 / (1 + atoms[0])}) if quotient.is_polynomial(s) else expr
 
 
 def _flip(expr: Expr) -> Expr:
@@ -180,10 +180,10 @@ def fold(expr: Expr, definition: Equation) -> Expr:
     best = expr
     if not isinstance(definition.lhs, Indexed):
         return best
-    for candidate in _folded(canonical(expr), canonical(definition.rhs), definition):
-        made = tidy(candidate)
-        if cost(made) <= cost(best) and _denominators(made) <= _denominators(expr) and not _mixes(made, definition):
-            best = made
+    for candidate in _candidates(canonical(expr), canonical(definition.rhs), definition):
+        form = tidy(candidate)
+        if cost(form) <= cost(best) and _denominators(form) <= _denominators(expr) and not _mixes(form, definition):
+            best = form
     return best
 
 
@@ -195,7 +195,7 @@ def _mixes(expr: Expr, definition: Equation) -> bool:
     return any(stored in s for s in called) and any(read & s for s in called)
 
 
-def _folded(expr: Expr, g: Expr, definition: Equation) -> list[Expr]:
+def _candidates(expr: Expr, g: Expr, definition: Equation) -> list[Expr]:
     if isinstance(g, Piecewise):
         return [_fold_pieces(expr, g, definition)]
     g, sums = opaque(g, Sum, positive=True)
@@ -205,15 +205,15 @@ def _folded(expr: Expr, g: Expr, definition: Equation) -> list[Expr]:
         return []
     if g in reads:
         return [_replace_reads(expr, g, definition)]
-    found = []
+    candidates = []
     for atom in sorted((f for f in g.atoms(Function) if f.has(*reads)), key=str):
         place = Dummy(real=True)
         solved = invert(g.xreplace({atom: place}), place, definition.lhs)
         if solved is not None:
             read = next(read for read in reads if atom.has(read))
             rewritten = _replace_atom(expr, atom, solved, definition, read, sums)
-            found.append(rebuild(rewritten, _distribute).xreplace(sums))
-    return found
+            candidates.append(rebuild(rewritten, _distribute).xreplace(sums))
+    return candidates
 
 
 def _distribute(reduction: Expr) -> Expr:
@@ -249,16 +249,16 @@ def _replace_reads(expr: Expr, read: Indexed, definition: Equation) -> Expr:
 
 def _fold_pieces(expr: Expr, g: Piecewise, definition: Equation) -> Expr:
     """Fold each piece of `expr` by the piece of `g` that holds there, whatever the index."""
-    own_indices = definition.lhs.indices
-    bases = {e.base for e in g.atoms(Indexed) if e.indices == own_indices}
-    swaps = [dict(zip(own_indices, e.indices, strict=True)) for e in expr.atoms(Indexed) if e.base in bases]
+    indices = definition.lhs.indices
+    bases = {e.base for e in g.atoms(Indexed) if e.indices == indices}
+    swaps = [dict(zip(indices, e.indices, strict=True)) for e in expr.atoms(Indexed) if e.base in bases]
 
     def pieces(node: Piecewise) -> Expr:
-        made = []
+        folded = []
         for e, c in node.args:
-            own = [piece for piece, condition in g.args if any(condition.xreplace(swap) == c for swap in swaps)]
-            made.append((fold(e, Equation(definition.lhs, own[0], definition.over)) if own else e, c))
-        return Piecewise(*made)
+            holding = [piece for piece, condition in g.args if any(condition.xreplace(swap) == c for swap in swaps)]
+            folded.append((fold(e, Equation(definition.lhs, holding[0], definition.over)) if holding else e, c))
+        return Piecewise(*folded)
 
     return expr.replace(lambda e: isinstance(e, Piecewise), pieces)
 

@@ -58,10 +58,10 @@ def audit(
     network = _network(activation, constant, learn, learn_per_unit)
     say_initial(network)
     with waiting(quiet=quiet)("measuring"):
-        found = measure(network, points, check_seed(seed))
-    typer.echo(report(found))
+        errors = measure(network, points, check_seed(seed))
+    typer.echo(report(errors))
     if output:
-        plot_audit(output, found, activation)
+        plot_audit(output, errors, activation)
         tell(f"\nwrote {shown(output)}", quiet=quiet)
 
 

@@ -41,7 +41,7 @@ def _defaults(ctx: typer.Context, path: Path, wanted: Callable[[str], bool]) -> 
             raise ValueError(f"{path} has the entry {key!r:.40}, which is no option; {did_you_mean(name, known)}see "
                              f"{ctx.command_path} --help")  # fmt: skip
         if name in mine and wanted(mine[name].name or ""):
-            values[mine[name].name or ""] = _typed(path, key, mine[name], value)
+            values[mine[name].name or ""] = _as_typed(path, key, mine[name], value)
     return values
 
 
@@ -51,7 +51,7 @@ def option_name(parameter: Any) -> str:
     return (long[0] if long else parameter.name).removeprefix("--").replace("_", "-")
 
 
-def _typed(path: Path, key: str, parameter: Any, value: Any) -> Any:
+def _as_typed(path: Path, key: str, parameter: Any, value: Any) -> Any:
     """Return a value as if it were typed; what it means is for the option to say."""
     several, is_flag = getattr(parameter, "multiple", False), getattr(parameter, "is_flag", False)
     match value:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from symbackprop.cli.options import NetworkConfig, Quiet, flag, option, with_network
-from symbackprop.cli.request import asked_for, built, refuse_both, typed
+from symbackprop.cli.request import asked_for, build_module, refuse_both, typed
 from symbackprop.cli.say import advise, tell, waiting
 from symbackprop.train.files.atomic import check_writable, shown, write_text
 from symbackprop.train.files.modules import spec_of
@@ -38,7 +38,7 @@ def generate(
         _check_only(ctx, only)
     asked = asked_for(ctx, network)
     with waiting(quiet=quiet)("generating"):
-        module = built(asked, output.stem, only)
+        module = build_module(asked, output.stem, only)
     advise(module.spec.get("advice", ()))
     if output.exists():
         spec_of(output, plain=True)  # nothing but a module that was generated is written over

@@ -78,19 +78,19 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         status = 130
     except _UsageError as error:
-        return _failed(_usage(error))
+        return _fail(_usage(error))
     except _EXPECTED as error:
         if os.environ.get("SYMBACKPROP_TRACEBACK"):
             raise
-        return _failed(_memory(error) if isinstance(error, MemoryError) else str(error) or type(error).__name__)
+        return _fail(_memory(error) if isinstance(error, MemoryError) else str(error) or type(error).__name__)
     except Exception as error:
         if os.environ.get("SYMBACKPROP_TRACEBACK"):
             raise
         words = f"{type(error).__name__}: {error}"
-        _failed(f"an error that nobody foresaw: {words:.300}; SYMBACKPROP_TRACEBACK=1 shows where, please report it")
+        _fail(f"an error that nobody foresaw: {words:.300}; SYMBACKPROP_TRACEBACK=1 shows where, please report it")
         return FAULT
     if status == 130:  # what typer makes of Ctrl-C
-        _failed("stopped by hand")
+        _fail("stopped by hand")
     return status
 
 
@@ -103,7 +103,7 @@ def _memory(error: MemoryError) -> str:
     return f"there is not enough memory for this: {error or 'it is full'}; choose fewer units, or fewer examples"
 
 
-def _failed(message: str) -> int:
+def _fail(message: str) -> int:
     line = " ".join(message.split()).encode("utf-8", "backslashreplace").decode()  # names of files may be other bytes
     typer.echo(f"symbackprop: {line}", err=True)
     return 2

@@ -47,17 +47,18 @@ def asked_for(ctx: typer.Context, options: Mapping[str, Any]) -> dict[str, Any]:
     ValueError
         If an option is unusable, or the file says what an option says too.
     """
-    given = {field_of(name): value for name, value in options.items() if field_of(name) != "layers"}
-    given |= named({name: options[name] for name in ("constant", "learn", "learn_per_unit")})
-    path, penalty = given.pop("network"), given.pop("penalty")
+    fields = {field_of(name): value for name, value in options.items() if field_of(name) != "layers"}
+    fields |= named({name: options[name] for name in ("constant", "learn", "learn_per_unit")})
+    path, penalty = fields.pop("network"), fields.pop("penalty")
     if path is None:
         activations = choices.hidden_activations(options["activation"] or [], options["hidden_layers"])
-        return choices.request(activations, penalty="l2" if penalty is None else penalty, **given)
-    found = read_network(path)
-    said = {name for name in typed(ctx) & {*options, "hidden"} if field_of(name) in found}
+        return choices.request(activations, penalty="l2" if penalty is None else penalty, **fields)
+    entries = read_network(path)
+    said = {name for name in typed(ctx) & {*options, "hidden"} if field_of(name) in entries}
     refuse_both(ctx, said, f"{path} says it")
-    layers, shape = found.pop("layers"), found.pop("input")
-    return choices.request(layers, shape=shape, **{"penalty": "none" if penalty is None else penalty, **given, **found})
+    layers, shape = entries.pop("layers"), entries.pop("input")
+    chosen = {"penalty": "none" if penalty is None else penalty, **fields, **entries}
+    return choices.request(layers, shape=shape, **chosen)
 
 
 def refuse_both(ctx: typer.Context, options: Collection[str], why: str) -> None:
@@ -70,8 +71,8 @@ def refuse_both(ctx: typer.Context, options: Collection[str], why: str) -> None:
 def named(texts: Mapping[str, list[str] | None]) -> dict[str, dict[str, float]]:
     """Return the numbers that options were given as NAME=VALUE, by what a network calls them."""
     return {
-        _FIELDS[name]: choices.named_numbers(f"--{name.replace('_', '-')}", found or ())
-        for name, found in texts.items()
+        _FIELDS[name]: choices.named_numbers(f"--{name.replace('_', '-')}", numbers or ())
+        for name, numbers in texts.items()
     }
 
 
@@ -80,7 +81,7 @@ def network_of(asked: dict[str, Any]) -> Any:
     return symbackprop.Network(**choices.network_arguments(asked))
 
 
-def built(asked: dict[str, Any], name: str | None = None, only: str | None = None) -> Any:
+def build_module(asked: dict[str, Any], name: str | None = None, only: str | None = None) -> Any:
     """Return the module for a request; what it is advised against stands in its SPEC."""
     depth = len(asked["activations"])
     if depth > MANY:
@@ -97,6 +98,6 @@ def module_for(asked: dict[str, Any] | None) -> ModuleType:
     if asked is None:
         raise ValueError("the model was trained with a module of its own; name it with --module PATH")
     choices.network_arguments(asked)
-    module = find_module(asked, lambda: built(asked).text)
+    module = find_module(asked, lambda: build_module(asked).text)
     advise(advice_of(module.SPEC))
     return module

@@ -12,7 +12,7 @@ import typer
 import symbackprop
 from symbackprop.cli.config import settings_text
 from symbackprop.cli.options import NETWORK, ModulePath, Quiet, config, flag, option, with_network
-from symbackprop.cli.request import asked_for, built, field_of, refuse_both, typed
+from symbackprop.cli.request import asked_for, build_module, field_of, refuse_both, typed
 from symbackprop.cli.say import advise, say, silent, waiting
 from symbackprop.train import digits, find_module, import_module, progress_report, read_data
 from symbackprop.train.data.examples import Dataset
@@ -85,18 +85,18 @@ def train(
 ) -> None:
     """Train a network, keep the parameters of its best epoch, and test it."""
     _check_files(ctx, data, module, network["network"], output, plot)
-    given = choices.named_numbers("--set", hyperparameter or ())
-    own = {"decay": decay, "l2": l2, "l1": l1, "penalty": strength}
-    given |= {name: value for name, value in own.items() if value is not None}
+    constants = choices.named_numbers("--set", hyperparameter or ())
+    from_options = {"decay": decay, "l2": l2, "l1": l1, "penalty": strength}
+    constants |= {name: value for name, value in from_options.items() if value is not None}
     widths = choices.hidden_widths(hidden, network["hidden_layers"])
     chosen = {
         **network,
         "hidden_layers": None if widths is None else len(widths),
-        "penalty": choices.penalty_for(network["penalty"], l1=given.get("l1"), l2=given.get("l2")),
+        "penalty": choices.penalty_for(network["penalty"], l1=constants.get("l1"), l2=constants.get("l2")),
         "dropout": dropout is not None,
     }
-    asked = _asked(ctx, chosen, module)
-    check_constants(given, constants_of(asked) if module is None else spec_of(module)["hyperparameters"])
+    asked = _request(ctx, chosen, module)
+    check_constants(constants, constants_of(asked) if module is None else spec_of(module)["hyperparameters"])
     choices.check_dropout(dropout)
     settings = choices.settings(
         choices.output_for(asked["loss"], asked.get("output")),
@@ -104,7 +104,7 @@ def train(
         learning_rate=learning_rate,
         look_ahead=look_ahead,
         seed=seed,
-        given=given,
+        given=constants,
     )
     tell = silent if quiet else say
     kernels = _kernels(asked, module, tell, quiet=quiet)
@@ -112,7 +112,7 @@ def train(
     spec = kernels.SPEC
     examples = _examples(data, spec, label or [], ignore or [])
     units = spec["sizes"][1:-1] if "sizes" in spec else choices.hidden_widths(hidden, len(spec["activations"])) or []
-    numbers = choices.hyperparameters(spec, given)
+    numbers = choices.hyperparameters(spec, constants)
     settings = replace(settings, hyperparameters=numbers | choices.dropout(spec, dropout))
     again = {
         "data": data,
@@ -165,7 +165,7 @@ def _check_files(ctx: typer.Context, data: _Path, module: _Path, network: _Path,
     check_picture(plot)
 
 
-def _asked(ctx: typer.Context, chosen: Mapping[str, Any], module: _Path) -> dict[str, Any]:
+def _request(ctx: typer.Context, chosen: Mapping[str, Any], module: _Path) -> dict[str, Any]:
     """Return the request for a module; nothing can be asked of one that is there."""
     if module is not None:
         spec_of(module)
@@ -202,12 +202,12 @@ def _network(asked: Mapping[str, Any], path: _Path, module: _Path) -> dict[str, 
 
 def _numbers(settings: Settings, numbers: Mapping[str, float], dropout: float | None) -> dict[str, Any]:
     """Return with which numbers a network is trained, by the names of the options."""
-    own = {"decay": "decay", "l1": "l1", "l2": "l2", "penalty": "strength"}
+    options = {"decay": "decay", "l1": "l1", "l2": "l2", "penalty": "strength"}
     return {
         "epochs": settings.epochs,
         "learning-rate": settings.learning_rate,
-        **{option: numbers.get(name) for name, option in own.items()},
-        "set": {name: value for name, value in numbers.items() if name not in own} or None,
+        **{option: numbers.get(name) for name, option in options.items()},
+        "set": {name: value for name, value in numbers.items() if name not in options} or None,
         "dropout": dropout,
         "look-ahead": settings.look_ahead,
         "seed": settings.seed,
@@ -216,15 +216,15 @@ def _numbers(settings: Settings, numbers: Mapping[str, float], dropout: float | 
 
 def _kernels(asked: dict[str, Any], path: _Path, tell: Say, *, quiet: bool) -> ModuleType:
     """Return the module to train, and say where it is from."""
-    start, made = time.perf_counter(), []
+    start, generated = time.perf_counter(), []
 
     def make() -> str:
-        made.append(True)
-        return built(asked).text
+        generated.append(True)
+        return build_module(asked).text
 
     with waiting(quiet=quiet)("generating"):
         module = import_module(path) if path else find_module(asked, make)
-    how = f"generated in {time.perf_counter() - start:.1f} s" if made else "given" if path else "found"
+    how = f"generated in {time.perf_counter() - start:.1f} s" if generated else "given" if path else "found"
     tell("kernels", f"{how}: {shown(str(module.__file__))}")
     advise(advice_of(module.SPEC))
     return module

@@ -121,17 +121,17 @@ def layer_of_kind(kind: str, *values: float | str, **named: float | str) -> Laye
         If the kind is not known, or an argument is missing, unknown or no positive integer.
     """
     recipe = LAYERS[kind]
-    given = _arguments(kind, recipe, values, named)
-    name = f"{kind}({', '.join(_shown(recipe, given))})"
-    pad, stride = int(given.get("padding", 0)), given.get("stride", 0) or given.get("size", 0)
+    arguments = _arguments(kind, recipe, values, named)
+    name = f"{kind}({', '.join(_shown(recipe, arguments))})"
+    pad, stride = int(arguments.get("padding", 0)), arguments.get("stride", 0) or arguments.get("size", 0)
     text = recipe.equations.replace("input", "padded" if pad else "h")
     text = f"{recipe.padding}; {text}" if pad else text
-    sizes = {letter: given[argument] for argument, letters in recipe.sizes.items() for letter in letters}
+    sizes = {letter: arguments[argument] for argument, letters in recipe.sizes.items() for letter in letters}
     constants = {"padding": pad} if pad else {}
-    constants |= {"stride": stride} if "stride" in given else {}
-    constants |= {n: v for n, v in given.items() if n == "epsilon"}
-    uses = {"V": str(given["weights"])} if "weights" in given else {}
-    rows = {"E": given["vocabulary"]} if "vocabulary" in given else {}
+    constants |= {"stride": stride} if "stride" in arguments else {}
+    constants |= {n: v for n, v in arguments.items() if n == "epsilon"}
+    uses = {"V": str(arguments["weights"])} if "weights" in arguments else {}
+    rows = {"E": arguments["vocabulary"]} if "vocabulary" in arguments else {}
     whole = layer(text, name=name, initial=recipe.initial, uses=uses, rows=rows, **sizes, **constants)
     return replace(whole, identity=name)
 
@@ -141,13 +141,13 @@ def _arguments(kind: str, recipe: Recipe, values: tuple[Any, ...], named: Mappin
     wanted = (
         f"{kind}({', '.join(a + (f'={recipe.defaults[a]}' if a in recipe.defaults else '') for a in recipe.arguments)})"
     )
-    given = dict(zip(recipe.arguments, values, strict=False)) | dict(named)
+    arguments = dict(zip(recipe.arguments, values, strict=False)) | dict(named)
     if len(values) > len(recipe.arguments) or set(named) - {*recipe.arguments[len(values) :]}:
         raise ValueError(f"{kind} has other arguments than {(*values, *named)}, expected {wanted}")
-    asked, given = given, {**recipe.defaults, **given}
-    if missing := [a for a in recipe.arguments if a not in given]:
+    passed, arguments = arguments, {**recipe.defaults, **arguments}
+    if missing := [a for a in recipe.arguments if a not in arguments]:
         raise ValueError(f"{kind} has no {missing[0]}, expected {wanted}")
-    for argument, value in asked.items():
+    for argument, value in passed.items():
         if argument == "weights":
             continue
         if argument == "epsilon":
@@ -157,16 +157,16 @@ def _arguments(kind: str, recipe: Recipe, values: tuple[Any, ...], named: Mappin
         least, what = (0, "an integer, 0 or more") if argument == "padding" else (1, "a positive integer")
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ValueError(f"{kind} has {argument} {value!r}, expected {what}: {wanted}")
-    return given
+    return arguments
 
 
-def _shown(recipe: Recipe, given: Mapping[str, Any]) -> list[str]:
+def _shown(recipe: Recipe, arguments: Mapping[str, Any]) -> list[str]:
     shown = []
     for argument in recipe.arguments:
         if argument not in recipe.defaults:
-            shown.append(str(given[argument]))
-        elif given[argument] != recipe.defaults[argument]:
-            shown.append(f"{argument}={given[argument]}")
+            shown.append(str(arguments[argument]))
+        elif arguments[argument] != recipe.defaults[argument]:
+            shown.append(f"{argument}={arguments[argument]}")
     return shown
 
 

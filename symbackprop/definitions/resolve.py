@@ -140,8 +140,7 @@ class _Resolving:
         """The loss with its output and kind of target."""
         network = self.network
         if isinstance(network.loss, str):
-            loss: Loss = look_up("loss", network.loss, self.constants)
-            return loss
+            return look_up("loss", network.loss, self.constants)
         output = network.output if isinstance(network.output, str) else "softmax"
         return Loss(network.loss, output, "label" if output == "softmax" else "vector")
 

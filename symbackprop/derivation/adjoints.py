@@ -24,14 +24,12 @@ class Adjoint:
     @cached_property
     def results(self) -> tuple[Equation, ...]:
         """The adjoint, and what is added to it where it is read."""
-        made: tuple[Equation, ...] = relabelled(self.general.results, self.labels)
-        return made
+        return relabelled(self.general.results, self.labels)
 
     @property
     def steps(self) -> tuple[Step, ...]:
         """The local slopes, the chain rule's sum, and the result."""
-        made: tuple[Step, ...] = relabelled(self.general.steps, self.labels)
-        return made
+        return relabelled(self.general.steps, self.labels)
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Adjoints:
     output: Equation
     known: dict[Question, Derivation] = field(default_factory=dict)
 
-    def derived(self, want: Target, k: int) -> Adjoint:
+    def derive(self, want: Target, k: int) -> Adjoint:
         """Return ∂l/∂p of an array of layer k.
 
         Where it reads layers k - 1, k and k + 1 alone it is that of every layer like it; layers that share weights, or

@@ -34,21 +34,21 @@ class Kind:
     penalised: tuple[Equation, ...]
 
 
-def kinds_of_layer(network: ResolvedNetwork, made: NetworkDerivation) -> list[Kind]:
+def kinds_of_layer(network: ResolvedNetwork, derivation: NetworkDerivation) -> list[Kind]:
     """Return the kinds of layer in a network, each where its first layer is."""
-    *hidden, last = made.layers
+    *hidden, last = derivation.layers
     alike: dict[tuple[Derivation, Derivation], list[LayerDerivation]] = {}
     for layer in hidden:
-        text = _values(network, made, layer), _parameters(layer)
+        text = _values(network, derivation, layer), _parameters(layer)
         alike.setdefault(relabelled(text, of_layer(layer.number)), []).append(layer)
-    return [_kind(network, made, layers) for layers in (*alike.values(), [last])]
+    return [_kind(network, derivation, layers) for layers in (*alike.values(), [last])]
 
 
-def _kind(network: ResolvedNetwork, made: NetworkDerivation, layers: list[LayerDerivation]) -> Kind:
+def _kind(network: ResolvedNetwork, derivation: NetworkDerivation, layers: list[LayerDerivation]) -> Kind:
     first, is_last = layers[0], layers[0].number > network.depth
     labels = of_layer(first.number) if network.is_generic or len(layers) > 1 else {}
     outermost = of_last(first.number) if network.is_generic and is_last else labels  # whose parameters are layer k's
-    values, parameters = _values(network, made, first), _parameters(first)
+    values, parameters = _values(network, derivation, first), _parameters(first)
     title, of_parameters = _titles(network, [layer.number for layer in layers])
     return Kind(
         relabelled(first.forward, labels), replace(relabelled(values, outermost), title=title),
@@ -72,22 +72,23 @@ def _titles(network: ResolvedNetwork, numbers: list[int]) -> tuple[str, str]:
     return f"Layers alike: {item}, {shared}", f"Parameters of layers alike, and their update, {shared}"
 
 
-def _values(network: ResolvedNetwork, made: NetworkDerivation, layer: LayerDerivation) -> Derivation:
+def _values(network: ResolvedNetwork, derivation: NetworkDerivation, layer: LayerDerivation) -> Derivation:
     """Return the derivation of a layer's adjoints, and of the update of what its activation learns."""
-    users = tuple(e for e in layer.users if e != made.composed)
+    users = tuple(e for e in layer.users if e != derivation.composed)
     k, of_adjoints = layer.number, chain(*(d.steps for d in layer.adjoints))
     noted = (with_kinks(step, layer.layer) for step in of_adjoints)
     steps = (*noted, *chain(*(p.assigned for p in layer.learnt)))
     results = (*chain(*(d.results for d in layer.adjoints), *(p.updates for p in layer.learnt)),)
     if k <= network.depth:
         return Derivation("", users, steps, results)
-    return Derivation("", (made.output, made.loss, *users), (*made.composing, *steps), (made.composed, *results))
+    definitions = (derivation.output, derivation.loss, *users)
+    return Derivation("", definitions, (*derivation.composing, *steps), (derivation.composed, *results))
 
 
 def _parameters(layer: LayerDerivation) -> Derivation:
     """Return the derivation of the gradients of a layer's parameters, and of their updates."""
-    own = layer.parameters
-    users = dict.fromkeys(e for p in own for e in p.users)
-    steps = chain(*(p.derivation.steps for p in own), *((*p.slopes, *p.assigned) for p in own))
-    results = chain(*(p.gradient for p in own), *(p.updates for p in own))
+    parameters = layer.parameters
+    users = dict.fromkeys(e for p in parameters for e in p.users)
+    steps = chain(*(p.derivation.steps for p in parameters), *((*p.slopes, *p.assigned) for p in parameters))
+    results = chain(*(p.gradient for p in parameters), *(p.updates for p in parameters))
     return Derivation("", (*users, *layer.penalties), tuple(steps), tuple(results))

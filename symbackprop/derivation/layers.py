@@ -92,10 +92,10 @@ class NetworkDerivation:
     @property
     def backward(self) -> tuple[Equation, ...]:
         """Adjoints in the order of computation, gradients that are stored among them; what is added up is an update."""
-        made = [e for layer in reversed(self.layers) for d in layer.adjoints for e in d.results]
+        equations = [e for layer in reversed(self.layers) for d in layer.adjoints for e in d.results]
         for parameter in (p for layer in self.layers for p in layer.parameters if p.stored):
-            made = _inserted(made, parameter.gradient)
-        return tuple(made)
+            equations = _insert(equations, parameter.gradient)
+        return tuple(equations)
 
 
 def derive_network(network: ResolvedNetwork) -> NetworkDerivation:
@@ -111,20 +111,20 @@ def derive_network(network: ResolvedNetwork) -> NetworkDerivation:
 def _layer(
     network: ResolvedNetwork, adjoints: Adjoints, learns: set[str], layer: ResolvedLayer, forward: tuple[Equation, ...]
 ) -> LayerDerivation:
-    wanted = [*_wanted_of(layer, forward, learns, is_last=layer is network.layers[-1])]
-    found = {want.name: adjoints.derived(want, layer.number) for want in wanted}
+    wanted = [*_targets_of(layer, forward, learns, is_last=layer is network.layers[-1])]
+    by_name = {want.name: adjoints.derive(want, layer.number) for want in wanted}
     users = tuple(dict.fromkeys(e for want in wanted for e in adjoints.users(want)))
 
     def derive_each(parameters: Iterable[Parameter]) -> tuple[ParameterDerivation, ...]:
-        made = []
+        derivations = []
         for θ in parameters:
             want = Target(θ.name, θ.axes, Role.LEARNT if θ.is_of_activation else Role.PARAMETERS)
-            gradient = found.get(θ.name) or adjoints.derived(want, layer.number)
-            made.append(derive_parameter(network, layer, θ, adjoints.users(want), gradient))
-        return tuple(made)
+            gradient = by_name.get(θ.name) or adjoints.derive(want, layer.number)
+            derivations.append(derive_parameter(network, layer, θ, adjoints.users(want), gradient))
+        return tuple(derivations)
 
-    learnt, own = (derive_each(θ for θ in layer.parameters if θ.is_of_activation is of) for of in (True, False))
-    return LayerDerivation(layer, forward, tuple(found.values()), users, learnt, own)
+    learnt, parameters = (derive_each(θ for θ in layer.parameters if θ.is_of_activation is of) for of in (True, False))
+    return LayerDerivation(layer, forward, tuple(by_name.values()), users, learnt, parameters)
 
 
 def _equations(network: ResolvedNetwork, layer: ResolvedLayer) -> tuple[Equation, ...]:
@@ -136,14 +136,14 @@ def _equations(network: ResolvedNetwork, layer: ResolvedLayer) -> tuple[Equation
 
 def _learns(network: ResolvedNetwork, forward: Iterable[Equation]) -> set[str]:
     """Return the arrays that depend on parameters: the others need no adjoint."""
-    found = {θ.name for θ in network.parameters}
+    names = {θ.name for θ in network.parameters}
     for equation in forward:
-        if names_in(equation.rhs) & found:
-            found.add(equation.name)
-    return found
+        if names_in(equation.rhs) & names:
+            names.add(equation.name)
+    return names
 
 
-def _wanted_of(
+def _targets_of(
     layer: ResolvedLayer, forward: tuple[Equation, ...], learns: set[str], *, is_last: bool
 ) -> Iterator[Target]:
     """Yield the arrays whose adjoints are wanted, from the values of a layer down; after these, what it learns."""
@@ -151,12 +151,12 @@ def _wanted_of(
     for equation in reversed(forward):
         if equation.name in learns and not equation.rhs.has(Place):
             unmasked = Role.DROPOUT if equation.role is Role.ACTIVATION else equation.role
-            yield _wanted(equation, names.get(equation, unmasked))
+            yield _target_of(equation, names.get(equation, unmasked))
         if equation.role is Role.ACTIVATION:
             yield from (Target(θ.name, θ.axes, Role.LEARNT) for θ in layer.parameters if θ.is_of_activation)
 
 
-def _wanted(equation: Equation, role: Role) -> Target:
+def _target_of(equation: Equation, role: Role) -> Target:
     """Return the array that an equation defines as one whose adjoint is wanted."""
     indices = getattr(equation.lhs, "indices", ())
     if all(isinstance(i, Symbol) for i in indices):
@@ -165,7 +165,7 @@ def _wanted(equation: Equation, role: Role) -> Target:
     return Target(equation.name, axes, role)
 
 
-def _inserted(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[Equation]:
+def _insert(backward: list[Equation], gradient: tuple[Equation, ...]) -> list[Equation]:
     """Return the equations with those of a stored gradient as soon as all that they read is known."""
     read = {n for e in gradient for n in names_in(e.rhs)}
     at = 1 + max((n for n, e in enumerate(backward) if e.name in read), default=-1)

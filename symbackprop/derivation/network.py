@@ -43,27 +43,27 @@ def derive(network: Network, *, exact_form: bool = False) -> Derivation:
         raise TypeError(f"a network is {network!r}, expected Network(activations=..., loss=..., ...)")
     with named_if_it_fails("network", network.typed):
         refuse(network.resolved)
-        return _derived(network.resolved, exact_form=exact_form)
+        return _derive(network.resolved, exact_form=exact_form)
 
 
-def _derived(network: ResolvedNetwork, *, exact_form: bool) -> Derivation:
-    made = derive_network(network)
-    kinds = kinds_of_layer(network, made)
-    given = _given(network, made, kinds)
+def _derive(network: ResolvedNetwork, *, exact_form: bool) -> Derivation:
+    derivation = derive_network(network)
+    kinds = kinds_of_layer(network, derivation)
+    definitions = _definitions(network, derivation, kinds)
     *hidden, last = kinds if network.is_generic else (*kinds[-2::-1], kinds[-1])  # numbered ones from the last down
     parameters = dict.fromkeys(kind.parameters for kind in kinds if kind.parameters.steps)
     sections = [*(kind.values for kind in (last, *hidden)), *parameters]
     if not exact_form:
         derived = [e for kind in (last, *hidden) for e in kind.values.results]
         with remembered_forms() as forms:
-            stable = stable_section(given, derived, forms)
+            stable = stable_section(definitions, derived, forms)
         sections += [stable] if stable else []
-    return Derivation(_title(network), given, sections=tuple(sections))
+    return Derivation(_title(network), definitions, sections=tuple(sections))
 
 
-def _given(network: ResolvedNetwork, made: NetworkDerivation, kinds: list[Kind]) -> tuple[Equation, ...]:
+def _definitions(network: ResolvedNetwork, derivation: NetworkDerivation, kinds: list[Kind]) -> tuple[Equation, ...]:
     forward, penalised = (tuple(e for kind in kinds for e in getattr(kind, name)) for name in ("forward", "penalised"))
-    outside = relabelled((made.output, made.loss), of_last(network.depth + 1) if network.is_generic else {})
+    outside = relabelled((derivation.output, derivation.loss), of_last(network.depth + 1) if network.is_generic else {})
     return tuple(dict.fromkeys((*forward, *outside, *penalised)))
 
 

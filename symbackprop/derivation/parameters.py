@@ -95,8 +95,8 @@ def _directly(update: Update, θ: Parameter, slopes: list[Slope], derivation: Ad
     """Return θ ← θ - α (what is no sum of reads), and θ[...] ← θ[...] - α s from ∂l/∂θ[...] ← ∂l/∂θ[...] + s."""
     gradient, *added = derivation.results
     (rest,) = update_by(update, θ, slopes, gradient.rhs, ())
-    made = [Equation(θ.element, rest.after, θ.axes, Role.UPDATE)] if rest.after != θ.element else []
+    updates = [Equation(θ.element, rest.after, θ.axes, Role.UPDATE)] if rest.after != θ.element else []
     for equation in added:
         target = array(θ.name)[equation.lhs.indices]
-        made.append(Equation(target, target - α * (equation.rhs - equation.lhs), equation.over, Role.UPDATE))
-    return made
+        updates.append(Equation(target, target - α * (equation.rhs - equation.lhs), equation.over, Role.UPDATE))
+    return updates

@@ -61,7 +61,7 @@ def refuse(network: ResolvedNetwork) -> None:
     refused that is not real at some outputs, one of a table too, where its outputs are not those that it is made for.
     """
     require_sound(network)
-    for what, symbol, forms in _own(network):
+    for what, symbol, forms in _formulas_of_user(network):
         _require_real(what, forms[0], symbol)
         if all(_is_flat(expr, symbol) for expr in forms):
             raise ValueError(f"the {what} {formula(forms[0])} is flat almost everywhere: {_FLAT[what]}")
@@ -73,7 +73,7 @@ _FLAT = {
 }
 
 
-def _own(network: ResolvedNetwork) -> Iterator[tuple[str, Symbol, list[Expr]]]:
+def _formulas_of_user(network: ResolvedNetwork) -> Iterator[tuple[str, Symbol, list[Expr]]]:
     """Yield formulas of the user's own, an activation's at the values where its learnt parameters start, and beside."""
     for g in network.activations:
         if g.text not in ACTIVATIONS:
@@ -83,8 +83,8 @@ def _own(network: ResolvedNetwork) -> Iterator[tuple[str, Symbol, list[Expr]]]:
 
 
 def _require_real(what: str, expr: Expr, symbol: Symbol) -> None:
-    found = values(expr, symbol, POINTS)
-    wrong = np.flatnonzero(np.isfinite(found) & (abs(found.imag) > _NEAR * (1 + abs(found.real))))
+    numbers = values(expr, symbol, POINTS)
+    wrong = np.flatnonzero(np.isfinite(numbers) & (abs(numbers.imag) > _NEAR * (1 + abs(numbers.real))))
     if wrong.size:
         point = min(POINTS[wrong], key=abs)
         raise ValueError(
@@ -94,8 +94,8 @@ def _require_real(what: str, expr: Expr, symbol: Symbol) -> None:
 
 
 def _is_constant(expr: Expr) -> bool:
-    found = values(expr, a, POINTS).real
-    return bool(np.isfinite(found).all() and np.ptp(found) <= 1e-12 * (1 + abs(found).max()))
+    numbers = values(expr, a, POINTS).real
+    return bool(np.isfinite(numbers).all() and np.ptp(numbers) <= 1e-12 * (1 + abs(numbers).max()))
 
 
 def _is_flat(expr: Expr, symbol: Symbol = a) -> bool:
@@ -104,18 +104,18 @@ def _is_flat(expr: Expr, symbol: Symbol = a) -> bool:
 
 def kinks(g: Expr) -> list[str]:
     """Return in words where a formula or its derivative jumps, and which value the derivative has there."""
-    made = []
+    words = []
     slope_ = derivative(g)
     for place in _boundaries(g):
         beside = np.array([place - BESIDE * (1 + abs(place)), place, place + BESIDE * (1 + abs(place))])
         (left, _, right), (before, at, after) = values(g, a, beside).real, values(slope_, a, beside).real + 0.0
         if not _same(left, right):
-            made.append(f"jumps at a = {place:g} from {left:.4g} to {right:.4g}, of which its derivative knows nothing")
+            jump = f"{left:.4g} to {right:.4g}"
+            words.append(f"jumps at a = {place:g} from {jump}, of which its derivative knows nothing")
         elif not _same(before, after):
-            made.append(
-                f"its derivative jumps at a = {place:g} from {before:.4g} to {after:.4g}, and is {at:.4g} there"
-            )
-    return made
+            jump = f"{before:.4g} to {after:.4g}"
+            words.append(f"its derivative jumps at a = {place:g} from {jump}, and is {at:.4g} there")
+    return words
 
 
 def with_kinks(step: Step, layer: ResolvedLayer) -> Step:
@@ -133,14 +133,14 @@ def _same(one: float, other: float) -> bool:
 def _boundaries(g: Expr) -> list[float]:
     """Return where the pieces of a formula meet, as far as that is where a polynomial of a is 0."""
     sides = [r.lhs - r.rhs for r in desugar(g).atoms(Relational)] + [u.args[0] for u in g.atoms(Abs)]
-    found: set[float] = set()
+    places: set[float] = set()
     for side in sides:
         try:
             roots = Poly(side, a).nroots() if side.has(a) else []
         except (PolynomialError, NoConvergence, ValueError):  # a root of order 4 is found by no iteration
             continue
-        found |= {round(float(r), 12) + 0.0 for r in roots if r.is_real}
-    return sorted(found)
+        places |= {round(float(r), 12) + 0.0 for r in roots if r.is_real}
+    return sorted(places)
 
 
 def advise(network: ResolvedNetwork) -> list[str]:
@@ -154,38 +154,40 @@ def advise(network: ResolvedNetwork) -> list[str]:
 
 
 def _advice_on_penalty(p: Expr) -> list[str]:
-    found, made = values(p, w, POINTS).real, []
-    if not np.isfinite(found).all():
-        place = min(POINTS[~np.isfinite(found)], key=abs)
-        made.append(f"is not finite at w = {place:g}: training may stop there")
+    numbers, words = values(p, w, POINTS).real, []
+    if not np.isfinite(numbers).all():
+        place = min(POINTS[~np.isfinite(numbers)], key=abs)
+        words.append(f"is not finite at w = {place:g}: training may stop there")
     if _falls_without_end(p):
-        made.append("has no lower bound: the larger the weights, the smaller the objective; training will diverge")
-    return made
+        words.append("has no lower bound: the larger the weights, the smaller the objective; training will diverge")
+    return words
 
 
 def _falls_without_end(p: Expr) -> bool:
     """Whether the least value that a penalty has among weights of a magnitude falls on to the last magnitudes."""
     spread = np.linspace(1, 2, 201)
-    found = (values(p, w, magnitude * np.concatenate([spread, -spread])).real for magnitude in _MAGNITUDES)
-    least = [v[~np.isnan(v)].min() for v in found if not np.isnan(v).all()]
+    by_magnitude = (values(p, w, magnitude * np.concatenate([spread, -spread])).real for magnitude in _MAGNITUDES)
+    least = [v[~np.isnan(v)].min() for v in by_magnitude if not np.isnan(v).all()]
     return len(least) > 1 and bool(least[-1] == -np.inf or least[-2] - least[-1] > _FALL)
 
 
 def _advice(g: Expr) -> list[str]:
-    found, slopes = values(g, a, POINTS).real, values(derivative(g), a, POINTS).real
+    numbers, slopes = values(g, a, POINTS).real, values(derivative(g), a, POINTS).real
     if _is_constant(g):
         return ["is constant where its learnt parameters start: no gradient comes through it at first"]
-    made = []
-    if not np.isfinite(found).all():
-        place = min(POINTS[~np.isfinite(found)], key=abs)
-        made.append(f"is not finite at a = {place:g}: training may stop there")
+    words = []
+    if not np.isfinite(numbers).all():
+        place = min(POINTS[~np.isfinite(numbers)], key=abs)
+        words.append(f"is not finite at a = {place:g}: training may stop there")
     steep = np.isfinite(slopes) & (abs(slopes) > STEEP)
     if steep.any():
         place = min(POINTS[steep], key=abs)
-        made.append(
+        words.append(
             f"has a derivative above {STEEP:g} at a = {place:g}: use a small learning rate, or a flatter formula"
         )
     middle = len(POINTS) // 2
-    if np.allclose(found, found[::-1], rtol=1e-9) and abs(slopes[middle]) < _NEAR and np.isfinite(found).all():
-        made.append("is even around 0, where its derivative is 0: units whose pre-activations start at 0 learn nothing")
-    return made
+    if np.allclose(numbers, numbers[::-1], rtol=1e-9) and abs(slopes[middle]) < _NEAR and np.isfinite(numbers).all():
+        words.append(
+            "is even around 0, where its derivative is 0: units whose pre-activations start at 0 learn nothing"
+        )
+    return words

@@ -66,14 +66,14 @@ class Landscape:
     @property
     def moderate(self) -> Numbers:
         """The real loss at moderate outputs, (targets, ...), NaN where it is not finite."""
-        found = self.outward.real[..., :MODERATE].reshape(len(self.targets), -1)
-        return np.where(np.isfinite(found), found, np.nan)
+        losses = self.outward.real[..., :MODERATE].reshape(len(self.targets), -1)
+        return np.where(np.isfinite(losses), losses, np.nan)
 
     @property
     def scale(self) -> Numbers:
         """How much the loss of each target varies at moderate outputs, 0 where it is never finite."""
-        found = self.moderate
-        return np.array([np.ptp(row[~np.isnan(row)]) if not np.isnan(row).all() else 0.0 for row in found])
+        losses = self.moderate
+        return np.array([np.ptp(row[~np.isnan(row)]) if not np.isnan(row).all() else 0.0 for row in losses])
 
     @property
     def unreal(self) -> tuple[Numbers, Numbers] | None:
@@ -83,10 +83,10 @@ class Landscape:
         if not wrong.any():
             wrong |= ~tame.any(axis=(1, 2), keepdims=True)
         order = np.roll(np.arange(len(MAGNITUDES)), -2)  # of pre-activations of 1 first: they are read most easily
-        found = np.argwhere(wrong[..., order])
-        if not len(found):
+        places = np.argwhere(wrong[..., order])
+        if not len(places):
             return None
-        target, ray, magnitude = found[0]
+        target, ray, magnitude = places[0]
         return self.outputs[:, 0, ray, order[magnitude]].real, self.targets[target]
 
     @property
@@ -114,9 +114,9 @@ class Landscape:
     @property
     def has_one_best_output(self) -> bool:
         """Whether some outputs have, of all targets, as small a loss as any others have."""
-        found = np.where(np.isfinite(self.outward.real), self.outward.real, np.inf)
-        least = found.min(axis=(1, 2), keepdims=True)
-        best = found <= least + ROUNDED * (1 + abs(least))
+        losses = np.where(np.isfinite(self.outward.real), self.outward.real, np.inf)
+        least = losses.min(axis=(1, 2), keepdims=True)
+        best = losses <= least + ROUNDED * (1 + abs(least))
         return bool(best.all(axis=0).any())
 
 
@@ -125,12 +125,12 @@ def require_sound(network: ResolvedNetwork) -> None:
     landscapes, name = list(_landscapes(network)), _name(network)
     places = [landscape.unreal for landscape in landscapes]
     if place := all(places) and places[0]:
-        own = LOSSES[name].output if name in LOSSES else "softmax or sigmoid, if these suit it"
+        suitable = LOSSES[name].output if name in LOSSES else "softmax or sigmoid, if these suit it"
         f, y = (_shown(numbers) for numbers in place)
         target = "" if network.target_kind == "label" else f" and y = {y}"
         raise ValueError(
             f"the loss {name} is not real at f = {f}{target}, and the output function {network.names['output']} "
-            f"may give such an f: use the output function {own}, or another loss"
+            f"may give such an f: use the output function {suitable}, or another loss"
         )
     if name not in LOSSES and _is_flat(network):
         raise ValueError(f"the loss {name} is flat almost everywhere: its derivative is 0, nothing would be learnt; "
@@ -200,10 +200,10 @@ def _formulas(network: ResolvedNetwork) -> tuple[list[Expr], list[Expr]]:
     loss, output = network.loss_of_output, network.output
     classes = [{LABEL: Integer(n)} for n in range(OUTPUTS)] if network.target_kind == "label" else [{}]
     places = [{output.over[0].index: Integer(n)} for n in range(OUTPUTS)]
-    return [_unrolled(loss.xreplace(c)) for c in classes], [_unrolled(output.rhs.xreplace(p)) for p in places]
+    return [_write_out(loss.xreplace(c)) for c in classes], [_write_out(output.rhs.xreplace(p)) for p in places]
 
 
-def _unrolled(expr: Expr) -> Expr:
+def _write_out(expr: Expr) -> Expr:
     """Return a formula without sums over the outputs."""
 
     def unroll(reduction: Expr) -> Expr:

@@ -57,7 +57,7 @@ class ArrayPrinter(Printer):
         return self._call("max", expr.args[0])
 
     def _print_MatrixProduct(self, expr: Any) -> str:
-        return " ".join(map(self._closed, expr.args))
+        return " ".join(map(self._close, expr.args))
 
     def _print_Inner(self, expr: Any) -> str:
         one, other = expr.args
@@ -74,10 +74,10 @@ class ArrayPrinter(Printer):
         below = [f for f in arrays if _is_below(f)]
         above = [f for f in arrays if not _is_below(f)]
         if not above:
-            return self._scaled(number, self._inverse(Mul(*below)))
+            return self._scale(number, self._inverse(Mul(*below)))
         alone = len(arrays) == 1 and not above[0].is_Add
-        shown = self._print(above[0]) if alone else self.TIMES.join(map(self._closed, above))
-        return self._scaled(number, self.OVER.join([shown, *(self._closed(1 / f) for f in below)]))
+        shown = self._print(above[0]) if alone else self.TIMES.join(map(self._close, above))
+        return self._scale(number, self.OVER.join([shown, *(self._close(1 / f) for f in below)]))
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:  # noqa: ARG002, FBT001, FBT002 (SymPy's signature)
         base, power = expr.args
@@ -87,13 +87,13 @@ class ArrayPrinter(Printer):
             return self._inverse(expr)
         if power == 2 and isinstance(base, Whole):
             return self.TIMES.join([self._print(base)] * 2)
-        return self._power(self._based(base), power)
+        return self._power(self._as_base(base), power)
 
     def _inverse(self, expr: Expr) -> str:
         """Return 1 by an array, element by element: a vector of ones by a vector, a matrix to the power of -1."""
         if shape(expr)[1]:
-            return self._power(self._based(1 / expr), S.NegativeOne)
-        return self.OVER.join([self.ONES, self._closed(1 / expr)])
+            return self._power(self._as_base(1 / expr), S.NegativeOne)
+        return self.OVER.join([self.ONES, self._close(1 / expr)])
 
     def _call(self, name: str, expr: Expr) -> str:
         return name + self._print(expr).join(self.BRACKETS)
@@ -101,24 +101,24 @@ class ArrayPrinter(Printer):
     def _power(self, base: str, power: Expr) -> str:
         raise NotImplementedError
 
-    def _scaled(self, number: Expr, array: str) -> str:
+    def _scale(self, number: Expr, array: str) -> str:
         """Return an array times a number, what the number is divided by behind it."""
         above, below = (number, S.One) if is_decimal(number.as_coeff_Mul()[0]) else fraction(number, exact=True)
-        return self._front(above) + array + (f"/{self._closed(below)}" if below != 1 else "")
+        return self._front(above) + array + (f"/{self._close(below)}" if below != 1 else "")
 
     def _front(self, number: Expr) -> str:
         if number == 1:
             return ""
-        return " ".join(map(self._closed, sorted(Mul.make_args(number), key=by_kind))) + " "
+        return " ".join(map(self._close, sorted(Mul.make_args(number), key=by_kind))) + " "
 
-    def _closed(self, expr: Expr) -> str:
+    def _close(self, expr: Expr) -> str:
         """Return an expression in print, in brackets unless it is clear where it ends."""
         text = self._print(expr)
         return text if _is_closed(expr) else text.join(self.BRACKETS)
 
-    def _based(self, expr: Expr) -> str:
+    def _as_base(self, expr: Expr) -> str:
         """Return an expression in print to which a sign is to be added above: one that has one stands in brackets."""
-        return self._print(expr).join(self.BRACKETS) if isinstance(expr, self.RAISED) else self._closed(expr)
+        return self._print(expr).join(self.BRACKETS) if isinstance(expr, self.RAISED) else self._close(expr)
 
 
 def _is_below(expr: Expr) -> bool:

@@ -36,7 +36,7 @@ class ArrayLatexPrinter(ArrayPrinter, MathLatexPrinter):
 
     def _print_Transposed(self, expr: Any) -> str:
         array = expr.args[0]
-        return self._print_Whole(array, r"\top") if isinstance(array, Whole) else rf"{self._based(array)}^{{\top}}"
+        return self._print_Whole(array, r"\top") if isinstance(array, Whole) else rf"{self._as_base(array)}^{{\top}}"
 
     def _call(self, name: str, expr: Expr) -> str:
         return super()._call(r"\max" if name == "max" else rf"\mathrm{{{name}}}", expr)
@@ -44,7 +44,7 @@ class ArrayLatexPrinter(ArrayPrinter, MathLatexPrinter):
     def _power(self, base: str, power: Expr) -> str:
         return rf"{base}^{{\odot {self._print(power)}}}"
 
-    def _scaled(self, number: Expr, array: str) -> str:
+    def _scale(self, number: Expr, array: str) -> str:
         """Return an array times a number, a fraction in front of it, or the array by what is no plain number."""
         above, below = (number, S.One) if decimal(number.as_coeff_Mul()[0]) else fraction(number, exact=True)
         if below == 1:

@@ -69,14 +69,14 @@ def chain_rule() -> Line:
 
 def outline(derivation: Derivation) -> Outline:
     """Return the sections of a derivation: given, rule, steps part by part and numbered throughout, results."""
-    made = [Section("Given", _given(derivation)), Section("The rule that is used throughout", (chain_rule(),))]
+    sections = [Section("Given", _given(derivation)), Section("The rule that is used throughout", (chain_rule(),))]
     number = 0
     for part in _parts(derivation):
         lines = tuple(_steps(part.steps, number))
         number += len(lines)
-        made.append(Section(part.title or "Steps", lines))
-    made.append(Section("Results", _results(derivation)))
-    return Outline(derivation.title or "Derivation", tuple(s for s in made if s.lines))
+        sections.append(Section(part.title or "Steps", lines))
+    sections.append(Section("Results", _results(derivation)))
+    return Outline(derivation.title or "Derivation", tuple(s for s in sections if s.lines))
 
 
 def _parts(derivation: Derivation) -> Iterator[Derivation]:
@@ -90,7 +90,7 @@ def _given(derivation: Derivation) -> tuple[Line, ...]:
     equations = derivation.given or tuple(e for part in derivation.sections for e in part.given)
     titles = {e: part.title for part in _parts(derivation) for e in part.given}
     lines = [(titles.get(e, ""), _equation(e)) for e in dict.fromkeys(equations)]
-    return _named_once(_told_apart(lines))
+    return _name_once(_tell_apart(lines))
 
 
 def _equation(equation: Equation) -> Line:
@@ -119,24 +119,25 @@ def _same(one: Expr, other: Expr) -> bool:
 
 def distinct(sides: Iterable[Expr], target: Expr) -> tuple[Expr, ...]:
     """Return the sides without one that reads like the target or the side before it."""
-    made = [target]
+    shown = [target]
     for side in sides:
-        if not _same(side, made[-1]):
-            made.append(side)
-    return tuple(made[1:]) or (target,)
+        if not _same(side, shown[-1]):
+            shown.append(side)
+    return tuple(shown[1:]) or (target,)
 
 
 def _results(derivation: Derivation) -> tuple[Line, ...]:
     """Return the chain rule and every result under its name, the penalty's gradient before the updates."""
-    own = dict.fromkeys(_told_apart([(part.title, _equation(e)) for part in _parts(derivation) for e in part.results]))
+    titled = [(part.title, _equation(e)) for part in _parts(derivation) for e in part.results]
+    results = dict.fromkeys(_tell_apart(titled))
     slopes = (s for s in derivation if s.rule is Role.REGULARISER)
     penalties = dict.fromkeys(Line(s.rule, s.target, (s.after,), over=s.over) for s in slopes)
-    equations = [line for line in own if line.sign == "="]
-    updates = [line for line in own if line.sign == "←"]
-    return _named_once([chain_rule(), *equations, *penalties, *updates]) if own else ()
+    equations = [line for line in results if line.sign == "="]
+    updates = [line for line in results if line.sign == "←"]
+    return _name_once([chain_rule(), *equations, *penalties, *updates]) if results else ()
 
 
-def _told_apart(lines: Iterable[tuple[str, Line]]) -> Iterator[Line]:
+def _tell_apart(lines: Iterable[tuple[str, Line]]) -> Iterator[Line]:
     """Note the last words of its heading at a result of which other sections have another value."""
     lines = list(lines)
     for title, line in lines:
@@ -144,11 +145,11 @@ def _told_apart(lines: Iterable[tuple[str, Line]]) -> Iterator[Line]:
         yield replace(line, note=title.rpartition(", ")[2]) if len(others) > 1 else line
 
 
-def _named_once(lines: Iterable[Line]) -> tuple[Line, ...]:
+def _name_once(lines: Iterable[Line]) -> tuple[Line, ...]:
     """Leave the name out where it is that of the line before."""
-    made: list[Line] = []
+    named: list[Line] = []
     last = ""
     for line in lines:
-        made.append(replace(line, name="" if line.name == last else line.name))
+        named.append(replace(line, name="" if line.name == last else line.name))
         last = line.name
-    return tuple(made)
+    return tuple(named)

@@ -44,7 +44,8 @@ def plot_activation(path: str | Path, network: Network, span: float = 6.0) -> Pa
     figure = new_figure()
     axes = figure.subplots()
     for name, expr in {"g": g, "g′": derivative(g)}.items():
-        axes.plot(at, _drawn(values(expr, a, at).real), color=_COLORS[name], linewidth=1.8, label=_label(name, expr))
+        numbers = _break_at_jumps(values(expr, a, at).real)
+        axes.plot(at, numbers, color=_COLORS[name], linewidth=1.8, label=_label(name, expr))
     axes.axhline(0, color="#999999", linewidth=0.8)
     axes.axvline(0, color="#999999", linewidth=0.8)
     axes.grid(visible=True, color="#dddddd", linewidth=0.8)
@@ -58,9 +59,9 @@ def plot_activation(path: str | Path, network: Network, span: float = 6.0) -> Pa
     return write_picture(path, figure)
 
 
-def _drawn(found: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _break_at_jumps(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Leave out what is not finite, and join no line over a jump."""
-    drawn = np.where(np.isfinite(found), found, np.nan)
+    drawn = np.where(np.isfinite(numbers), numbers, np.nan)
     steps = abs(np.diff(drawn))
     usual = np.nanmedian(steps) if np.isfinite(steps).any() else 0
     drawn[1:][steps > max(100 * usual, 0.05 * np.nanmax(abs(drawn), initial=0))] = np.nan

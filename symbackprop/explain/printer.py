@@ -43,8 +43,8 @@ def letters(name: str) -> str:
     word = re.fullmatch(r"(.*?)([₀-₉]*)", name)
     assert word is not None
     stem, mark = word[1], word[2].translate(_DOWN)
-    made = "\\" + _GREEK[stem] if stem in _GREEK else stem if len(stem) == 1 else rf"\mathrm{{{plain(stem)}}}"
-    return made + (f"_{{{mark}}}" if mark else "")
+    latex = "\\" + _GREEK[stem] if stem in _GREEK else stem if len(stem) == 1 else rf"\mathrm{{{plain(stem)}}}"
+    return latex + (f"_{{{mark}}}" if mark else "")
 
 
 def named(name: str, indices: str = "") -> str:
@@ -195,11 +195,11 @@ def label(text: str) -> str:
     '\\text{update, }\\theta ~\\leftarrow ~\\theta \\text{ + }\\alpha \\Delta '
     """
     runs = [(is_formula, list(run)) for is_formula, run in groupby(text.split(" "), key=_is_formula)]
-    made = []
+    parts = []
     for n, (is_formula, run) in enumerate(runs):
         before, after = " " if n else "", " " if n + 1 < len(runs) else ""
-        made.append("~".join(map(_formula, run)) if is_formula else rf"\text{{{before}{_words(run)}{after}}}")
-    return "".join(made)
+        parts.append("~".join(map(_formula, run)) if is_formula else rf"\text{{{before}{_words(run)}{after}}}")
+    return "".join(parts)
 
 
 def _is_formula(word: str) -> bool:
@@ -208,14 +208,14 @@ def _is_formula(word: str) -> bool:
 
 def _formula(word: str) -> str:
     """Return a word in Unicode mathematics as a formula; its scripts are put together."""
-    made = []
+    parts = []
     for kind, run in groupby(word, key=_kind):
         script = "".join(run)
         if kind in {"^", "_"}:
-            made.append(f"{kind}{{{script.translate(_UP if kind == '^' else _DOWN)}}}")
+            parts.append(f"{kind}{{{script.translate(_UP if kind == '^' else _DOWN)}}}")
         else:
-            made += [f"\\{_WORDS[c]} " if c in _WORDS else c if c in "_^" else _words([c]) for c in script]
-    return "".join(made)
+            parts += [f"\\{_WORDS[c]} " if c in _WORDS else c if c in "_^" else _words([c]) for c in script]
+    return "".join(parts)
 
 
 def _words(words: Iterable[str]) -> str:

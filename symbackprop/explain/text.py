@@ -30,10 +30,10 @@ class TextPrinter(ArrayPrinter, MathPrinter):
         return "e" + subscript([self._print(expr.args[0])])
 
     def _print_Transposed(self, expr: Any) -> str:
-        return self._based(expr.args[0]) + "ᵀ"
+        return self._as_base(expr.args[0]) + "ᵀ"
 
     def _power(self, base: str, power: Expr) -> str:
-        return f"{base}^⊙{self._closed(power)}"
+        return f"{base}^⊙{self._close(power)}"
 
     def _product(self, expr: Expr) -> str:
         factors = sorted(Mul.make_args(expr), key=by_kind)
@@ -54,32 +54,32 @@ def as_text(outline: Outline) -> str:
 
 
 def _section(section: Section, column: int) -> list[str]:
-    made = [section.title, "─" * len(section.title)]
+    lines = [section.title, "─" * len(section.title)]
     margin = ""
     for line in section.lines:
         label = f"{line.number or '':3}  {line.name:{column}}  "
         head = margin if line.continues else TextPrinter().doprint(line.target) + " "
         margin = " " * len(head)
-        made += _lines(line, label, head)
-    return made
+        lines += _lines(line, label, head)
+    return lines
 
 
 def _lines(line: Line, label: str, head: str) -> list[str]:
     """Return a line, one side of it on each line of text, each under its equals sign."""
-    made: list[str] = []
+    lines: list[str] = []
     if len(head) > WIDTH // 3:  # of a formula rather than a name: what it equals stands below it
-        before, *rest = wrapped(head.rstrip(), WIDTH - len(label))
-        made = [label + before, *(" " * len(label) + "    " + more for more in rest)]
+        before, *rest = wrap(head.rstrip(), WIDTH - len(label))
+        lines = [label + before, *(" " * len(label) + "    " + more for more in rest)]
         label, head = " " * len(label), "    "
     for n, side in enumerate(line.sides):
         left = label + head if n == 0 else " " * len(label + head)
         sign = line.sign if n == 0 else "="
-        first, *rest = wrapped(TextPrinter().doprint(side), WIDTH - len(left) - 2)
-        made += [f"{left}{sign} {first}", *(" " * len(left) + "    " + more for more in rest)]
-    return [*made[:-1], *_noted(made[-1], line.note, len(label + head))]
+        first, *rest = wrap(TextPrinter().doprint(side), WIDTH - len(left) - 2)
+        lines += [f"{left}{sign} {first}", *(" " * len(left) + "    " + more for more in rest)]
+    return [*lines[:-1], *_note(lines[-1], line.note, len(label + head))]
 
 
-def _noted(text: str, note: str, margin: int) -> list[str]:
+def _note(text: str, note: str, margin: int) -> list[str]:
     """Return a line with its note behind it, or below it where there is no room."""
     if not note:
         return [text]
@@ -89,10 +89,10 @@ def _noted(text: str, note: str, margin: int) -> list[str]:
     return [text, *textwrap.wrap(f"({note})", WIDTH, initial_indent=f"{room}  ", subsequent_indent=f"{room}   ")]
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def wrap(text: str, width: int) -> list[str]:
     """Return a formula in lines of a width, broken between terms, outside brackets where there is such a place.
 
-    >>> wrapped("a (b + c) + d - e", 12)
+    >>> wrap("a (b + c) + d - e", 12)
     ['a (b + c)', '+ d - e']
     """
     if len(text) <= width:
@@ -102,7 +102,7 @@ def wrapped(text: str, width: int) -> list[str]:
         return [text]
     # two lines rather than three, then outside brackets, then as late as possible
     at = min(places, key=lambda place: (len(text) - place > width - 2, _depth(text[:place]), -place))
-    return [text[:at], *wrapped(text[at + 1 :], width - 2)]
+    return [text[:at], *wrap(text[at + 1 :], width - 2)]
 
 
 def _depth(text: str) -> int:

@@ -26,12 +26,12 @@ def in_vector_form(outline: Outline) -> Outline:
     sizes = sizes_of(line for section in outline.sections for line in section.lines)
     numbers = count(1)
     sections = tuple(
-        replace(section, lines=tuple(_numbered(_lines(section.lines, sizes), numbers))) for section in outline.sections
+        replace(section, lines=tuple(_number(_lines(section.lines, sizes), numbers))) for section in outline.sections
     )
     return replace(outline, sections=sections, preface=_preface(line for s in sections for line in s.lines))
 
 
-def _numbered(lines: Iterable[Line], numbers: Iterator[int]) -> Iterator[Line]:
+def _number(lines: Iterable[Line], numbers: Iterator[int]) -> Iterator[Line]:
     for line in lines:
         yield replace(line, number=next(numbers)) if line.number else line
 

@@ -255,9 +255,9 @@ class Vectors:
         ):  # fmt: skip
             total = inner(Mul(*(self.fit(p, inside[0].axes) for p in inside)))
             return self._eliminate([*outside, Part(total)], [i for i in rest if i != others[0]])
-        return self._eliminate([*outside, self._summed(inside, k, others)], rest)
+        return self._eliminate([*outside, self._sum(inside, k, others)], rest)
 
-    def _summed(self, inside: list[Part], k: Symbol, others: list[Symbol]) -> Part:
+    def _sum(self, inside: list[Part], k: Symbol, others: list[Symbol]) -> Part:
         """Return the sum over one index of a product of parts that all have it."""
         if not inside:
             return Part(self.ranges[k])

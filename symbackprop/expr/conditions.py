@@ -40,13 +40,13 @@ def compared(kind: Comparison, left: Expr, right: Expr) -> Basic:
 
 def _cases(case: tuple[Basic, Expr, Expr]) -> list[tuple[Basic, Expr, Expr]]:
     """Return what two sides are, without pieces, and when."""
-    open_, made = [case], []
+    open_, cases = [case], []
     while open_:
         condition, left, right = open_.pop()
         inner_first = sorted(left.atoms(Piecewise) | right.atoms(Piecewise), key=lambda p: p.count_ops())
         choice = min((p for p in inner_first if p.count_ops() == inner_first[0].count_ops()), key=str, default=None)
         if choice is None:
-            made.append((condition, left, right))
+            cases.append((condition, left, right))
             continue
         others: Basic = S.true
         for value, holds in choice.args:
@@ -54,9 +54,9 @@ def _cases(case: tuple[Basic, Expr, Expr]) -> list[tuple[Basic, Expr, Expr]]:
             if here != False:  # noqa: E712 (a SymPy truth)
                 open_.append((here, left.xreplace({choice: value}), right.xreplace({choice: value})))
             others = And(others, Not(holds))
-        if len(open_) + len(made) > CASES:
+        if len(open_) + len(cases) > CASES:
             raise ValueError(f"a comparison of more than {CASES} cases")
-    return made
+    return cases
 
 
 def _difference(kind: Comparison, left: Expr, right: Expr) -> Any:

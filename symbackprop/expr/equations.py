@@ -46,10 +46,10 @@ class Equation:
     @property
     def ranges(self) -> dict[Symbol, Expr]:
         """How far each index runs: those of the left side, then those of sums and maxima, outer before inner."""
-        made = {axis.index: axis.size for axis in self.over}
+        ranges = {axis.index: axis.size for axis in self.over}
         for node in outermost(self.rhs, *Reduction):
-            made |= {index: high + 1 for index, _, high in reversed(node.limits)}
-        return made
+            ranges |= {index: high + 1 for index, _, high in reversed(node.limits)}
+        return ranges
 
     @property
     def shape(self) -> tuple[Expr, ...]:
@@ -90,10 +90,10 @@ class Step:
 
     def difference(self, seed: int = 0) -> float:
         """Return the largest relative difference between the two sides at random values."""
-        world, worst = RandomModel(self.given, seed), 0.0
-        for at in product(*(world.range(axis) for axis in self.over)):
+        model, worst = RandomModel(self.given, seed), 0.0
+        for at in product(*(model.range(axis) for axis in self.over)):
             bound = {axis.index: Integer(v) for axis, v in zip(self.over, at, strict=True)}
-            before, after = world.value(self.before, bound), world.value(self.after, bound)
+            before, after = model.value(self.before, bound), model.value(self.after, bound)
             worst = max(worst, float(abs(before - after) / (1 + abs(before))))
         return worst
 
@@ -125,8 +125,8 @@ class Derivation:
             yield from section
 
     def __str__(self) -> str:
-        own = [self.title, *(f"  {e}" for e in self.given), *(f"  {step.rule}: {step}" for step in self.steps)]
-        return "\n".join([*own, *map(str, self.sections)])
+        lines = [self.title, *(f"  {e}" for e in self.given), *(f"  {step.rule}: {step}" for step in self.steps)]
+        return "\n".join([*lines, *map(str, self.sections)])
 
     def check(self) -> None:
         """Raise ValueError at the first step whose two sides differ."""
@@ -142,13 +142,13 @@ class Derivation:
             If none does; the message has the nearest names.
         """
         every = _results(self)
-        found = tuple(e for e in every if e.role == role)
-        if not found:
+        results = tuple(e for e in every if e.role == role)
+        if not results:
             names = [*dict.fromkeys(str(e.role) for e in every if e.role)]
             near = " or ".join(map(repr, nearest(str(role), names)))
             hint, known = f"did you mean {near}? " * bool(near), ", ".join(map(repr, names)) or "none"
             raise ValueError(f"no result is called {str(role)!r:.60}: {hint}known are {known}")
-        return found
+        return results
 
 
 def _results(derivation: Derivation) -> tuple[Equation, ...]:

@@ -50,21 +50,21 @@ def named(expr: Expr, over: Iterable[Axis] = ()) -> Any:
 
     `over` are the axes for which it is computed: their indices need not occur in it.
     """
-    return _named(expr, frozenset(axis.name for axis in over))
+    return _name_bound(expr, frozenset(axis.name for axis in over))
 
 
-def _named(expr: Expr, taken: frozenset[str]) -> Any:
+def _name_bound(expr: Expr, used: frozenset[str]) -> Any:
     if not expr.args or not expr.has(*Reduction):
         return expr
-    taken |= {s.name for s in expr.free_symbols if s.is_integer}
+    used |= {s.name for s in expr.free_symbols if s.is_integer}
     if not isinstance(expr, Reduction):
-        return expr.func(*(_named(a, taken) for a in expr.args))
+        return expr.func(*(_name_bound(a, used) for a in expr.args))
     swap = {}
     for index, _, _ in expr.limits:
-        swap[index] = index_of(next(n for n in (*"ijrsuvpq", *ascii_lowercase) if n not in taken))
-        taken |= {swap[index].name}
+        swap[index] = index_of(next(n for n in (*"ijrsuvpq", *ascii_lowercase) if n not in used))
+        used |= {swap[index].name}
     return expr.func(
-        _named(expr.function.xreplace(swap), taken), *((swap[i], low, high) for i, low, high in expr.limits)
+        _name_bound(expr.function.xreplace(swap), used), *((swap[i], low, high) for i, low, high in expr.limits)
     )
 
 

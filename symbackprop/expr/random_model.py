@@ -34,7 +34,7 @@ class RandomModel:
     given
         The equations that hold; what they define is computed, everything else is drawn from (-1, 1).
     seed
-        Seed of the draws; the same seed gives the same world.
+        Seed of the draws; the same seed gives the same values.
     """
 
     def __init__(self, given: tuple[Equation, ...] = (), seed: int = 0) -> None:
@@ -72,7 +72,7 @@ class RandomModel:
         return expr.func(*inner).evalf(DIGITS)
 
     def range(self, axis: Axis) -> range:
-        """Return the values an axis takes in this world."""
+        """Return the values an axis takes in this model."""
         return range(int(self.value(axis.size)))
 
     def _over(self, expr: Expr, bound: Mapping[Expr, Expr]) -> list[Expr]:
@@ -97,9 +97,9 @@ class RandomModel:
             return self._draw(key)
         if self._moved and name != self._user:  # a partial derivative: what else q is computed from stays as it is
             moved, self._moved = self._moved, {}
-            found = self._read(name, at)
+            value = self._read(name, at)
             self._moved = moved
-            return found
+            return value
         if self._moved:
             return self.value(self._given[name].rhs, self._bound_at(self._given[name], at))
         if key not in self._known:

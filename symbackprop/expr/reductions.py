@@ -20,9 +20,9 @@ class _Bound(ExprWithLimits):
             return cls(body.function, *body.limits, *limits)
         body = sympy.sympify(body, strict=True)  # a number of Python's, and never a text
         hidden = {node: Dummy(real=True) for node in outermost(body, *Reduction) if node.has(Piecewise)}
-        made = super().__new__(cls, body.xreplace(hidden), *limits, **assumptions)
+        reduction = super().__new__(cls, body.xreplace(hidden), *limits, **assumptions)
         back = {dummy: node for node, dummy in hidden.items()}
-        return _with_body(made, made.function.xreplace(back)) if back else made
+        return _with_body(reduction, reduction.function.xreplace(back)) if back else reduction
 
 
 class Sum(_Bound, sympy.Sum):  # noqa: TID251 (here it is mended)
@@ -44,16 +44,16 @@ Reduction = (Sum, Maximum)
 
 
 def _with_body(reduction: Expr, body: Expr) -> Expr:
-    made = Expr.__new__(type(reduction), body, *reduction.limits)
-    made.is_commutative = True
-    return made
+    copy = Expr.__new__(type(reduction), body, *reduction.limits)
+    copy.is_commutative = True
+    return copy
 
 
 def outermost(expr: Expr, *kinds: type) -> list[Expr]:
     """Return the nodes of some kinds that lie in no other such node."""
     if isinstance(expr, kinds):
         return [expr]
-    found: dict[Expr, None] = {}
+    nodes: dict[Expr, None] = {}
     for arg in expr.args:
-        found.update(dict.fromkeys(outermost(arg, *kinds)))
-    return list(found)
+        nodes.update(dict.fromkeys(outermost(arg, *kinds)))
+    return list(nodes)

@@ -102,24 +102,24 @@ class Parser:
         """Return a node as a number or an expression."""
         match node:
             case ast.Constant(value=int() | float() as number):
-                made = self._number(node, number)
+                value = self._number(node, number)
             case ast.Name():
-                made = self._name(node)
+                value = self._name(node)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
-                made = self._signed(node)
+                value = self._unary(node)
             case ast.BinOp():
-                made = self._binary(node)
+                value = self._binary(node)
             case ast.Call():
-                made = self._call(node)
+                value = self._call(node)
             case ast.IfExp(test, body, orelse):
-                made = self._choice(node, test, body, orelse)
+                value = self._choice(node, test, body, orelse)
             case ast.Subscript():
-                made = self._element(node)
+                value = self._element(node)
             case ast.Compare() | ast.BoolOp() | ast.UnaryOp():
                 raise RefusedError(node.col_offset, "a condition, expected a number; write x if condition else y")
             case _:
                 raise self._not_allowed(node)
-        return self._bounded(node, made)
+        return self._check(node, value)
 
     def truth(self, node: ast.expr) -> Any:
         """Return a node as a condition."""
@@ -134,15 +134,15 @@ class Parser:
 
     def _comparisons(self, node: ast.Compare, sides: list[ast.expr], ops: list[ast.cmpop]) -> list[Any]:
         values = [self.value(side).expr for side in sides]
-        made = []
+        comparisons = []
         for op, left, right in zip(ops, values, values[1:], strict=False):
             if type(op) not in COMPARISONS:
                 raise RefusedError(node.col_offset, f"a comparison that is not allowed; {_hint(op)}")
             try:
-                made.append(compared(COMPARISONS[type(op)], left, right))
+                comparisons.append(compared(COMPARISONS[type(op)], left, right))
             except ValueError as error:
                 raise RefusedError(node.col_offset, str(error)) from None
-        return made
+        return comparisons
 
     def _number(self, node: ast.Constant, value: float) -> Value:
         if isinstance(value, bool):
@@ -150,14 +150,14 @@ class Parser:
         number = float(value) if abs(value) <= LARGEST else math.inf
         _require_size(node, number)
         exact = Rational(ast.get_source_segment(self.text, node) or repr(value))
-        return self._bounded(node, Value(exact, number))
+        return self._check(node, Value(exact, number))
 
     def _name(self, node: ast.Name) -> Value:
         if node.id in self.names:
-            found = self.names[node.id]
-            if isinstance(found, IndexedBase):
+            meaning = self.names[node.id]
+            if isinstance(meaning, IndexedBase):
                 raise RefusedError(node.col_offset, f"the array {node.id} without an index")
-            return Value(found, float(found) if found.is_number else None, 0 if found.is_number else 1)
+            return Value(meaning, float(meaning) if meaning.is_number else None, 0 if meaning.is_number else 1)
         if node.id in {"pi", "e"}:
             constant = pi if node.id == "pi" else E
             return Value(constant, float(constant))
@@ -165,7 +165,7 @@ class Parser:
         what = f"the function {node.id} without arguments" if node.id in FUNCTIONS else f"the unknown name {node.id}"
         raise RefusedError(node.col_offset, f"{what}{_near(node.id, known)}; known are {', '.join(known)}")
 
-    def _signed(self, node: ast.UnaryOp) -> Value:
+    def _unary(self, node: ast.UnaryOp) -> Value:
         inner = self.value(node.operand)
         if isinstance(node.op, ast.UAdd):
             return inner
@@ -265,18 +265,18 @@ class Parser:
         return Value(base[index], None, 1)
 
     @staticmethod
-    def _bounded(node: ast.expr, made: Value) -> Value:
-        if made.degree > EXPONENT:
-            raise RefusedError(node.col_offset, f"a polynomial of degree {made.degree:g}, expected at most {EXPONENT}")
-        if made.expr.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
+    def _check(node: ast.expr, value: Value) -> Value:
+        if value.degree > EXPONENT:
+            raise RefusedError(node.col_offset, f"a polynomial of degree {value.degree:g}, expected at most {EXPONENT}")
+        if value.expr.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo, sympy.I):
             raise RefusedError(node.col_offset, "a value that is infinite or not real")
-        if any(_digits(x) > DIGITS for x in made.expr.atoms(Rational)):
+        if any(_digits(x) > DIGITS for x in value.expr.atoms(Rational)):
             raise RefusedError(node.col_offset, f"a constant of more than {DIGITS} digits")
-        if next(islice(sympy.preorder_traversal(made.expr), SIZE, None), None) is not None:
+        if next(islice(sympy.preorder_traversal(value.expr), SIZE, None), None) is not None:
             raise RefusedError(node.col_offset, f"more than {SIZE} operations, relu, sign and the like written out")
-        if made.number is not None and made.expr != 0:
-            _require_size(node, made.number or sys.float_info.min)  # what underflows is not 0
-        return made
+        if value.number is not None and value.expr != 0:
+            _require_size(node, value.number or sys.float_info.min)  # what underflows is not 0
+        return value
 
     @staticmethod
     def _not_allowed(node: ast.expr) -> RefusedError:

@@ -103,13 +103,13 @@ def _equation(text: str, names: Mapping[str, Expr]) -> IndexEquation:
     if clash := sorted(indices & {*FUNCTIONS, *REDUCTIONS, "pi", "e"}):
         raise ValueError(f"{text!r:.60} has the index {clash[0]}, which means something else; take another letter")
     names = {n: value for n, value in names.items() if n not in indices}
-    lhs, rhs = (_parsed(side, indices, names) for side in (left, right))
+    lhs, rhs = (_parse(side, indices, names) for side in (left, right))
     if not isinstance(lhs, Indexed | Symbol) or lhs.is_integer:
         raise ValueError(f"{text!r:.60} defines {left!r:.30}, expected a name, or a name with indices such as a[i]")
     return IndexEquation(lhs, rhs, text)
 
 
-def _parsed(text: str, indices: set[str], names: Mapping[str, Expr]) -> Expr:
+def _parse(text: str, indices: set[str], names: Mapping[str, Expr]) -> Expr:
     try:
         tree = tree_of(text)
         return _IndexParser(text, names, indices).value(tree.body).expr
@@ -126,13 +126,13 @@ def _indices_of(text: str, *, left: bool = False) -> set[str]:
 
 def _bound_in(text: str) -> set[str]:
     """Return the names that are summed over, or over which a maximum is taken."""
-    found: set[str] = set()
+    bound: set[str] = set()
     inside = _indices_of(text)
     for node in _nodes(text):
-        if isinstance(node, ast.Call) and _called(node) in REDUCTIONS:
+        if isinstance(node, ast.Call) and _function_of(node) in REDUCTIONS:
             names = {a.id for a in node.args[1:] if isinstance(a, ast.Name)}
-            found |= names if _called(node) == "sum" else names & inside
-    return found
+            bound |= names if _function_of(node) == "sum" else names & inside
+    return bound
 
 
 def _nodes(text: str, *, left: bool = False) -> list[ast.AST]:
@@ -152,7 +152,7 @@ def _free_names(node: ast.AST) -> set[str]:
     return {name for child in ast.iter_child_nodes(node) for name in _free_names(child)}
 
 
-def _called(node: ast.Call) -> str:
+def _function_of(node: ast.Call) -> str:
     return node.func.id if isinstance(node.func, ast.Name) else ""
 
 
@@ -190,9 +190,9 @@ class _IndexParser(Parser):
             case ast.Constant(value=int() as number) if not isinstance(number, bool) and number <= LARGEST_NUMBER:
                 return Integer(number)
             case ast.Name():
-                found = self.names[node.id]
-                if found.is_integer:
-                    return found
+                symbol = self.names[node.id]
+                if symbol.is_integer:
+                    return symbol
             case ast.UnaryOp(op=ast.USub()):
                 return -self._index(node.operand)
             case ast.BinOp(op=ast.Add() | ast.Sub() | ast.Mult()):
@@ -208,7 +208,7 @@ class _IndexParser(Parser):
         raise RefusedError(node.col_offset, "an index that is none; allowed are i, 2*i + j - 1 and the like")
 
     def _call(self, node: ast.Call) -> Value:
-        name = _called(node)
+        name = _function_of(node)
         if name == "size":
             return self._size(node)
         bound = [a.id for a in node.args[1:] if isinstance(a, ast.Name) and a.id in self.indices]
@@ -226,11 +226,11 @@ class _IndexParser(Parser):
         values = [self.value(side).expr for side in sides]
         if not any(isinstance(op, ast.Eq | ast.NotEq) for op in ops) or not all(v.is_integer for v in values):
             return super()._comparisons(node, sides, ops)
-        made = []
+        comparisons = []
         for op, left, right in zip(ops, values, values[1:], strict=False):
             kind = {ast.Eq: Eq, ast.NotEq: Ne, **COMPARISONS}[type(op)]
-            made.append(kind(left, right))
-        return made
+            comparisons.append(kind(left, right))
+        return comparisons
 
     def _size(self, node: ast.Call) -> Value:
         inside = node.args[0] if len(node.args) == 1 else None
@@ -245,7 +245,7 @@ def normal(lhs: Any, rhs: Any) -> IndexEquation:
                if not s.name.startswith("size(")}  # fmt: skip
     arrays = {str(x.base.label) for e in (lhs, rhs) for x in e.atoms(Indexed)}
     indices -= arrays
-    made = []
+    sides = []
     for side in (lhs, rhs):
         swap: dict[Any, Any] = {}
         for s in symbols_in(side) | {limit[0] for r in side.atoms(Sum, Maximum) for limit in r.limits}:
@@ -254,17 +254,17 @@ def normal(lhs: Any, rhs: Any) -> IndexEquation:
             elif s.name not in arrays and not s.name.startswith("size("):
                 swap[s] = scalar(s.name)
         swap |= {b: array(str(b.label)) for b in side.atoms(IndexedBase)}
-        made.append(side.xreplace(swap))
-    return IndexEquation(made[0], made[1], f"{lhs} = {rhs}")
+        sides.append(side.xreplace(swap))
+    return IndexEquation(sides[0], sides[1], f"{lhs} = {rhs}")
 
 
-def as_equation(given: Any) -> IndexEquation:
+def as_equation(equation: Any) -> IndexEquation:
     """Return one equation of a layer that is given in Python as ``Eq(a[i], ...)``."""
-    if isinstance(given, IndexEquation):
-        return given
-    if not isinstance(given, Eq) or not isinstance(given.lhs, Indexed | Symbol):
-        raise ValueError(f"{given!r:.80} is no equation, expected Eq(a[i], ...) of SymPy, or a text")  # noqa: TRY004
-    return normal(given.lhs, given.rhs)
+    if isinstance(equation, IndexEquation):
+        return equation
+    if not isinstance(equation, Eq) or not isinstance(equation.lhs, Indexed | Symbol):
+        raise ValueError(f"{equation!r:.80} is no equation, expected Eq(a[i], ...) of SymPy, or a text")  # noqa: TRY004
+    return normal(equation.lhs, equation.rhs)
 
 
 def affine(expr: Expr, indices: Iterable[Symbol]) -> tuple[dict[Symbol, int], Expr] | None:

@@ -55,9 +55,9 @@ def _check_characters(text: str) -> None:
             hint = "; a power is written **" if character == "^" else ""
             allowed = "a to z, A to Z, digits, spaces and + - * / . , ( ) < >"
             raise RefusedError(column, f"{shown_character(character)}; allowed are {allowed}{hint}")
-    if found := _JOINED.search(text):
-        number = found[1]
-        raise RefusedError(found.end(1), f"a name right behind the number {number}; a product is written {number}*x")
+    if joined := _JOINED.search(text):
+        number = joined[1]
+        raise RefusedError(joined.end(1), f"a name right behind the number {number}; a product is written {number}*x")
     depth = 0
     for column, character in enumerate(text):
         depth += (character in "([") - (character in ")]")

@@ -15,14 +15,14 @@ class UnforeseenError(ValueError):
 
 
 @contextmanager
-def named_if_it_fails(what: str, given: object) -> Iterator[None]:
+def named_if_it_fails(what: str, typed: object) -> Iterator[None]:
     """Turn a failure that nobody foresaw, such as SymPy's recursion without end, into one line with what was typed.
 
     Parameters
     ----------
     what
         What was typed: ``"formula"``.
-    given
+    typed
         Its text, or an object whose text is shown.
 
     Raises
@@ -34,16 +34,16 @@ def named_if_it_fails(what: str, given: object) -> Iterator[None]:
         yield
     except FORESEEN as error:
         if "\n" in str(error):
-            raise _unforeseen(what, given, error) from error
+            raise _unforeseen(what, typed, error) from error
         raise
     except Exception as error:  # whatever SymPy, or a function of the user's own, may raise
-        raise _unforeseen(what, given, error) from error
+        raise _unforeseen(what, typed, error) from error
 
 
-def _unforeseen(what: str, given: object, error: Exception) -> UnforeseenError:
+def _unforeseen(what: str, typed: object, error: Exception) -> UnforeseenError:
     said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return UnforeseenError(
-        f"the {what} {_short(str(given))} cannot be worked with ({_short(said)}); write it in another way, "
+        f"the {what} {_short(str(typed))} cannot be worked with ({_short(said)}); write it in another way, "
         "such as x if condition else y in place of max, and please report it"
     )
 

@@ -55,11 +55,11 @@ def prepare(data: Dataset, spec: Spec, seed: int = 0) -> Prepared:
     inputs = identity(parts.train.X.shape[1]) if "vocabulary" in spec else fit_inputs(parts.train.X)
     # targets of a squared error get like weights and a like learning rate; other losses mean what they say
     outputs = fit_outputs(parts.train.y) if spec["loss"] == "squared" else identity(n_out)
-    train, validation, test = _scaled(parts, spec, inputs, outputs)
+    train, validation, test = _scale(parts, spec, inputs, outputs)
     return Prepared(train, validation, test, inputs, outputs, data.X.shape[1], n_out)
 
 
-def _scaled(parts: Split, spec: Spec, inputs: Scaling, outputs: Scaling) -> list[Pair]:
+def _scale(parts: Split, spec: Spec, inputs: Scaling, outputs: Scaling) -> list[Pair]:
     return [(inputs.apply(part.X, spec["dtype"]), _targets(part.y, spec, outputs)) for part in parts]
 
 

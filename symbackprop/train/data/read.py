@@ -120,7 +120,7 @@ def _from_table(path: Path, spec: Spec, labels: Sequence[str], ignored: Sequence
     table = read_table(path, labelled(path, labels, ignored))
     X = as_inputs(table.X, _inputs_of(path, table))
     names = tuple(table.columns[j] for j in table.layout.labels)
-    found = tuple(map(str, table.layout.labels))
+    columns = tuple(map(str, table.layout.labels))
     if spec["target"] == "label":
         y, classes = as_labels(table.labels, Place(f"label {' '.join(map(repr, names))} of {path}", table.lines))
     else:
@@ -129,7 +129,7 @@ def _from_table(path: Path, spec: Spec, labels: Sequence[str], ignored: Sequence
             (),
         )
     targets = names if table.layout.header else ()
-    return Dataset(X, y, classes, table.names, found, str(path), targets, table.layout.left_out, notes_on(table))
+    return Dataset(X, y, classes, table.names, columns, str(path), targets, table.layout.left_out, notes_on(table))
 
 
 def _from_archive(path: Path, spec: Spec, labels: Sequence[str]) -> Dataset:

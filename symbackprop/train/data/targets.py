@@ -107,7 +107,7 @@ def as_vectors(y: Any, place: Place, *, unit: bool = False) -> Array:
         raise ValueError(f"{place} has shape {values.shape}, expected (examples,) or (examples, outputs)")
     values = values.reshape(len(values), -1)
     if values.dtype.kind == "U":
-        values = _parsed(values, place)
+        values = _as_numbers(values, place)
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{place} has dtype {values.dtype}, expected real numbers")
     vectors = values.astype(np.float64)
@@ -143,7 +143,7 @@ def _numbers(text: Array, place: Place) -> Array:
         return text
 
 
-def _parsed(text: Array, place: Place) -> Array:
+def _as_numbers(text: Array, place: Place) -> Array:
     try:
         return text.astype(np.float64)
     except ValueError:

@@ -39,7 +39,7 @@ def spec_of(path: str | Path, *, plain: bool = False) -> dict[str, Any]:
     ValueError
         If it is not a generated module; the message says what is missing.
     """
-    tree = _parsed(Path(path))
+    tree = _parse(Path(path))
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     methods = {node.name for node in getattr(classes.get("Trainer"), "body", ()) if isinstance(node, ast.FunctionDef)}
     spec = _literal_spec(tree)
@@ -58,7 +58,7 @@ def spec_of(path: str | Path, *, plain: bool = False) -> dict[str, Any]:
     return spec
 
 
-def _parsed(path: Path) -> ast.Module:
+def _parse(path: Path) -> ast.Module:
     if path.is_dir():
         inside = next((file for file in sorted(path.glob("*.py")) if not file.name.startswith("_")), path / "x.py")
         raise ValueError(f"{path} is a folder, expected modules that symbackprop generated, such as {inside}")
@@ -90,13 +90,13 @@ def _literal_spec(tree: ast.Module) -> dict[str, Any]:
 def _imported(path: Path, digest: str) -> ModuleType:  # noqa: ARG001 (a changed file is another key)
     # the same file has the same name in every process, or Numba would not find again what it compiled
     name = re.sub(r"\W", "_", f"{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}")
-    found = importlib.util.spec_from_file_location(name, path)
-    if found is None or found.loader is None:
+    import_spec = importlib.util.spec_from_file_location(name, path)
+    if import_spec is None or import_spec.loader is None:
         raise ValueError(f"{path} does not end in .py, expected a module that symbackprop generated")
-    module = importlib.util.module_from_spec(found)
+    module = importlib.util.module_from_spec(import_spec)
     sys.modules[name] = module
     try:
-        found.loader.exec_module(module)
+        import_spec.loader.exec_module(module)
     except Exception as error:
         del sys.modules[name]
         raise ValueError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error

@@ -97,10 +97,10 @@ def record(path: str | Path, what: str, value: Any) -> None:
 def recall_forms() -> dict[str, Any]:
     """Return what `record_forms` wrote, by this very code; empty if there is nothing, or nothing sound."""
     try:
-        found = json.loads(_forms().read_text("utf-8"))
+        forms = json.loads(_forms().read_text("utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return forms if isinstance(forms, dict) else {}
 
 
 def record_forms(known: Mapping[str, Any]) -> None:

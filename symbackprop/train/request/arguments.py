@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-def layer_sizes(given: Any) -> list[int]:
+def layer_sizes(units: Any) -> list[int]:
     """Return the units of the hidden layers; one number is one layer.
 
     >>> layer_sizes(8), layer_sizes((5, 4)), layer_sizes(())
@@ -19,48 +19,48 @@ def layer_sizes(given: Any) -> list[int]:
     ValueError
         If it is no positive integer, and no sequence of them.
     """
-    sizes: list[Any] = [given] if _is_whole(given) else list(given) if _is_sequence(given) else [None]
+    sizes: list[Any] = [units] if _is_whole(units) else list(units) if _is_sequence(units) else [None]
     if not all(_is_whole(n) and n > 0 for n in sizes):
         raise ValueError(
-            f"hidden_layer_sizes is {given!r:.60}, expected positive integers such as (100,), or () for no hidden layer"
+            f"hidden_layer_sizes is {units!r:.60}, expected positive integers such as (100,), or () for no hidden layer"
         )
     return [int(n) for n in sizes]
 
 
-def formulas(name: str, given: Any) -> list[str]:
+def formulas(name: str, choice: Any) -> list[str]:
     """Return one or several texts as a list; ValueError if there is anything else."""
-    texts: list[Any] = [given] if isinstance(given, str) else list(given) if _is_sequence(given) else [None]
+    texts: list[Any] = [choice] if isinstance(choice, str) else list(choice) if _is_sequence(choice) else [None]
     if not all(isinstance(text, str) and text.strip() for text in texts):
-        raise ValueError(f"{name} is {given!r:.60}, expected a name or a formula such as 'tanh', or a list of them")
+        raise ValueError(f"{name} is {choice!r:.60}, expected a name or a formula such as 'tanh', or a list of them")
     return texts
 
 
-def require_texts(**given: Any) -> None:
+def require_texts(**arguments: Any) -> None:
     """Raise ValueError where an argument is not a text with something in it."""
-    for name, value in given.items():
+    for name, value in arguments.items():
         if not (isinstance(value, str) and value.strip()):
             raise ValueError(f"{name} is {value!r:.60}, expected a text, a name or a formula")
 
 
-def require_whole(least: int, **given: Any) -> None:
+def require_whole(least: int, **arguments: Any) -> None:
     """Raise ValueError where an argument is no whole number of at least so much."""
-    for name, value in given.items():
+    for name, value in arguments.items():
         if not (_is_whole(value) and value >= least):
             raise ValueError(f"{name} is {value!r:.60}, expected a whole number, at least {least}")
 
 
-def constants(name: str, given: Any) -> dict[str, float]:
+def constants(name: str, numbers: Any) -> dict[str, float]:
     """Return numbers by name, none for None; ValueError if there is anything else, as for every bad parameter."""
-    if given is None:
+    if numbers is None:
         return {}
-    if not isinstance(given, Mapping):
-        raise ValueError(f"{name} is {given!r:.60}, expected a dictionary such as {{'decay': 0.01}}")  # noqa: TRY004
-    for key, value in given.items():
+    if not isinstance(numbers, Mapping):
+        raise ValueError(f"{name} is {numbers!r:.60}, expected a dictionary such as {{'decay': 0.01}}")  # noqa: TRY004
+    for key, value in numbers.items():
         if not isinstance(key, str):
             raise ValueError(f"{name} has the key {key!r:.60}, expected the name of a constant")  # noqa: TRY004
         if not (isinstance(value, Real) and math.isfinite(value)):
             raise ValueError(f"{name} has {key!r} = {value!r:.60}, expected a finite number")
-    return dict(given)
+    return dict(numbers)
 
 
 def require_one_type(y: Any) -> None:
@@ -89,7 +89,7 @@ def _is_whole(n: Any) -> bool:
     return isinstance(n, Integral) and not isinstance(n, bool | np.bool)
 
 
-def _is_sequence(given: Any) -> bool:
-    if isinstance(given, np.ndarray):
-        return given.ndim == 1
-    return isinstance(given, Sequence) and not isinstance(given, str | bytes)
+def _is_sequence(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 1
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes)

@@ -90,8 +90,8 @@ def network_arguments(asked: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _are_values(given: Any) -> bool:
-    return isinstance(given, dict) and all(isinstance(v, int | float) for v in given.values())
+def _are_values(values: Any) -> bool:
+    return isinstance(values, dict) and all(isinstance(v, int | float) for v in values.values())
 
 
 def named_numbers(option: str, texts: Sequence[str]) -> dict[str, float]:
@@ -105,17 +105,17 @@ def named_numbers(option: str, texts: Sequence[str]) -> dict[str, float]:
     ValueError
         If a text is not a name, an equals sign and a finite number, or a name occurs twice.
     """
-    made: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for text in texts:
         name, _, value = (part.strip() for part in text.partition("="))
         number = _number(value)
         if not name or not math.isfinite(number):
             expected = f"a name and its value, a finite number, such as {name or 'slope'!s:.30}=0.5"
             raise ValueError(f"{option} is {text!r:.60}, expected {expected}")
-        if name in made:
+        if name in numbers:
             raise ValueError(f"{option} gives {name!r:.40} twice, expected it once")
-        made[name] = number
-    return made
+        numbers[name] = number
+    return numbers
 
 
 def _number(text: str) -> float:
@@ -185,19 +185,19 @@ def output_for(loss: str, output: str | None) -> str:
     return output or named.get(loss, "softmax" if "[" in loss else "identity")
 
 
-def penalty_for(given: str | None, *, l1: float | None, l2: float | None) -> str | None:
+def penalty_for(penalty: str | None, *, l1: float | None, l2: float | None) -> str | None:
     """Return the penalty: the one named, else the one whose coefficient is given.
 
     >>> penalty_for(None, l1=0.1, l2=None), penalty_for(None, l1=None, l2=None), penalty_for("l1", l1=None, l2=0.1)
     ('l1', None, 'l1')
     """
-    if given is not None:
-        return given
+    if penalty is not None:
+        return penalty
     asked = [name for name, value in (("l1", l1), ("l2", l2)) if value is not None]
     return "+".join(asked) or None
 
 
-def hyperparameters(spec: Spec, given: Mapping[str, float | None]) -> dict[str, float]:
+def hyperparameters(spec: Spec, constants: Mapping[str, float | None]) -> dict[str, float]:
     """Return the value of each hyperparameter that a module has: the one given, else the default.
 
     Raises
@@ -205,8 +205,8 @@ def hyperparameters(spec: Spec, given: Mapping[str, float | None]) -> dict[str, 
     ValueError
         If one is given that the module does not have, or is out of its range.
     """
-    check_constants(given, spec["hyperparameters"])
-    chosen = {name: value for name, value in given.items() if value is not None}
+    check_constants(constants, spec["hyperparameters"])
+    chosen = {name: value for name, value in constants.items() if value is not None}
     return {n: (HYPERPARAMETERS | chosen)[n] for n in spec["hyperparameters"] if n in HYPERPARAMETERS | chosen}
 
 

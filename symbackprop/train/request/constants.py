@@ -37,21 +37,21 @@ def constants_of(asked: Mapping[str, Any]) -> set[str]:
     """
     chosen = {"update": "sgd", **asked}
     parts = {option: set(str(chosen[option.replace("-", "_")]).split("+")) for option, _ in NEEDS.values()}
-    found = {name for name, (option, needed) in NEEDS.items() if parts[option] & set(needed)}
-    return found if parts["penalty"] <= {"none", "l1", "l2"} else found | {STRENGTH}
+    names = {name for name, (option, needed) in NEEDS.items() if parts[option] & set(needed)}
+    return names if parts["penalty"] <= {"none", "l1", "l2"} else names | {STRENGTH}
 
 
-def check_constants(given: Mapping[str, float | None], has: Collection[str]) -> None:
+def check_constants(constants: Mapping[str, float | None], has: Collection[str]) -> None:
     """Raise ValueError if a constant that is given is not among those that a network has, or is out of its range.
 
     Parameters
     ----------
-    given
+    constants
         Values by name; None where nothing was said.
     has
         The network's.
     """
-    for name, value in given.items():
+    for name, value in constants.items():
         if value is not None:
             _check_name(name, value, has)
             _check_range(name, value)

@@ -27,13 +27,13 @@ def read_network(path: str | Path) -> dict[str, Any]:
         If it cannot be read, is no TOML, or has something else; the message names the file and the entry.
     """
     path = Path(path)
-    found = read_toml(path, "input and layers")
+    entries = read_toml(path, "input and layers")
     for key in ("input", "layers"):
-        if key not in found:
+        if key not in entries:
             raise ValueError(f'{path} has no {key}; expected input = [64] and layers = ["dense(32)", "tanh", ...]')
-    for key, value in found.items():
+    for key, value in entries.items():
         _check(path, key, value)
-    return found
+    return entries
 
 
 def read_toml(path: Path, what: str) -> dict[str, Any]:

@@ -27,11 +27,11 @@ def blind(trainer: Trainer, spec: Mapping[str, Any], y: Array, weight: Array | N
     weight
         (N,), or None where all are 1.
     """
-    made: Any = type(trainer)(trainer.sizes)  # type: ignore[call-arg]
+    baseline: Any = type(trainer)(trainer.sizes)  # type: ignore[call-arg]
     last = len(trainer.sizes) - 1
-    made.parameters[f"W{last}"][...] = 0
-    made.parameters[f"b{last}"][...] = _BIASES.get(spec["output"], np.asarray)(_mean(y, trainer.sizes[-1], weight))
-    return made
+    baseline.parameters[f"W{last}"][...] = 0
+    baseline.parameters[f"b{last}"][...] = _BIASES.get(spec["output"], np.asarray)(_mean(y, trainer.sizes[-1], weight))
+    return baseline
 
 
 def _mean(y: Array, outputs: int, weight: Array | None) -> Array:

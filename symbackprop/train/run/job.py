@@ -58,7 +58,7 @@ def train_model(
     """
     spec = module.SPEC
     prepared = prepare(data, spec, settings.seed)
-    say("data", _described(data, prepared, settings.seed))
+    say("data", _describe(data, prepared, settings.seed))
     sizes = (prepared.n_in, *hidden, prepared.n_out)
     _require_sizes(spec, sizes)
     require_memory(spec, sizes)
@@ -107,7 +107,7 @@ def compile_kernels(module: ModuleType, prepared: Prepared, sizes: tuple[int, ..
     return time.perf_counter() - start
 
 
-def _described(data: Dataset, prepared: Prepared, seed: int) -> str:
+def _describe(data: Dataset, prepared: Prepared, seed: int) -> str:
     kind = "classes" if data.y.ndim == 1 else "targets"
     train, validation, test = (len(part[0]) for part in (prepared.train, prepared.validation, prepared.test))
     return (

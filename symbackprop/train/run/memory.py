@@ -41,15 +41,15 @@ def parameters_of(spec: Spec, sizes: Sequence[int]) -> int:
 def installed() -> int | None:
     """Return the bytes of memory that there are for this process, None where the system does not say."""
     try:
-        found = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        count = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):  # not a Unix
         return None
     for path in map(Path, _LIMITS):
         try:
-            found = min(found, int(path.read_text("ascii")))
+            count = min(count, int(path.read_text("ascii")))
         except (OSError, ValueError):  # no such limit, or "max"
             continue
-    return found
+    return count
 
 
 def _gigabytes(count: int) -> str:

@@ -35,8 +35,8 @@ def predictions(model: Model, module: ModuleType, X: Array, *, proba: bool = Fal
     if proba and values:
         raise ValueError("the model predicts values, not probabilities; leave out --proba")
     digits = 7 if model.spec["dtype"] == "float32" else 15
-    made = model.values(module, X) if proba else model.predict(module, X)
-    rows = [[_text(v, digits) for v in row] for row in made.reshape(len(X), -1).tolist()]
+    predicted = model.values(module, X) if proba else model.predict(module, X)
+    rows = [[_text(v, digits) for v in row] for row in predicted.reshape(len(X), -1).tolist()]
     width = len(rows[0])
     if proba and model.about.classes:
         return [f"p({name})" for name in model.about.classes], rows
