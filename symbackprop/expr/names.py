@@ -32,10 +32,10 @@ class Allocator:
     ['W^2', 's_^2', 'total__^2', 'vW_^2', 'exp_^2']
     """
 
-    def __init__(self, layer: str, taken: Iterable[str] = ()) -> None:
+    def __init__(self, layer: str, others: Iterable[str] = ()) -> None:
         self.layer = layer
         self._used = {identifier(f"{name}^{layer}") for name in _SHARED} | FUNCTIONS.keys()
-        for name in taken:
+        for name in others:
             self._used |= _made_of(name)
 
     def allocate(self, word: str) -> str:
@@ -56,17 +56,17 @@ def word_of(name: str) -> str:
     return split(name)[0].rstrip("_")
 
 
-def apart(name: str, taken: Iterable[str]) -> str:
+def apart(name: str, others: Iterable[str]) -> str:
     """Return a name, its letter marked by as many underscores as keep its identifier apart from others.
 
     >>> apart("G^1", {"W^1"}), apart("G^1", {"G^1", "W^1"})
     ('G^1', 'G_^1')
     """
     letter, layer = split(name)
-    used = {identifier(other) for other in taken}
-    while identifier(made := f"{letter}^{layer}") in used:
+    used = {identifier(other) for other in others}
+    while identifier(candidate := f"{letter}^{layer}") in used:
         letter += "_"
-    return made
+    return candidate
 
 
 def _made_of(name: str) -> set[str]:
