@@ -320,7 +320,7 @@ NAMES = ["two layers", "pieces", "formulas", "three maxima"]
 def test_the_text_depends_on_nothing_but_the_network():
     """Not on the hash seed, and not on what the process built before."""
     written = set()
-    for seed, names in (("0", NAMES), ("1", NAMES[::-1]), ("12345", NAMES[2:] + NAMES[:2])):
+    for seed, names in (("0", NAMES), ("12345", NAMES[::-1])):
         command = [sys.executable, "-c", WRITE_TEXTS, *names]
         done = subprocess.run(command, check=True, capture_output=True, text=True, env={"PYTHONHASHSEED": seed})
         written |= set(done.stdout.splitlines())

@@ -33,10 +33,9 @@ def cache():
 def test_compiled_formulas_and_derivatives_keep_their_digits(text):
     g = Network((text,)).resolved.activations[0].at_start()
     for expr, bar in ((g, GOOD[text]), (derivative(g), NEAR_ITS_ROOT.get(text, GOOD[text]))):
-        derived, computed = measured(expr, "float32", 200, seed=99)
+        (computed,) = measured(expr, "float32", 200, seed=99, exact_forms=(False,))
         assert computed.wrong_nan == computed.wrong_infinite == 0
         assert computed.largest <= bar, (text, computed.largest)
-        assert computed.largest <= max(derived.largest, bar)
 
 
 @pytest.mark.slow
@@ -52,8 +51,9 @@ def test_the_compiled_gradient_of_cross_entropy_keeps_its_digits(target, dtype):
 @pytest.mark.slow
 def test_the_same_forms_keep_the_digits_of_float64():
     for text in ("silu", "softplus"):
-        derived, computed = measured(Network((text,)).resolved.activations[0].at_start(), "float64", 60, seed=99)
-        assert computed.largest <= 8 <= max(derived.largest, 8)
+        g = Network((text,)).resolved.activations[0].at_start()
+        (computed,) = measured(g, "float64", 60, seed=99, exact_forms=(False,))
+        assert computed.largest <= 8
         assert computed.wrong_nan == computed.wrong_infinite == 0
 
 
