@@ -9,7 +9,7 @@ from sympy import Basic, Expr, Indexed, IndexedBase, Symbol
 
 from symbackprop.expr.printing import identifier
 from symbackprop.expr.symbols import name_of, names_in
-from symbackprop.loops.ir import Accumulate, Assign, Body, Call, If, Kernel, Loop, Row, Statement, expressions, walk
+from symbackprop.loops.ir import Accumulate, Assign, Body, Call, If, Kernel, Loop, Row, expressions, walk
 
 
 def verify(kernel: Kernel, functions: Collection[str] = ()) -> None:
@@ -64,23 +64,11 @@ def _unbound_in(body: Body, bound: set[str]) -> Iterator[Unbound]:
 
 
 def require_room(kernel: Kernel) -> None:
-    """Raise ValueError if a kernel fills an array that it neither takes nor allocates, nor names as a row of one."""
+    """Raise ValueError if a kernel has an array that it neither takes nor allocates, nor names as a row of one."""
     room = {a.name for a in (*kernel.arguments, *kernel.locals)}
     room |= {s.name for s in walk(kernel.body) if isinstance(s, Row)}
-    for statement in walk(kernel.body):
-        filled = _filled_by(statement) - room
-        if filled:
-            raise ValueError(f"kernel {kernel.name}: nothing allocates {', '.join(sorted(filled))}")
-
-
-def _filled_by(statement: Statement) -> set[str]:
-    """Return the arrays that a statement writes."""
-    match statement:
-        case Assign(target) | Accumulate(target) if isinstance(target, Indexed):
-            return {name_of(target)}
-        case Call(kernel):
-            return {str(statement.value_of(name)) for name in kernel.changed}
-    return set()
+    if missing := sorted({name for name, is_array in _things(kernel.body) if is_array} - room):
+        raise ValueError(f"kernel {kernel.name}: nothing allocates {', '.join(missing)}")
 
 
 def require_names_apart(kernel: Kernel, functions: Collection[str] = ()) -> None:
