@@ -3,7 +3,7 @@
 import pytest
 from mpmath import mpf
 
-from symbackprop import Network, build, layer
+from symbackprop import Network, build, dense, layer
 from symbackprop.check.cases import draw, interpreted
 from tests.fuzz import networks
 from tests.fuzz.networks import Case, OwnLayer, agree
@@ -34,6 +34,11 @@ ONCE_WRONG = {  # each was found by a random network, and shrunk
         [*BELOW, layer("a[i] = sum(W[i,j]*h[j], j) + sum(W[j,j]*h[i], j)", i=2)], "momentum"),
     "pieces of a sum over the outputs within the sum over a batch": (
         [layer("a[g] = max(b[v]*h[v] if v < g else 0, v) - b[g]", g=2)], "sgd"),
+    "the gradient of one number, a sum over four indices": (
+        [layer("a[q,u] = sum(W[q,u,j]*h[j], j)", q=2, u=2), "relu",
+         layer("a[r,p] = b[r,p] + sum(Q*h[q,u], q, u)", r=2, p=2), "relu", dense(1)], "sgd"),
+    "an element that is there under a condition alone, read twice": (
+        [*BELOW, layer("z[u] = sum(T[u,i]*h[i], i) + b[u]; a[d] = z[d+2] + max(b[d+2], 1/2)", u=3, d=1)], "sgd"),
     "the square of a sum": (
         [*BELOW, layer("z[s] = sum(V[s]*h[r] + 1, r) + sigmoid(gain[s]); a[d] = z[d]", d=1, s=1)], "sgd"),
 }  # fmt: skip

@@ -30,15 +30,17 @@ FEW = 64  # elements of an array that is not worth a call
 
 def as_calls(equation: Equation) -> tuple[Call | Equation, ...]:
     """Return the call of a kernel that computes an equation in a fast order, and what is left to be computed after it;
-    the equation itself where loops in place will do.
+    the equation itself where loops in place will do, as for a number.
     """
+    if not isinstance(equation.lhs, Indexed):
+        return (equation,)
     call = _of_products(equation) or _of_each(equation) or _of_rows(equation)
     return contract_groups(equation) or ((call,) if call else (equation,))
 
 
 def is_product(equation: Equation) -> bool:
     """Whether an equation is a sum of products that a kernel computes."""
-    return bool(_of_products(equation) or contract_groups(equation))
+    return isinstance(equation.lhs, Indexed) and bool(_of_products(equation) or contract_groups(equation))
 
 
 def _of_products(equation: Equation) -> Call | None:

@@ -1,7 +1,8 @@
 """scalarize: in an innermost loop, every element is loaded once and stored once.
 
 Precondition, checked: within one turn, two elements of an array that the body writes differ by constants in their
-indices: they are the same or never meet; no index is a scalar that the body changes.
+indices: they are the same or never meet; no index is a scalar that the body changes. What is read under conditions
+alone stays there: without them there may be no such element.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections import Counter
 from dataclasses import replace
 
-from sympy import Expr, Indexed, Symbol
+from sympy import Expr, Indexed, Piecewise, Symbol
 
 from symbackprop.expr.printing import identifier
 from symbackprop.expr.symbols import name_of, names_in, scalar
@@ -97,9 +98,11 @@ def _in_scalars(body: Body, taken: frozenset[str]) -> Body:
         return body
     if any(_may_meet(e, t) for e in counts for t in stored if e != t and e.base == t.base):
         return body
+    exists = {*stored}.union(*(_read_always(s.value) for s in assigns))
     swap: dict[Expr, Expr] = {}
     for element, times in counts.items():
-        if times > 1 and (element.base not in bases or (stored[element] == 1 and _is_of_several(element, assigns))):
+        once = element.base not in bases or (stored[element] == 1 and _is_of_several(element, assigns))
+        if times > 1 and element in exists and once:
             swap[element] = scalar(_label(element, taken | {s.name for s in swap.values()}))
     loads = tuple(Assign(target, element) for element, target in swap.items() if _is_read_first(element, assigns))
     made = [
@@ -107,6 +110,15 @@ def _in_scalars(body: Body, taken: frozenset[str]) -> Body:
         for s in map_values(body, lambda value: value.xreplace(swap))
     ]
     return (*loads, *made, *(Assign(element, swap[element]) for element in stored if element in swap))
+
+
+def _read_always(expr: Expr) -> set[Indexed]:
+    """Return the elements that an expression reads whatever its conditions are."""
+    if isinstance(expr, Piecewise):
+        branches = [_read_always(value) for value, _ in expr.args]
+        return _read_always(expr.args[0][1]) | set.intersection(*branches)
+    own = {expr} if isinstance(expr, Indexed) else set()
+    return own.union(*map(_read_always, expr.args))
 
 
 def _in_order(element: Indexed) -> tuple[str, ...]:

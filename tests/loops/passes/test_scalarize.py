@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 from hypothesis import example, given
-from sympy import Integer
+from sympy import Integer, Piecewise
 
 from symbackprop.emit.numba_text import lines
 from symbackprop.expr.symbols import scalar
@@ -36,6 +36,9 @@ from tests.loops.passes.programs import (
 GOLDEN = {
     "loads_and_stores_once": (loop(Accumulate(b[i], 2 * a[i]), Accumulate(c[i], a[i] * b[i]), Assign(a[i], c[i])),),
     "a_register_tile": tile((loop(loop(Accumulate(a[i], M[i, j] * b[j]), over=j)),), {"i": 3}),
+    "what_is_read_under_a_condition_stays_there": (
+        loop(*(Assign(to[i], Piecewise((by * a[i - 2], i >= 2), (i, True))) for to, by in ((b, 1), (c, 3)))),
+    ),
     "elements_that_may_be_the_same": (loop(Assign(a[i], b[i]), Accumulate(a[k], a[i]), Assign(c[i], a[i] * b[i])),),
 }
 
