@@ -12,7 +12,7 @@ from tests import modules
 )
 def test_parameters_are_counted_as_a_trainer_has_them(network):
     module = modules.interpreted(network)
-    sizes = (7, *(5, 4)[: network.depth], 3)
+    sizes = (7, *(5, 4)[: network.resolved.depth], 3)
     trainer = module.Trainer(sizes)
     arrays = [*trainer.parameters.values(), *getattr(trainer, "state", {}).values()]
     assert memory.parameters_of(module.SPEC, sizes) == sum(a.size for a in arrays)
