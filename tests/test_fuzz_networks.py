@@ -39,6 +39,9 @@ ONCE_WRONG = {  # each was found by a random network, and shrunk
          layer("a[r,p] = b[r,p] + sum(Q*h[q,u], q, u)", r=2, p=2), "relu", dense(1)], "sgd"),
     "an element that is there under a condition alone, read twice": (
         [*BELOW, layer("z[u] = sum(T[u,i]*h[i], i) + b[u]; a[d] = z[d+2] + max(b[d+2], 1/2)", u=3, d=1)], "sgd"),
+    "a window that is read where a maximum is": (
+        [*BELOW, layer("z[v] = sum(W[v]*h[d] if d > v else 0, d); a[r] = max(W[r+s]*z[s], s) + z[r]",
+                       v=1, r=1, s=1)], "sgd"),
     "the square of a sum": (
         [*BELOW, layer("z[s] = sum(V[s]*h[r] + 1, r) + sigmoid(gain[s]); a[d] = z[d]", d=1, s=1)], "sgd"),
 }  # fmt: skip

@@ -57,10 +57,15 @@ def _pairs(here: Expr, there: Expr) -> Iterator[tuple[Expr, Expr]]:
     """Yield which symbol of an index is which of another, where their factors tell: k and j of 2 k + j are p and u of
     2 p + u.
     """
-    for factor in {here.coeff(i) for i in here.free_symbols}:
-        one, other = ([i for i in e.free_symbols if e.coeff(i) == factor] for e in (here, there))
+    for factor in {here.coeff(i) for i in _letters_of(here)}:
+        one, other = ([i for i in _letters_of(e) if e.coeff(i) == factor] for e in (here, there))
         if len(one) == len(other) == 1:
             yield one[0], other[0]
+
+
+def _letters_of(place: Expr) -> list[Symbol]:
+    """Return the symbols that an index is a sum of multiples of: where a maximum is has none."""
+    return [i for i in place.free_symbols if isinstance(i, Symbol) and place.coeff(i) != 0]
 
 
 def _elements(equation: Equation) -> list[Indexed]:
