@@ -15,10 +15,11 @@ from symbackprop.precision import apply
 from symbackprop.precision.max_shift import by_rules
 from symbackprop.precision.points import near_roots, points
 from symbackprop.precision.search import FEWER, choose
-from symbackprop.precision.ulp_error import FORMATS, computed, ulps
+from symbackprop.precision.ulp_error import FORMATS, computed
 from tests import modules
 from tests.fuzz.oracle import value_and_slope
 from tests.fuzz.trees import Node
+from tests.ulps import ulps
 
 A, ONE = Node("a"), Node("1")
 POSITIVE = Node("+", (ONE, Node("*", (A, A))))

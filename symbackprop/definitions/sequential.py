@@ -162,9 +162,8 @@ def generic_dense(number: str, below: str) -> LayerInstance:
 
 def _of_function(make: Callable[..., Expr], number: str, below: str) -> LayerInstance:
     """Return a layer with a function's formula; what this reads over the layer's indices alone are its parameters."""
-    i, j = Axis("i", size(f"n^{number}")), Axis("j", size(f"n^{below}"))
     equation = _equation_of(make, number, below)
-    axes = {axis.index: axis for axis in (i, j)}
+    axes = {axis.index: axis for axis in (*equation.over, Axis("j", size(f"n^{below}")))}
     axes_read = {
         name_of(e): tuple(axes[n] for n in e.indices)
         for e in equation.rhs.atoms(Indexed)

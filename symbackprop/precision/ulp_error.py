@@ -162,12 +162,6 @@ def ruler(truths: Iterable[Any], limits: tuple[int, int, int]) -> Ruler:
         return Ruler(np.array(exponents), high, low, np.array([abs(t) >= almost for t in within]), limits)
 
 
-def ulps(value: float, truth: Any, *limits: int) -> float:
-    """Return the error of one float in units in the last place of its exact value, as `Ruler` says."""
-    digits, least, most = limits or FORMATS["float32"]
-    return float(ruler([truth], (digits, least, most)).errors(np.array([value]))[0])
-
-
 @dataclass(frozen=True)
 class Sample:
     """Points of one type, the exact values there, and which of them count: in the normal range, off the roots."""

@@ -10,7 +10,8 @@ from symbackprop.emit.exponents import accurate_exponents, called_by, exponent_f
 from symbackprop.expr.symbols import accurate_exp, array, scalar
 from symbackprop.precision.points import points
 from symbackprop.precision.truth import exact
-from symbackprop.precision.ulp_error import FORMATS, ulps
+from symbackprop.precision.ulp_error import FORMATS
+from tests.ulps import ulps
 
 x = scalar("x")
 EXPONENTS = (

@@ -35,8 +35,9 @@ from symbackprop.precision.max_shift import by_rules
 from symbackprop.precision.points import points
 from symbackprop.precision.search import HELD_OUT, choose, needs_none
 from symbackprop.precision.truth import exact
-from symbackprop.precision.ulp_error import LARGEST, WRONG, computed, sample, ulps
+from symbackprop.precision.ulp_error import LARGEST, WRONG, computed, sample
 from tests.precision.test_rewrites import FORMULAS
+from tests.ulps import ulps
 
 x, T = apply.X, apply.T
 
